@@ -1,0 +1,72 @@
+#include "base/clock.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+
+namespace ringfence {
+
+namespace chrono = std::chrono;
+
+namespace {
+
+struct CivilTime {
+    chrono::year_month_day date;
+    chrono::hh_mm_ss<chrono::seconds> time;
+    chrono::weekday weekday;
+};
+
+CivilTime civil(WallTime time) {
+    const auto day = chrono::floor<chrono::days>(time);
+    const auto seconds = chrono::floor<chrono::seconds>(time - day);
+    return {chrono::year_month_day(day), chrono::hh_mm_ss<chrono::seconds>(seconds), chrono::weekday(day)};
+}
+
+}  // namespace
+
+WallTime SystemClock::wall_now() const { return chrono::floor<chrono::milliseconds>(chrono::system_clock::now()); }
+
+SteadyTime SystemClock::steady_now() const {
+    return chrono::floor<chrono::milliseconds>(chrono::steady_clock::now());
+}
+
+std::string format_time(WallTime time) {
+    const auto [date, clock, weekday] = civil(time);
+    static_cast<void>(weekday);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                       clock.minutes().count(), clock.seconds().count());
+}
+
+std::string format_http_date(WallTime time) {
+    static constexpr std::array days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const auto [date, clock, weekday] = civil(time);
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[weekday.c_encoding()],
+                       static_cast<unsigned>(date.day()), months[static_cast<unsigned>(date.month()) - 1],
+                       static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
+                       clock.seconds().count());
+}
+
+Result<WallTime> parse_time(std::string_view text) {
+    static constexpr std::string_view shape = "dddd-dd-ddTdd:dd:ddZ";
+    const auto malformed = [&] {
+        return fail(FaultCode::malformed, "'" + printable(text) + "' is not a time like 2026-11-23T06:10:00Z");
+    };
+    if (text.size() != shape.size()) return malformed();
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        if (shape[i] == 'd' ? !is_ascii_digit(text[i]) : text[i] != shape[i]) return malformed();
+    const auto number = [&](std::size_t at, std::size_t count) {
+        return static_cast<unsigned>(*parse_number(text.substr(at, count)));
+    };
+    const chrono::year_month_day date{chrono::year(static_cast<int>(number(0, 4))), chrono::month(number(5, 2)),
+                                      chrono::day(number(8, 2))};
+    if (!date.ok() || number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 59) return malformed();
+    return WallTime(chrono::sys_days(date) + chrono::hours(number(11, 2)) + chrono::minutes(number(14, 2)) +
+                    chrono::seconds(number(17, 2)));
+}
+
+}  // namespace ringfence

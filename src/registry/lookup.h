@@ -1,0 +1,50 @@
+// Lookup: all that the request path asks of the registry, and nothing more, so that another store, or a cache in front
+// of one, can stand behind it. EventSink: where it reports.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/records.h"
+
+namespace ringfence::registry {
+
+// Bytes that live as long as somebody holds them.
+struct Body {
+    std::shared_ptr<const std::string> bytes;
+    std::string_view view() const { return bytes ? std::string_view(*bytes) : std::string_view(); }
+};
+
+// One thread at a time: each event loop has its own. Every answer reflects what was committed, by whatever process,
+// before the call. Faults: unavailable (the database cannot be read), corrupt.
+class Lookup {
+public:
+    virtual ~Lookup() = default;
+
+    virtual Result<std::shared_ptr<const Catalogue>> catalogue() = 0;
+    virtual Result<std::optional<Device>> find_device(const MacAddress& mac) = 0;
+    virtual Result<std::optional<Login>> find_login(std::string_view user) = 0;
+    virtual Result<std::optional<CertificateRecord>> find_certificate(std::string_view fingerprint) = 0;
+    virtual Result<std::vector<Setting>> device_settings(const MacAddress& mac) = 0;
+
+    // Counts `visitor` (an address or a MAC as text) into the window once; false when the window is full or over.
+    virtual Result<bool> enter_window(std::int64_t window, std::string_view visitor) = 0;
+    // Remembers that the device proved itself over HTTPS; cheap when it did so within the last hour.
+    virtual Status note_proved(const MacAddress& mac, WallTime now) = 0;
+
+    // The stored bytes of that hash, verified against it when they were read. Fault corrupt when they differ.
+    virtual Result<Body> open_content(std::string_view sha256) = 0;
+};
+
+// Thread-safe and quick: a writer thread commits in batches, within half a second. What does not fit its bounded queue
+// is dropped and the number dropped is recorded.
+class EventSink {
+public:
+    virtual ~EventSink() = default;
+    virtual void record(Event event) = 0;
+};
+
+}  // namespace ringfence::registry

@@ -1,0 +1,147 @@
+// What the registry remembers, as plain values. Times are wall time. Names (site, model, section, setting) are kept as
+// the administrator wrote them and compared exactly, except where noted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip_address.h"
+#include "base/mac_address.h"
+#include "base/secret.h"
+#include "trust/access.h"
+
+namespace ringfence::registry {
+
+// How a device's login was made: `random` has 128 bits, `keypad` is 12 digits that a person can type on the set.
+enum class LoginKind { random, keypad };
+
+struct Device {
+    MacAddress mac;
+    std::string model;  // as the family names it: "1230", "1140e"
+    std::string site;   // empty: none
+    std::string user;   // its login's user name
+    LoginKind login_kind = LoginKind::random;
+    bool requires_certificate = false;  // a password is not enough
+    WallTime added{};
+    std::optional<WallTime> last_proved{};  // last time it proved itself over HTTPS
+};
+
+// A login of one device or of one site. Only hashes of RFC 7616's A1 are kept, sealed at rest; here they are open.
+struct Login {
+    std::string user;
+    std::optional<MacAddress> device;  // exactly one of device and site is set
+    std::string site;
+    Secret ha1_md5;     // lower-case hex of MD5(user:realm:password)
+    Secret ha1_sha256;  // lower-case hex of SHA-256(user:realm:password)
+    LoginKind kind = LoginKind::random;
+};
+
+enum class CertificatePurpose { device, server, authority };
+
+struct CertificateRecord {
+    std::string fingerprint;  // lower-case hex SHA-256 of the DER
+    std::string serial;       // lower-case hex
+    std::string subject;      // RFC 2253 text
+    CertificatePurpose purpose = CertificatePurpose::device;
+    std::optional<MacAddress> device;
+    bool legacy_lane = false;
+    WallTime not_before{};
+    WallTime not_after{};
+    std::optional<WallTime> revoked{};
+};
+
+struct Site {
+    std::string name;
+    std::vector<Network> networks;
+    std::string server;      // host or address that this site's manifests name; empty: the installation's address
+    std::string login_user;  // of the shared site login; empty: none
+    Secret login_password;   // clear, because a manifest must carry it inside a window; sealed at rest
+};
+
+// Where a setting stands. Later layers win: global, site, model, device.
+enum class Layer { global, site, model, device };
+
+struct SettingScope {
+    Layer layer = Layer::global;
+    std::string key;  // site name, model, or the MAC as MacAddress::bare_upper(); empty for global
+    friend auto operator<=>(const SettingScope&, const SettingScope&) = default;
+};
+
+struct Setting {
+    std::string name;
+    // Empty: it was set once and then unset, so phones may still hold it and must be told the default.
+    std::optional<Secret> value;
+};
+
+struct FileRecord {
+    std::string path;     // request path, no leading '/'
+    std::string section;  // manifest section it is announced in ("FW", "LANGUAGE" ...); empty: none
+    std::string model;    // empty: every model
+    std::string site;     // empty: every site
+    trust::ContentClass content_class = trust::ContentClass::internal;
+    std::optional<MacAddress> owner;     // of a secret file
+    bool is_manifest_with_login = false;  // a hand-written manifest that carries a login
+    std::string sha256;                  // lower-case hex; names the bytes in the content store
+    std::uint64_t size = 0;
+    std::string version;  // as the manifest shows it: digits, or the load name for FW
+    WallTime put_at{};
+};
+
+struct Window {
+    std::int64_t id = 0;
+    WallTime opened{};
+    WallTime closes{};
+    std::vector<Network> networks;
+    std::vector<MacAddress> devices;  // empty: any
+    std::uint32_t count = 0;          // phones that may use it; 0: no limit
+    std::uint32_t used = 0;           // phones that did
+    bool hands_out_login = false;
+    std::optional<WallTime> closed{};  // by hand
+};
+
+// What the pipeline needs of the small, shared part of the registry: an immutable snapshot.
+struct Catalogue {
+    std::vector<Site> sites;
+    std::vector<FileRecord> files;  // by path, then most specific first (model and site, site, model, neither)
+    std::map<SettingScope, std::vector<Setting>> settings;  // all layers but the devices'
+    std::vector<Window> windows;                            // not closed and not past when the snapshot was made
+    std::map<std::string, std::uint32_t> section_versions;  // by section name; rises whenever its content may differ
+};
+
+enum class EventKind {
+    request,    // a file was asked for
+    handshake,  // a TLS handshake that failed before any request
+    login_failed,
+    downgrade,      // a device that proved itself over HTTPS asks for its own file on a weaker wire
+    misses,         // requests for absent files beyond what is recorded one by one
+    changed,        // an administrator changed something
+    revealed,       // an administrator read a secret
+    window_opened,
+    window_closed,
+    server,         // started, reloaded, stopped
+};
+std::string_view to_string(EventKind kind);
+std::optional<EventKind> parse_event_kind(std::string_view name);
+
+struct Event {
+    std::int64_t id = 0;  // rises; given by the log
+    WallTime time{};
+    EventKind kind = EventKind::request;
+    std::optional<MacAddress> device;  // proved, or named by the path asked for
+    std::string site;
+    std::string wire;     // trust::to_string(Wire), or empty
+    std::string source;   // address
+    std::string path;     // printable, cut at 200 bytes
+    std::string proof;    // trust::to_string(Proof), or empty
+    std::string outcome;  // "delivered", "cut", "challenged", "refused", "not-modified", ... or what was changed
+    std::uint64_t bytes = 0;
+    std::string detail;  // one sentence; never a secret
+};
+
+}  // namespace ringfence::registry
