@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ip_address.h"
@@ -13,6 +14,13 @@
 
 namespace ringfence::delivery {
 
+// Whom a lane of old TLS still serves. A device or manifest of another model or site gets the answer for absent files.
+struct LanePolicy {
+    std::vector<std::string> models;  // as the family names them; empty: every model
+    std::vector<std::string> sites;   // empty: every site, and devices without one
+    std::optional<WallTime> closes;   // from then on nobody is served
+};
+
 struct Request {
     trust::Wire wire = trust::Wire::tftp;
     std::string path;  // as asked, percent-decoded by HTTP doors, one leading '/' removed; not yet judged
@@ -21,6 +29,7 @@ struct Request {
     std::string method = "GET";  // what Digest hashes
     std::optional<protocol::Authorization> authorization;  // HTTP header as shown; looked at on HTTPS only
     std::string certificate_fingerprint;  // of the client certificate that the handshake verified; empty: none shown
+    const LanePolicy* lane = nullptr;  // the listener's; null: it serves everyone. Outlives the call
 };
 
 enum class Outcome {
