@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -20,6 +21,8 @@ namespace ringfence::registry {
 
 // How a device's login was made: `random` has 128 bits, `keypad` is 12 digits that a person can type on the set.
 enum class LoginKind { random, keypad };
+std::string_view to_string(LoginKind kind);  // "random", "keypad"
+std::optional<LoginKind> parse_login_kind(std::string_view name);
 
 struct Device {
     MacAddress mac;
@@ -43,6 +46,8 @@ struct Login {
 };
 
 enum class CertificatePurpose { device, server, authority };
+std::string_view to_string(CertificatePurpose purpose);  // "device", "server", "authority"
+std::optional<CertificatePurpose> parse_certificate_purpose(std::string_view name);
 
 struct CertificateRecord {
     std::string fingerprint;  // lower-case hex SHA-256 of the DER
@@ -66,6 +71,8 @@ struct Site {
 
 // Where a setting stands. Later layers win: global, site, model, device.
 enum class Layer { global, site, model, device };
+std::string_view to_string(Layer layer);  // "global", "site", "model", "device"
+std::optional<Layer> parse_layer(std::string_view name);
 
 struct SettingScope {
     Layer layer = Layer::global;
@@ -85,11 +92,13 @@ struct FileRecord {
     std::string model;    // empty: every model
     std::string site;     // empty: every site
     trust::ContentClass content_class = trust::ContentClass::internal;
-    std::optional<MacAddress> owner;     // of a secret file
+    std::optional<MacAddress> owner;      // of a secret file
     bool is_manifest_with_login = false;  // a hand-written manifest that carries a login
-    std::string sha256;                  // lower-case hex; names the bytes in the content store
+    std::string sha256;                   // lower-case hex; names the bytes in the content store
     std::uint64_t size = 0;
-    std::string version;  // as the manifest shows it: digits, or the load name for FW
+    // Given by whoever put it (the load name for FW), or the section's number when it was put. What a manifest shows
+    // for every section but FW is Catalogue::section_versions, which may have risen since.
+    std::string version;
     WallTime put_at{};
 };
 
@@ -100,7 +109,7 @@ struct Window {
     std::vector<Network> networks;
     std::vector<MacAddress> devices;  // empty: any
     std::uint32_t count = 0;          // phones that may use it; 0: no limit
-    std::uint32_t used = 0;           // phones that did
+    std::uint32_t used = 0;           // phones that did, when this was read; enter_window() decides
     bool hands_out_login = false;
     std::optional<WallTime> closed{};  // by hand
 };
@@ -114,17 +123,31 @@ struct Catalogue {
     std::map<std::string, std::uint32_t> section_versions;  // by section name; rises whenever its content may differ
 };
 
+// The site whose network holds `address`; the longest prefix wins. Null when none does. Lives as long as `catalogue`.
+const Site* find_site(const Catalogue& catalogue, const IpAddress& address);
+// Null when there is none of that name.
+const Site* find_site(const Catalogue& catalogue, std::string_view name);
+
+// Sections whose versions follow rules of their own.
+inline constexpr std::string_view firmware_section = "FW";             // shows a load name, not a number
+inline constexpr std::string_view settings_section = "DEVICE_CONFIG";  // rises with every shared setting
+
+// The phones keep a version as a signed 32-bit number.
+inline constexpr std::uint32_t highest_version = 2147483647;
+// As a manifest shows it: digits, at least six of them (reference 2.3).
+std::string format_version(std::uint32_t version);
+
 enum class EventKind {
     request,    // a file was asked for
     handshake,  // a TLS handshake that failed before any request
     login_failed,
-    downgrade,      // a device that proved itself over HTTPS asks for its own file on a weaker wire
-    misses,         // requests for absent files beyond what is recorded one by one
-    changed,        // an administrator changed something
-    revealed,       // an administrator read a secret
+    downgrade,  // a device that proved itself over HTTPS asks for its own file on a weaker wire
+    misses,     // requests for absent files beyond what is recorded one by one
+    changed,    // an administrator changed something
+    revealed,   // an administrator read a secret
     window_opened,
     window_closed,
-    server,         // started, reloaded, stopped
+    server,  // started, reloaded, stopped
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view name);

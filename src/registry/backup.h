@@ -1,0 +1,57 @@
+// Backup and restore of a whole installation: one file that holds consistent copies of both databases, the content that
+// they name, keys/, pki/, root.pem and ringfence.toml. The sealing key is among them: without a passphrase the archive
+// opens every secret of the installation, and `sealed` in the answer says so.
+//
+// Format: the line "ringfence-backup 1 plain|sealed SALT", then records of a 4-byte big-endian length and that many
+// bytes, at most max_backup_record; sealed archives seal each record, bound to its place. The records carry, end to
+// end, for each file "file MODE SIZE PATH\n" and its bytes; then "end COUNT\n". The last record is a chained SHA-256
+// over all others.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace ringfence::registry {
+
+inline constexpr std::size_t max_backup_record = 256u << 10;     // memory that a hostile archive can claim
+inline constexpr std::uint64_t max_backup_files = 1'000'000;     // inodes that it can claim
+inline constexpr std::uint64_t max_backup_bytes = 256ull << 30;  // disk that it can claim
+
+struct BackupMade {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;  // of the archive
+    bool sealed = false;
+};
+
+// Writes `archive` (mode 0600) whole or not at all; conflict when it exists. The server may run meanwhile.
+// Faults: not_found (no installation there), unavailable, corrupt (a stored file is not what was put).
+Result<BackupMade> backup(const std::string& directory, const std::string& archive,
+                          const std::optional<Secret>& passphrase, const Clock& clock, Disk& disk, Random& random);
+
+struct RestoreOptions {
+    std::optional<Secret> passphrase;
+    // An installation that this one replaces, if it can still be read: versions do not fall below its own.
+    std::string previous;
+};
+
+struct Restored {
+    WallTime made{};  // when the backup was made
+    std::uint64_t files = 0;
+    std::uint32_t last_version = 0;  // every section now shows a number above what any phone can hold
+};
+
+// Into an absent or empty directory (else conflict), whole or not at all. Phones may hold versions given out after the
+// backup was made, so the counter goes up by one for each second since then (nobody changes more than one thing a
+// second for long) and every section gets a new number. Faults: unauthenticated (wrong passphrase, or one is needed),
+// malformed or corrupt (not a backup, cut or changed), too_large, conflict (newer format or database), unavailable.
+Result<Restored> restore(const std::string& archive, const std::string& directory, const RestoreOptions& options,
+                         const Clock& clock, Disk& disk);
+
+}  // namespace ringfence::registry

@@ -1,0 +1,162 @@
+// Registry: the installation's memory on SQLite, in one directory:
+//   registry.db        devices, sites, settings, files, logins, certificates, windows (mode 0600)
+//   events.db          what happened (registry/event_log.h), apart so that recording never disturbs look-ups
+//   content/ab/abcd... the bytes of files, named by their SHA-256
+//   keys/seal.key      seals logins, setting values and site passwords in registry.db (mode 0600)
+//
+// One object is one connection, for one thread at a time; each event loop has its own (open_another). What one object
+// or process commits, every other sees at its next call. Each change is one transaction, durable when it returns.
+//
+// Faults of every call: unavailable (busy, disk full), corrupt, internal. Changes also: malformed (a name or text that
+// breaks a limit below), not_found, conflict; their sentences name things, never secrets.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "registry/lookup.h"
+#include "registry/records.h"
+
+namespace ringfence::registry {
+
+// Names of sites, models, sections, users and settings: printable ASCII without blanks at the edges.
+inline constexpr std::size_t max_name_length = 64;
+inline constexpr std::size_t max_path_length = 255;      // of a request path; TFTP packets of old phones hold 512 bytes
+inline constexpr std::size_t max_value_length = 4096;    // of a setting; the family's own limits are tighter
+inline constexpr std::size_t max_version_text = 32;      // a load name has at most 19 characters
+inline constexpr std::size_t max_file_size = 64u << 20;  // the largest firmware of the family is below 16 MiB
+inline constexpr std::size_t max_networks = 256;         // per site or window: looked through for every request
+inline constexpr std::size_t max_window_devices = 10'000;  // per window: kept in every snapshot
+inline constexpr std::size_t max_sites = 10'000;           // kept in every snapshot
+// Distinct visitors that one window remembers, so that a forged IPv6 range cannot fill the disk.
+inline constexpr std::uint32_t max_window_visitors = 100'000;
+
+struct RegistryCounts {
+    std::uint64_t devices = 0;
+    std::uint64_t sites = 0;
+    std::uint64_t files = 0;
+    std::uint64_t certificates = 0;
+};
+
+struct VersionCounter {
+    std::uint32_t last = 0;   // highest number given out
+    std::uint32_t floor = 0;  // the next one is at or above this
+};
+
+// What the content store holds that it should not, or lacks. All empty: sound.
+struct ContentReport {
+    std::vector<std::string> missing;  // request paths of files whose bytes are gone
+    std::vector<std::string> corrupt;  // request paths of files whose bytes are not what was put
+    std::vector<std::string> orphans;  // names in the store that no file uses: harmless, left by a crash
+    bool sound() const { return missing.empty() && corrupt.empty(); }
+};
+
+class Registry final : public Lookup {
+public:
+    // Makes the directory, the sealing key and an empty database. conflict when the directory holds a registry.
+    // `clock` and `disk` outlive the registry; `disk` carries content files and the key, SQLite its own.
+    static Result<std::unique_ptr<Registry>> create(const std::string& directory, const Clock& clock, Disk& disk,
+                                                    Random& random);
+    // not_found when the directory holds none; conflict when a newer Ringfence wrote it. Migrates an older one.
+    static Result<std::unique_ptr<Registry>> open(const std::string& directory, const Clock& clock, Disk& disk);
+    // Another connection to the same directory for another thread; shares verified content and snapshots with this one.
+    // May be called from the thread that owns this object only.
+    Result<std::unique_ptr<Registry>> open_another() const;
+    ~Registry() override;
+
+    const std::string& directory() const;
+
+    // ---- Lookup
+    Result<std::shared_ptr<const Catalogue>> catalogue() override;
+    Result<std::optional<Device>> find_device(const MacAddress& mac) override;
+    Result<std::optional<Login>> find_login(std::string_view user) override;
+    Result<std::optional<CertificateRecord>> find_certificate(std::string_view fingerprint) override;
+    Result<std::vector<Setting>> device_settings(const MacAddress& mac) override;  // by name
+    Result<bool> enter_window(std::int64_t window, std::string_view visitor) override;
+    // While another process writes, the note waits in memory and is written with a later one.
+    Status note_proved(const MacAddress& mac, WallTime now) override;
+    Result<Body> open_content(std::string_view sha256) override;
+
+    // ---- Devices. `user`, `login_kind` and `last_proved` of a Device are read-only here: logins are stored apart.
+    // conflict when the MAC is there already; not_found when its site is not. `login`, if given, is stored with it.
+    Status add_device(const Device& device, const std::optional<Login>& login = std::nullopt);
+    // Changes model, site and requires_certificate.
+    Status update_device(const Device& device);
+    // Takes its login, settings and own files along and revokes its certificates.
+    Status remove_device(const MacAddress& mac);
+    // In order of MAC, until `each` returns false. `each` must not change this registry.
+    Status list_devices(const std::function<bool(const Device&)>& each);
+
+    // ---- Logins: at most one per device and per site; storing replaces it. conflict when another owner has that user.
+    // `clear_password` is kept, sealed, for a site only, because its manifests may carry it.
+    Status store_login(const Login& login, const Secret& clear_password = Secret());
+    Status remove_device_login(const MacAddress& mac);
+    Status remove_site_login(std::string_view site);
+
+    // ---- Sites. Networks may overlap (the longest prefix wins) but not be equal to another site's. Login fields of a
+    // Site are read-only here. list: catalogue()->sites, by name.
+    Status add_site(const Site& site);
+    Status update_site(const Site& site);
+    // conflict while devices, files or settings belong to it.
+    Status remove_site(std::string_view name);
+
+    // ---- Settings. Every value is sealed at rest, so that nobody has to say which ones are secret.
+    Status set_setting(const SettingScope& scope, std::string_view name, const Secret& value);
+    // Leaves a mark, so that phones are told the default. not_found when it is not set in that scope.
+    Status unset_setting(const SettingScope& scope, std::string_view name);
+    Result<std::vector<Setting>> list_settings(const SettingScope& scope);  // by name
+
+    // ---- Files, one per path, model and site; putting again replaces. `sha256`, `size` and `put_at` are filled in
+    // here, and `version` when it is empty. A given version is the load name for FW (which must have one); for other
+    // sections it is a number above what the section shows (else conflict), and the section then shows it. Every put or
+    // removal raises the version of the file's section.
+    Result<FileRecord> put_file(FileRecord file, std::string_view bytes);
+    Status remove_file(std::string_view path, std::string_view model = {}, std::string_view site = {});
+
+    // ---- Versions: one counter for all sections: next = max(last + 1, floor), at most highest_version (else
+    // conflict).
+    Result<VersionCounter> versions();
+    // Also gives every section below the floor a new number. A lower floor than before changes nothing.
+    Status raise_version_floor(std::uint32_t floor);
+
+    // ---- Windows. `closes` must lie in the future; id, opened, used and closed are filled in here.
+    Result<Window> open_window(Window window);
+    Status close_window(std::int64_t id);
+    Result<std::vector<Window>> list_windows(std::size_t newest);  // newest first, past and closed ones too
+
+    // ---- Certificates
+    Status add_certificate(const CertificateRecord& certificate);  // conflict when the fingerprint is known
+    // Each answers what it revoked; not_found when there is none, conflict when all were revoked before.
+    Result<std::vector<CertificateRecord>> revoke_certificate(std::string_view serial);
+    Result<std::vector<CertificateRecord>> revoke_certificates_of(const MacAddress& mac);
+    // In order of issue, until `each` returns false. `each` must not change this registry.
+    Status list_certificates(const std::function<bool(const CertificateRecord&)>& each);
+
+    // ---- The whole
+    // Makes all changes in `changes` one transaction: all of them, or none when it returns a Fault. For imports; keep
+    // each below a second or so, since other writers wait.
+    Status together(const std::function<Status()>& changes);
+    Result<RegistryCounts> counts();
+    // SQLite's own check of pages, indexes and references; corrupt with its first complaint.
+    Status verify_database();
+    // Reads and hashes every stored file: slow on purpose.
+    Result<ContentReport> verify_contents();
+    // Removes orphans; answers how many.
+    Result<std::size_t> discard_orphans();
+
+private:
+    struct Parts;
+    explicit Registry(std::unique_ptr<Parts> parts);
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ringfence::registry
