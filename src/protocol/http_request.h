@@ -1,0 +1,68 @@
+// Reading HTTP/1.0 and HTTP/1.1 requests from a byte stream, one after another (RFC 9112). The grammar is Boost.Beast's
+// parser; what is ours is the bound, the target, and the one byte in an old phone's User-Agent that Beast refuses.
+// One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace ringfence::protocol {
+
+// The request line and all headers with their ends. Several times what any phone or browser of ours sends.
+inline constexpr std::size_t max_http_head = 16 * 1024;
+// A body is of no use to us: up to this it is read and dropped so that the connection can be kept, beyond it is not.
+inline constexpr std::uint64_t max_http_body = 64 * 1024;
+
+struct HttpRequest {
+    std::string method;       // as sent: methods are case-sensitive. Only GET and HEAD mean anything; others get 405
+    std::string target;       // as sent
+    std::string target_path;  // as HttpTarget::path
+    bool target_is_malformed = false;  // answer as an absent path; target_path then names nothing
+    unsigned version = 11;             // 10 or 11
+    bool keep_alive = false;           // false: answer and close
+    std::string host;                  // Host, or the authority of an absolute-form target
+    std::string user_agent;            // original bytes; control and non-ASCII bytes are possible
+    // Raw values; empty: the header is absent.
+    std::string authorization;  // holds a password: for parse_authorization() only
+    std::string range;
+    std::string if_none_match;
+    std::string if_modified_since;
+    std::string if_range;
+};
+
+class HttpRequestReader {
+public:
+    HttpRequestReader() = default;
+    ~HttpRequestReader();
+    HttpRequestReader(const HttpRequestReader&) = delete;
+    HttpRequestReader& operator=(const HttpRequestReader&) = delete;
+
+    // Adds bytes from the peer. The door reads no more while a request is being answered, so what waits here is bounded
+    // by what one read brings.
+    void add(std::string_view bytes);
+
+    // The next whole request, its body dropped; empty when more bytes are needed, and always after a request whose
+    // keep_alive is false. A request with a body that is chunked, longer than max_http_body, or announced by
+    // "Expect: 100-continue" comes at once with keep_alive false; its body is not read.
+    // Faults: malformed (answer 400), too_large (431); then nothing more can be read: answer and close.
+    Result<std::optional<HttpRequest>> next();
+
+    // True when a request has begun but is not whole: the door's idle time is then the shorter one.
+    bool is_inside_request() const { return !buffer_.empty() || body_left_ > 0; }
+
+private:
+    Result<HttpRequest> read_head(std::size_t size);
+    void drop(std::size_t count);
+
+    std::string buffer_;
+    std::size_t searched_ = 0;  // bytes of buffer_ that hold no end of the head
+    std::optional<HttpRequest> awaiting_body_;
+    std::uint64_t body_left_ = 0;
+    bool is_finished_ = false;
+};
+
+}  // namespace ringfence::protocol
