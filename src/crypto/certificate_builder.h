@@ -1,0 +1,46 @@
+// Making certificates. Signed with SHA-256; version 3; random positive serial of 127 bits (RFC 5280 section 4.1.2.2);
+// subject and authority key identifiers. Thread-safe as far as `random` is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip_address.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "crypto/certificate.h"
+#include "crypto/private_key.h"
+
+namespace ringfence::crypto {
+
+enum class CertificateRole {
+    root,     // CA; keyCertSign and cRLSign, since CRL checks want keyUsage on roots too
+    issuing,  // CA with path length 0
+    server,   // serverAuth; the names below as subjectAltName
+    device,   // clientAuth
+};
+
+struct CertificateRequest {
+    CertificateRole role = CertificateRole::device;
+    std::string common_name;             // 1 to 64 characters (RFC 5280 appendix A.1)
+    std::string organization;            // empty: none
+    std::vector<std::string> dns_names;  // letters, digits, '-' and '.', perhaps "*." first
+    std::vector<IpAddress> addresses;
+    WallTime not_before{};  // cut to seconds
+    WallTime not_after{};
+};
+
+// A CA that signs.
+struct Signer {
+    Certificate certificate;
+    PrivateKey key;
+};
+
+// Faults: malformed (names that a certificate cannot carry, times in the wrong order), conflict (key and certificate of
+// the signer do not match, or it ends before the certificate would).
+Result<Certificate> make_root(const CertificateRequest& request, const PrivateKey& key, Random& random);
+Result<Certificate> sign_certificate(const CertificateRequest& request, const PrivateKey& subject_key,
+                                     const Signer& signer, Random& random);
+
+}  // namespace ringfence::crypto

@@ -1,0 +1,45 @@
+// The phone's side of TLS, for use inside libcurl's CURLOPT_SSL_CTX_FUNCTION. libcurl's own name check falls back to
+// the common name, so ours decides: switch its off (CURLOPT_SSL_VERIFYHOST 0, CURLOPT_SSL_VERIFYPEER 1, CURLOPT_CAINFO
+// and CURLOPT_CAPATH null) and switch off session reuse (CURLOPT_SSL_SESSIONID_CACHE 0), since a resumed session is not
+// verified anew.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/certificate.h"
+#include "crypto/private_key.h"
+#include "crypto/verify.h"
+
+namespace ringfence::crypto {
+
+struct ClientIdentity {
+    Certificate leaf;
+    std::vector<Certificate> chain;
+    PrivateKey key;
+};
+
+// What the phone believes of one server. At least TLS 1.2; no certificate of the system is ever trusted.
+struct ClientPolicy {
+    std::vector<Certificate> anchors;  // empty: no server is believed
+    std::string host;                  // as the URL names it; never empty
+    JudgingTime time;
+    Strength strength = Strength::modern;
+    std::optional<ClientIdentity> identity;  // shown if the server asks
+};
+
+// What our verification found. `verified` stays false when no TLS handshake came so far.
+struct ClientVerdict {
+    bool verified = false;
+    std::optional<Fault> fault;                   // set: the handshake was ended for this reason
+    std::vector<std::string> chain_fingerprints;  // as the server sent it, leaf first; lower-case hex SHA-256
+    std::string leaf_subject;
+};
+
+// `ssl_ctx` is the SSL_CTX* that libcurl hands over. `policy` and `verdict` must live until the transfer is over.
+// Faults: conflict (the identity's key and certificate differ), internal.
+Status configure_client(void* ssl_ctx, const ClientPolicy& policy, ClientVerdict& verdict);
+
+}  // namespace ringfence::crypto
