@@ -1,0 +1,86 @@
+// A connected TCP socket, bare or under TLS, with one deadline and one answer on its way at a time.
+// Used on its loop's thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "crypto/tls_server.h"
+#include "net/event_loop.h"
+#include "net/socket.h"
+
+namespace ringfence::net {
+
+struct Ended {
+    enum class Why {
+        closed,      // the peer closed its side
+        broken,      // reset or another error of the connection
+        timed_out,   // the deadline passed
+        not_secured  // the TLS handshake failed
+    };
+    Why why = Why::closed;
+    std::string reason;  // of not_secured: one plain sentence
+};
+
+// Who uses a stream. Any call may destroy the stream.
+class StreamOwner {
+public:
+    virtual ~StreamOwner() = default;
+    // The TLS handshake is done. Not called on a bare stream.
+    virtual void on_secured() {}
+    // Only while reading; the bytes are gone when the call returns.
+    virtual void on_bytes(std::string_view bytes) = 0;
+    // All that was given to send() was handed to the kernel. What the peer does after that changes nothing.
+    virtual void on_sent() = 0;
+    // The last call, once, unless the stream is destroyed before.
+    virtual void on_ended(const Ended& ended) = 0;
+};
+
+// A part of shared bytes; no copy is made.
+struct BodyPart {
+    std::shared_ptr<const std::string> bytes;
+    std::size_t offset = 0;
+    std::size_t length = 0;
+};
+
+class Stream {
+public:
+    // With `tls` (made on the same descriptor) the handshake begins in start(). `owner` must outlive the stream.
+    Stream(EventLoop& loop, Descriptor socket, StreamOwner& owner, std::unique_ptr<crypto::TlsConnection> tls = nullptr);
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    // Handshakes first, then reads. Call once, last in the owner's set-up: it may call the owner.
+    void start();
+
+    // While paused nothing is read, so a peer that sends on is held back by TCP.
+    void pause_reading() { reading_ = false; }
+    void resume_reading();
+
+    // `head` goes out before the body, in one packet where they fit. Only when all sent before was announced by
+    // on_sent(), which is called later, from the loop, or before this returns.
+    void send(std::string head, BodyPart body = {});
+    bool sending() const { return sending_; }
+
+    // Ends an orderly conversation: closes the sending side, takes what the peer still sends for a moment, so that a
+    // reset does not overtake the answer, then on_ended(closed).
+    void finish();
+
+    // on_ended(timed_out) follows if it passes. Moving it is cheap.
+    void set_deadline(SteadyTime at) { deadline_.set(at); }
+    void clear_deadline() { deadline_.clear(); }
+
+    int descriptor() const { return watch_.descriptor(); }
+    // Null on a bare stream.
+    const crypto::TlsConnection* tls() const { return tls_.get(); }
+
+private:
+    // After finish(): how long and how much the peer may still talk.
+    static constexpr Duration linger_time{1000};
+    static constexpr std::size_t linger_bytes = 65536;
+};
+
+}  // namespace ringfence::net
