@@ -1,0 +1,111 @@
+// The installation's certificate authority: a root, issuing CAs below it, the server's own certificates and device
+// certificates. Keys lie under DIR/keys/ (mode 0600), certificates under DIR/pki/, and the root files, which phones
+// fetch, in DIR:
+//   root.pem         root and RSA issuing CA: what phones of the modern lane are handed
+//   root-legacy.pem  root and legacy issuing CA: what sets of the legacy lane are handed
+// Their bytes never change after create(), because a set shows the fingerprint of the file (reference 5.3), and each
+// holds every CA that its lane sends, because a set refuses a chain with a CA that it does not hold.
+//
+// Signs with RSA-2048 and SHA-256, which 11xx/12xx sets verify; beside it an ECDSA P-256 issuing CA for all others.
+// The root and the whole legacy lane begin in 2000 and end with 2037: a set without a battery clock wakes up in an old
+// year and must verify before it can ask for the time, and a 32-bit clock ends in January 2038.
+//
+// One thread at a time; several programs may open the same directory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/ip_address.h"
+#include "base/mac_address.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "crypto/certificate.h"
+#include "crypto/private_key.h"
+#include "crypto/tls_server.h"
+#include "registry/registry.h"
+
+namespace ringfence::authority {
+
+using crypto::TlsLane;
+
+// What the server's certificates say it is called. Phones reach it by name or by address.
+struct ServerNames {
+    std::vector<std::string> hosts;    // DNS names, the main one first; at least one
+    std::vector<IpAddress> addresses;  // the main one first; at least one
+};
+
+// A file that phones install as their root, and what they show of it.
+struct RootFile {
+    std::string path;        // on disk
+    std::string bytes;       // PEM
+    std::string sha1;        // of the file: 40 upper-case hex digits
+    std::string sha1_short;  // the first 20 of them, which some loads show
+    std::string sha256;      // 64 upper-case hex digits
+};
+
+struct DeviceRequest {
+    MacAddress mac;
+    crypto::KeyType key = crypto::KeyType::rsa2048;
+    TlsLane lane = TlsLane::modern;  // legacy: RSA only, and the dates of the legacy lane
+};
+
+// Shown once and not kept: the registry remembers the certificate, never the key.
+struct IssuedDevice {
+    crypto::PrivateKey key;
+    crypto::Certificate certificate;
+    std::vector<crypto::Certificate> chain;  // the issuing CA
+    std::string pkcs12;                      // key, certificate and issuing CA, DER
+    Secret pkcs12_password;
+};
+
+// Days that certificates live, within their issuer's.
+inline constexpr int issuing_days = 3653;  // ten years: longer than a phone stays on a desk
+inline constexpr int server_days = 825;    // the most that common TLS clients take
+inline constexpr int device_days = 1826;   // five years: renewing a set's certificate means walking to it
+inline constexpr int back_dated_days = 1;  // for phones whose clock is somewhat behind
+
+class Authority {
+public:
+    // Makes everything; DIR/root.pem is written last and marks a finished authority, so that a create() that was cut
+    // short is simply done again. Faults: conflict (there is one already), malformed (names), those of `disk`.
+    // `disk`, `random` and `clock` outlive the authority.
+    static Result<std::unique_ptr<Authority>> create(const std::string& directory, const ServerNames& names, Disk& disk,
+                                                     Random& random, const Clock& clock);
+    // Faults: not_found, corrupt (a key or certificate is missing, damaged or does not fit the others).
+    static Result<std::unique_ptr<Authority>> open(const std::string& directory, Disk& disk, Random& random,
+                                                   const Clock& clock);
+    ~Authority();
+
+    const RootFile& root_file(TlsLane lane) const;
+
+    // For a listener of that lane: P-256 first and RSA beside it, or the legacy RSA one; each with its issuing CA.
+    std::vector<crypto::TlsIdentity> server_identities(TlsLane lane) const;
+    // The issuing CAs whose device certificates that lane takes: TlsServerProfile::client_anchors.
+    std::vector<crypto::Certificate> device_issuers(TlsLane lane) const;
+    // Every CA and server certificate, for `check` and lists.
+    std::vector<crypto::Certificate> own_certificates() const;
+    const ServerNames& server_names() const;
+
+    // Notes the CAs' and the server's certificates in the registry; those it knows are passed over.
+    Status record_own(registry::Registry& registry) const;
+
+    // A new key and certificate with the subject CN=<MAC, bare, upper case>, recorded before it is handed out. Faults:
+    // conflict (a P-256 key for the legacy lane), those of the registry (not_found: no such device).
+    Result<IssuedDevice> issue_device(const DeviceRequest& request, registry::Registry& registry);
+
+    // New server certificates, for the keys that are there, with these names and from now on; the old ones stay valid
+    // until they end. A running server takes them when it reloads.
+    Status issue_server(const ServerNames& names, registry::Registry& registry);
+
+private:
+    struct Parts;
+    explicit Authority(std::unique_ptr<Parts> parts);
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ringfence::authority
