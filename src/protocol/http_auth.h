@@ -125,7 +125,7 @@ private:
     struct Shard {
         std::mutex mutex;
         std::map<Key, Counts> used;
-        std::uint64_t forgotten_until = 0;  // nonces issued at or before this, in ms, are not remembered
+        std::uint64_t forgotten_until = 0;  // ms; a nonce issued before this and not in `used` counts as expired
     };
     static constexpr std::size_t shard_count = 16;
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/secret.h"
 
 namespace ringfence::protocol {
 
@@ -27,7 +28,7 @@ struct HttpRequest {
     std::string host;                  // Host, or the authority of an absolute-form target
     std::string user_agent;            // original bytes; control and non-ASCII bytes are possible
     // Raw values; empty: the header is absent.
-    std::string authorization;  // holds a password: for parse_authorization() only
+    Secret authorization;  // for parse_authorization()
     std::string range;
     std::string if_none_match;
     std::string if_modified_since;
