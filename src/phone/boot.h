@@ -1,0 +1,133 @@
+// One boot, without I/O of its own but the flash's: fetch the manifest, then for each section decide, fetch, accept,
+// install; at the end report (reference 1.2, 2.3, 2.4). Fetches and questions are asked for as values:
+//
+//     Step step = session.start();
+//     while (!std::holds_alternative<Finished>(step)) step = ...fetched(...) or answered(...);
+//     session.report();
+//
+// Nothing falls back to a weaker protocol. A file that fails or is refused leaves what is installed as it is, and the
+// boot goes on with the next one.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mac_address.h"
+#include "base/result.h"
+#include "base/url.h"
+#include "phone/acceptance.h"
+#include "phone/boot_report.h"
+#include "phone/fetch.h"
+#include "phone/flash.h"
+#include "phonefile/manifest.h"
+
+namespace ringfence::phone {
+
+struct BootSettings {
+    MacAddress mac;
+    std::string model;                  // "1230", "1140e"
+    Url server;                         // a path that ends in .cfg is the manifest, else the folder that it lies in
+    std::optional<Login> device_login;  // Device ID and Password; sent over HTTPS only
+    bool has_certificate = false;       // a device certificate and key are loaded
+};
+
+// malformed unless the model is four digits, perhaps with an "e".
+Result<std::string> manifest_name(std::string_view model);  // "1230SIP.cfg"
+
+struct Question {
+    enum class Kind {
+        fingerprint,  // is this the right first root?
+        consent,      // PROMPT YES: may this file be fetched?
+    };
+    Kind kind = Kind::fingerprint;
+    std::string section;
+    std::string file;
+    Fingerprints fingerprints;  // empty for consent
+};
+
+using Answer = FingerprintAnswer;
+
+struct Finished {};
+
+using Step = std::variant<FetchOrder, Question, Finished>;
+
+class BootSession {
+public:
+    // `flash` and `clock` outlive the session; the flash has been recovered.
+    BootSession(BootSettings settings, Flash& flash, const Clock& clock);
+
+    Step start();
+    Step fetched(FetchOutcome outcome);   // the answer to a FetchOrder
+    Step answered(const Answer& answer);  // the answer to a Question; no answer is a no
+    const BootReport& report() const { return report_; }
+
+private:
+    // One file that the manifest names, and what is known of it before it is fetched.
+    struct Task {
+        std::size_t section = 0;  // index into the manifest
+        std::string file;         // '*' expanded
+        bool is_beyond_limit = false;
+        bool completes_section = false;  // the last one: the section's version is stored with it
+    };
+
+    const phonefile::Section& section_of(const Task& task) const { return manifest_.sections[task.section]; }
+    std::string_view section_name(const Task& task) const;
+
+    Step order_manifest();
+    Step read_manifest(Result<std::string> text);
+    void plan();
+    void plan_section(std::size_t index);
+
+    Step next_file();
+    std::optional<Step> begin(const Task& task);
+    void decide_section(const Task& task);
+    std::optional<FileReport> verdict_before_fetch(const Task& task, const FetchOrder& order) const;
+    Step order_file(const Task& task);
+    Step judge(const std::optional<Answer>& answer);
+    void install(const AcceptedFile& accepted);
+    EffectiveSettings settings_with(const AcceptedFile& accepted);
+    void apply_settings(EffectiveSettings& settings, const std::string& section, const std::string& file,
+                        std::string_view bytes, bool tells_dropped);
+
+    FetchOrder base_order(Protocol protocol, const std::string& host) const;
+    FetchOrder order_for(const Task& task) const;
+    std::optional<Login> login_for(const phonefile::Section& section, const FetchOrder& order) const;
+    bool is_provisioning_server(const FetchOrder& order) const;
+    crypto::JudgingTime judging_time() const;
+    Step send(FetchOrder order);
+
+    Status enter(Stage stage);
+    void settle(Action action, std::string reason);
+    void settle(const Fault& fault);
+    Step finish();
+    void note(std::string file, std::size_t line, std::string text);
+    void record(const Event& event);
+
+    BootSettings settings_;
+    Flash* flash_;
+    const Clock* clock_;
+    BootReport report_;
+    TrustStore trust_;
+    std::string manifest_file_;
+    phonefile::Manifest manifest_;
+    std::vector<Task> tasks_;
+    std::size_t current_ = 0;
+
+    // Of the section under way.
+    std::optional<std::size_t> decided_section_;
+    phonefile::VersionVerdict wanted_;
+    bool section_has_trouble_ = false;
+
+    // Of the file under way.
+    FetchOrder order_;
+    Candidate candidate_;
+    Duration clock_correction_{};  // to the last verified server's time, while the phone's own clock is unset
+    std::optional<WallTime> proved_time_;
+};
+
+}  // namespace ringfence::phone

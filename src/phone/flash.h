@@ -1,0 +1,122 @@
+// The phone's flash: a folder (0700, files 0600) on a Disk. One index names everything that counts: versions, installed
+// files with their hash, effective settings. It is replaced whole, and contents stand beside it under their hash, so a
+// crash or fault at any write leaves the old state or the new one, never a mixture. The stage file is the journal of
+// the boot under way. Not thread-safe; one program at a time.
+//
+//   index        see above; absent: a phone fresh from the factory
+//   files/HASH   contents that the index names; others are left-overs, removed by recover()
+//   stage        the stage entered last, with section and file
+//   events.log, events.old   the event log, rotated at log_limit
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/result.h"
+#include "phone/acceptance.h"
+#include "phone/boot_stage.h"
+#include "phone/event_log.h"
+#include "phone/settings_store.h"
+
+namespace ringfence::phone {
+
+struct InstalledFile {
+    std::string section;
+    std::string name;    // as the manifest named it, '*' expanded
+    std::string source;  // URL without login
+    std::string basis;   // why it was accepted
+    std::string sha256;  // 64 lower-case hex digits
+    std::size_t size = 0;
+    WallTime installed_at{};
+};
+
+struct FlashState {
+    std::map<std::string, std::string, std::less<>> versions;  // by section, as the manifest wrote them
+    std::vector<InstalledFile> files;                          // in order of first installation
+    EffectiveSettings settings;
+    std::optional<WallTime> proved_time;  // the latest time at which a server was verified in full
+
+    std::optional<std::string> find_version(std::string_view section) const;
+    const InstalledFile* find_file(std::string_view section, std::string_view name) const;
+    std::vector<const InstalledFile*> files_of(std::string_view section) const;
+};
+
+// Where the last boot stood.
+struct StageMark {
+    Stage stage = Stage::idle;
+    std::string section;  // empty outside a section
+    std::string file;
+};
+
+// What is committed together with an accepted file.
+struct Commit {
+    std::optional<std::string> version;                 // the section's new version
+    std::optional<std::vector<std::string>> keep_only;  // other files of the section go
+    std::optional<EffectiveSettings> settings;          // the whole store as it shall be
+    std::optional<WallTime> proved_time;                // taken if later than the stored one
+};
+
+class Flash {
+public:
+    static constexpr std::size_t log_limit = 32 * 1024;          // bytes per log file: some hundred events
+    static constexpr std::size_t index_limit = 4 * 1024 * 1024;  // far above what a manifest can name
+    static constexpr std::size_t file_limit = 64 * 1024 * 1024;  // above the largest firmware
+
+    // Reads; changes nothing. A folder that does not exist is a phone fresh from the factory. corrupt when the index is
+    // not what was stored.
+    static Result<Flash> open(Disk& disk, std::string folder, const Clock& clock);
+
+    // Makes the folder, removes what a crash left over, and leaves the stage idle. Call once before a boot.
+    Status recover();
+
+    // Where the boot before recover() was cut off; empty when it had come to its end.
+    const std::optional<StageMark>& interrupted() const { return interrupted_; }
+
+    const FlashState& state() const { return state_; }
+    const StageMark& stage() const { return stage_; }
+
+    // corrupt when the bytes are not those that were installed.
+    Result<std::string> read(const InstalledFile& file);
+
+    // Stores the stage; what follows may then be done. The step must be legal.
+    Status enter(StageMark next);
+
+    // The only way in for a file. After a Fault the state is the old one or, if only the disk's last confirmation
+    // failed, the new one: state() tells.
+    Status install(const AcceptedFile& file, const Commit& commit);
+
+    Status log(const Event& event);
+    std::vector<std::string> events() const;  // oldest first, as stored
+
+    // Factory reset: everything of ours in the folder goes, versions and roots first.
+    Status erase();
+
+private:
+    Flash(Disk& disk, std::string folder, const Clock& clock)
+        : disk_(&disk), clock_(&clock), folder_(std::move(folder)) {}
+
+    std::string path(std::string_view name) const;
+    std::string content_path(std::string_view sha256) const;
+    Status load();
+    Status load_log();
+    Status store(const FlashState& next);
+    Status remove_leftovers();
+
+    Disk* disk_;
+    const Clock* clock_;
+    std::string folder_;
+    FlashState state_;
+    StageMark stage_;
+    std::optional<StageMark> interrupted_;
+    std::string log_;
+    std::string old_log_;
+    std::uint64_t next_event_ = 1;
+};
+
+}  // namespace ringfence::phone
