@@ -2,28 +2,16 @@
 // doors. One Pipeline per event loop (it holds that loop's Lookup); what loops share stands in Shared.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "base/clock.h"
-#include "base/random.h"
+#include "delivery/address_memory.h"
+#include "delivery/installation.h"
+#include "delivery/limits.h"
 #include "delivery/request.h"
 #include "family/family.h"
 #include "protocol/http_auth.h"
 #include "registry/lookup.h"
 
 namespace ringfence::delivery {
-
-class Limits;         // attempts and misses, sharded, shared by all loops
-class AddressMemory;  // which device an address named last, bounded, shared
-
-// What the installation is called, from its settings file.
-struct Installation {
-    std::string host;     // DNS name in the server certificate
-    std::string address;  // address in the server certificate; what manifests name unless a site says otherwise
-    std::string realm;    // of HTTP authentication; fixed at init, since stored hashes hold it
-    std::string root_file = "trust/root.pem";  // request path of the root file
-};
 
 struct Shared {
     const Clock& clock;

@@ -4,32 +4,25 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/ip_address.h"
+#include "delivery/installation.h"
 #include "protocol/http_auth.h"
 #include "registry/lookup.h"
 #include "trust/access.h"
 
 namespace ringfence::delivery {
 
-// Whom a lane of old TLS still serves. A device or manifest of another model or site gets the answer for absent files.
-struct LanePolicy {
-    std::vector<std::string> models;  // as the family names them; empty: every model
-    std::vector<std::string> sites;   // empty: every site, and devices without one
-    std::optional<WallTime> closes;   // from then on nobody is served
-};
-
 struct Request {
     trust::Wire wire = trust::Wire::tftp;
     std::string path;  // as asked, percent-decoded by HTTP doors, one leading '/' removed; not yet judged
     IpAddress source;
-    std::string user_agent;  // raw bytes, HTTP only
-    std::string method = "GET";  // what Digest hashes
+    std::string user_agent;                                // raw bytes, HTTP only
+    std::string method = "GET";                            // what Digest hashes
     std::optional<protocol::Authorization> authorization;  // HTTP header as shown; looked at on HTTPS only
     std::string certificate_fingerprint;  // of the client certificate that the handshake verified; empty: none shown
-    const LanePolicy* lane = nullptr;  // the listener's; null: it serves everyone. Outlives the call
+    const LanePolicy* lane = nullptr;     // the listener's; null: it serves everyone. Outlives the call
 };
 
 enum class Outcome {
@@ -42,13 +35,12 @@ enum class Outcome {
 // What record() needs later; opaque to doors.
 struct Ticket {
     registry::Event event;
-    bool recorded_apart = false;
 };
 
 struct Answer {
     Outcome outcome = Outcome::not_found;
     registry::Body body;
-    std::string etag;       // quoted, strong
+    std::string etag;  // quoted, strong
     WallTime modified{};
     bool stale_nonce = false;  // the Digest was right but its nonce is used up: challenge with stale=true
     Ticket ticket;
@@ -57,8 +49,8 @@ struct Answer {
 // How the delivery ended, as the door saw it.
 struct Delivered {
     std::uint64_t bytes = 0;
-    bool complete = false;       // the last byte was handed to the peer, even if it reset the connection after that
-    bool not_modified = false;   // HTTP 304
+    bool complete = false;      // the last byte was handed to the peer, even if it reset the connection after that
+    bool not_modified = false;  // HTTP 304
 };
 
 }  // namespace ringfence::delivery

@@ -1,0 +1,89 @@
+#include "delivery/limits.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace ringfence::delivery {
+
+namespace {
+
+std::string login_key(std::string_view user) { return "login " + std::string(user); }
+
+const Budget& attempts_of(registry::LoginKind kind) {
+    return kind == registry::LoginKind::keypad ? keypad_attempts : random_attempts;
+}
+
+}  // namespace
+
+Limits::Shard& Limits::shard_for(std::string_view key) {
+    return shards_[std::hash<std::string_view>{}(key) % shard_count];
+}
+
+void Limits::refill(Entry& entry, const Budget& budget, SteadyTime now) {
+    const auto passed = now - entry.refilled;
+    entry.tokens += static_cast<double>(passed.count()) / static_cast<double>(budget.refill.count());
+    entry.tokens = std::min(entry.tokens, static_cast<double>(budget.burst));
+    entry.refilled = now;
+}
+
+Limits::Entry& Limits::entry_in(Shard& shard, std::string key, const Budget& budget, SteadyTime now) {
+    if (const auto found = shard.by_key.find(key); found != shard.by_key.end()) {
+        shard.recent.splice(shard.recent.begin(), shard.recent, found->second);
+        refill(shard.recent.front(), budget, now);
+        return shard.recent.front();
+    }
+    if (shard.recent.size() >= max_entries_per_shard) {
+        shard.by_key.erase(shard.recent.back().key);
+        shard.recent.pop_back();
+    }
+    shard.recent.push_front(Entry{key, static_cast<double>(budget.burst), now, 0, {}});
+    shard.by_key.emplace(std::move(key), shard.recent.begin());
+    return shard.recent.front();
+}
+
+bool Limits::may_attempt(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now) {
+    std::string key = login_key(user);
+    Shard& shard = shard_for(key);
+    const std::lock_guard lock(shard.mutex);
+    const auto found = shard.by_key.find(key);
+    if (found == shard.by_key.end()) return true;
+    Entry& entry = entry_in(shard, std::move(key), attempts_of(kind), now);
+    if (entry.tokens >= 1.0) return true;
+    return std::find(entry.good_sources.begin(), entry.good_sources.end(), source) != entry.good_sources.end();
+}
+
+void Limits::attempt_failed(std::string_view user, registry::LoginKind kind, SteadyTime now) {
+    std::string key = login_key(user);
+    Shard& shard = shard_for(key);
+    const std::lock_guard lock(shard.mutex);
+    Entry& entry = entry_in(shard, std::move(key), attempts_of(kind), now);
+    entry.tokens = std::max(0.0, entry.tokens - 1.0);
+}
+
+void Limits::attempt_succeeded(std::string_view user, std::string_view source, SteadyTime now) {
+    std::string key = login_key(user);
+    Shard& shard = shard_for(key);
+    const std::lock_guard lock(shard.mutex);
+    Entry& entry = entry_in(shard, std::move(key), random_attempts, now);
+    auto& sources = entry.good_sources;
+    if (std::find(sources.begin(), sources.end(), source) != sources.end()) return;
+    if (sources.size() >= remembered_sources) sources.erase(sources.begin());
+    sources.emplace_back(source);
+}
+
+Limits::Miss Limits::note_miss(std::string_view asker, SteadyTime now) {
+    std::string key = "miss " + std::string(asker);
+    Shard& shard = shard_for(key);
+    const std::lock_guard lock(shard.mutex);
+    Entry& entry = entry_in(shard, std::move(key), recorded_misses, now);
+    if (entry.tokens < 1.0) {
+        ++entry.suppressed;
+        return {.record = false, .suppressed = 0};
+    }
+    entry.tokens -= 1.0;
+    const Miss miss{.record = true, .suppressed = entry.suppressed};
+    entry.suppressed = 0;
+    return miss;
+}
+
+}  // namespace ringfence::delivery
