@@ -50,6 +50,10 @@ Result<Descriptor> bind_udp(const Endpoint& endpoint, Sharing sharing);
 // A socket of its own for one transfer: `local`'s address and zone, any free port.
 Result<Descriptor> bind_udp_answering(SocketAddress local);
 
+// Begins to connect from `local`'s address and zone; await writable, then is_connected() says how it went.
+Result<Descriptor> connect_tcp(SocketAddress local, const Endpoint& peer);
+bool is_connected(int descriptor);
+
 // The local end of a bound or connected socket.
 Result<SocketAddress> local_address(int descriptor);
 

@@ -48,7 +48,8 @@ struct BodyPart {
 class Stream {
 public:
     // With `tls` (made on the same descriptor) the handshake begins in start(). `owner` must outlive the stream.
-    Stream(EventLoop& loop, Descriptor socket, StreamOwner& owner, std::unique_ptr<crypto::TlsConnection> tls = nullptr);
+    Stream(EventLoop& loop, Descriptor socket, StreamOwner& owner,
+           std::optional<crypto::TlsConnection> tls = std::nullopt);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -60,14 +61,17 @@ public:
     void pause_reading() { reading_ = false; }
     void resume_reading();
 
-    // `head` goes out before the body, in one packet where they fit. Only when all sent before was announced by
-    // on_sent(), which is called later, from the loop, or before this returns.
+    // `head` goes out before the body, in one packet where they fit. on_sent() follows, perhaps before this returns;
+    // until then nothing else may be sent.
     void send(std::string head, BodyPart body = {});
-    bool sending() const { return sending_; }
+    bool is_sending() const { return sending_; }
 
-    // Ends an orderly conversation: closes the sending side, takes what the peer still sends for a moment, so that a
-    // reset does not overtake the answer, then on_ended(closed).
-    void finish();
+    enum class Rest {
+        none,     // the peer has nothing more to say
+        expected  // it may be talking still: take that for a moment, lest a reset overtake the answer
+    };
+    // Ends an orderly conversation when all is sent; on_ended(closed) follows.
+    void finish(Rest rest);
 
     // on_ended(timed_out) follows if it passes. Moving it is cheap.
     void set_deadline(SteadyTime at) { deadline_.set(at); }
@@ -75,12 +79,47 @@ public:
 
     int descriptor() const { return watch_.descriptor(); }
     // Null on a bare stream.
-    const crypto::TlsConnection* tls() const { return tls_.get(); }
+    const crypto::TlsConnection* tls() const { return tls_ ? &*tls_ : nullptr; }
 
-private:
-    // After finish(): how long and how much the peer may still talk.
+    // How long and how much the peer may still talk after finish().
     static constexpr Duration linger_time{1000};
     static constexpr std::size_t linger_bytes = 65536;
+
+private:
+    enum class Phase { securing, open, lingering, ended };
+
+    void drive();
+    bool advance();  // false: nothing to do before the next call of the loop
+    bool secure();
+    bool flush();
+    bool receive();
+    bool close_sending();
+    bool discard();
+    bool end(Ended::Why why, std::string reason = {});
+
+    struct Moved {
+        crypto::TlsStep step = crypto::TlsStep::done;
+        std::size_t bytes = 0;
+    };
+    Moved write_some();
+    Moved read_some();
+    bool wait_for(crypto::TlsStep step);
+
+    EventLoop& loop_;
+    StreamOwner& owner_;
+    Watch watch_;
+    std::optional<crypto::TlsConnection> tls_;  // after watch_: it must go before the descriptor is closed
+    Deadline deadline_;
+    Phase phase_;
+    bool driving_ = false;
+    bool reading_ = true;
+    bool sending_ = false;
+    std::optional<Rest> finishing_;
+    std::string head_;
+    std::size_t head_sent_ = 0;
+    BodyPart body_;
+    std::size_t lingered_ = 0;
+    std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // tells a running call that the stream is gone
 };
 
 }  // namespace ringfence::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "net/event_loop.h"
 #include "net/socket.h"
@@ -28,6 +29,7 @@ private:
     EventLoop& loop_;
     std::function<void(Accepted)> accept_;
     bool paused_ = false;
+    std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // tells a running call that the listener is gone
     Deadline retry_;
     Watch watch_;
 };

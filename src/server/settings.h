@@ -1,0 +1,69 @@
+// The settings file DIR/ringfence.toml: what the server is called, where it listens and how much it bears. Every key is
+// explained in the text that format_default_settings() writes; a key that is not known is refused by its name, so that a
+// misspelt one never goes unseen. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip_address.h"
+#include "base/result.h"
+#include "crypto/tls_server.h"
+#include "delivery/installation.h"
+#include "protocol/http_auth.h"
+#include "trust/access.h"
+
+namespace ringfence::server {
+
+struct ListenerSettings {
+    trust::Wire wire = trust::Wire::tftp;
+    Endpoint endpoint;  // 0.0.0.0 and [::] listen on all addresses of their family; port 0: any free one
+    // HTTPS only.
+    crypto::ClientCertificates client_certificates = crypto::ClientCertificates::off;
+    protocol::ChallengeKind challenge = protocol::ChallengeKind::basic;
+    friend bool operator==(const ListenerSettings&, const ListenerSettings&) = default;
+};
+
+// tftp 69, ftp 21, http 80, https and https-legacy 443: what phones use when they are not told another.
+std::uint16_t standard_port(trust::Wire wire);
+
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;  // included
+};
+
+// Per door and loop. A storm of 3,000 phones on two loops fits; more wait in the kernel's queue.
+struct DoorLimits {
+    std::size_t transfers = 2048;    // TFTP, about 2 kB each
+    std::size_t connections = 2048;  // FTP, HTTP and HTTPS; one under TLS takes about 40 kB
+};
+
+struct ServerSettings {
+    delivery::Installation installation;
+    std::string families;  // folder of the phone families; empty: where Ringfence was installed
+    unsigned loops = 0;    // threads that serve; 0: one for each core
+    std::vector<ListenerSettings> listeners;
+    std::optional<PortRange> passive_ports;  // of FTP; empty: any free one
+    DoorLimits limits;
+    Duration drain_time = std::chrono::seconds(30);  // how long running transfers may take at SIGTERM
+};
+
+inline constexpr std::string_view settings_file_name = "ringfence.toml";
+inline constexpr std::size_t max_settings_size = 64 * 1024;  // a person wrote it
+
+// Faults: malformed with the line or key that is wrong, too_large.
+Result<ServerSettings> parse_settings(std::string_view toml);
+
+// The file that `init` writes: listening on all IPv4 addresses of the machine with everything but the legacy lane, which
+// is prepared for all of `legacy_models` and closes three years after `now`.
+std::string format_default_settings(std::string_view host, std::string_view address,
+                                    const std::vector<std::string>& legacy_models, WallTime now);
+
+// Only these doors, each written "https=192.0.2.10:443" or "tftp=[::1]:69"; without a port, the standard one. What the
+// file says of a door of that kind besides its address holds for it too. Fault malformed.
+Status replace_listeners(ServerSettings& settings, const std::vector<std::string>& listens);
+
+}  // namespace ringfence::server
