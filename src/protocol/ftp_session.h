@@ -28,9 +28,11 @@ struct FtpOpenPassive {};
 
 // Send this file over the data connection. Answers: transfer_started() and then transfer_done(), or transfer_failed().
 struct FtpRetrieve {
-    std::string path;                    // one leading '/' removed, not yet judged: as delivery::Request has it
-    std::uint64_t offset = 0;            // where to begin (REST); beyond the end: transfer_failed(FaultCode::not_found)
-    std::optional<Endpoint> connect_to;  // PORT or EPRT, always on the peer's own address; empty: the passive listener
+    std::string path;          // one leading '/' removed, not yet judged: as delivery::Request has it
+    std::uint64_t offset = 0;  // where to begin (REST); beyond the end: transfer_failed(FaultCode::not_found)
+    // PORT or EPRT, always on the peer's own address; empty: the passive listener, which serves this one transfer and
+    // is closed with it, also when it fails.
+    std::optional<Endpoint> connect_to;
 };
 
 // Answer: size_is() or lookup_failed().
@@ -43,7 +45,8 @@ struct FtpFindModified {
     std::string path;
 };
 
-// The peer gave up a transfer: close the data connection. No answer; answers already on their way are ignored.
+// The peer gave up a transfer: close the data connection and the listener. It takes back the FtpRetrieve before it,
+// which may stand in the same step: answer that one no more.
 struct FtpAbort {};
 
 // Send the replies, then close the control connection, and a data connection if there is one. No answer.
@@ -51,7 +54,11 @@ struct FtpClose {};
 
 using FtpAction = std::variant<FtpOpenPassive, FtpRetrieve, FtpFindSize, FtpFindModified, FtpAbort, FtpClose>;
 
-// Replies first, then the actions, in order. At most one of them asks for an answer.
+// The one table from our faults to FTP's replies, with its line end: 550 for what is absent or not allowed alike, 450
+// for what may work later, 451 for our own failures.
+std::string_view ftp_refusal(FaultCode code);
+
+// Replies first, then the actions, in order. At most one of them, the last, asks for an answer.
 struct FtpStep {
     std::string replies;
     std::vector<FtpAction> actions;
@@ -110,8 +117,10 @@ private:
     void take_line(FtpStep& step);
     void run(const Command& command, FtpStep& step);
     void run_waiting(FtpStep& step);
-    FtpStep answered();
-    void close(FtpStep& step);
+    bool take_answer(Wait answer);
+    FtpStep after_answer(std::string_view reply);
+    FtpStep after_transfer(std::string_view reply);
+    void close(std::string_view reply, FtpStep& step);
 
     void user(const std::string&, FtpStep&);
     void password(const std::string&, FtpStep&);
@@ -133,12 +142,12 @@ private:
     void system(const std::string&, FtpStep&);
     void features(const std::string&, FtpStep&);
     void options(const std::string&, FtpStep&);
-    void nothing(const std::string&, FtpStep&);
+    void no_operation(const std::string&, FtpStep&);
     void help(const std::string&, FtpStep&);
     void quit(const std::string&, FtpStep&);
     void abort(const std::string&, FtpStep&);
-    void list(const std::string&, FtpStep&);
-    void change_nothing(const std::string&, FtpStep&);
+    void refuse_list(const std::string&, FtpStep&);
+    void refuse_change(const std::string&, FtpStep&);
     void allocate(const std::string&, FtpStep&);
 
     void set_active(const Endpoint& endpoint, FtpStep& step);
@@ -154,8 +163,8 @@ private:
     bool is_closed_ = false;
     bool knows_user_ = false;
     bool is_logged_in_ = false;
-    bool extended_only_ = false;     // EPSV ALL
-    bool answers_extended_ = false;  // the open passive request is an EPSV
+    bool is_extended_only_ = false;  // EPSV ALL
+    bool opens_extended_ = false;    // the passive request under way is an EPSV
     bool has_passive_ = false;
     std::optional<Endpoint> active_;
     std::uint64_t restart_at_ = 0;

@@ -49,6 +49,7 @@ public:
     // The next whole request, its body dropped; empty when more bytes are needed, and always after a request whose
     // keep_alive is false. A request with a body that is chunked, longer than max_http_body, or announced by
     // "Expect: 100-continue" comes at once with keep_alive false; its body is not read.
+    // A missing Host is let pass in HTTP/1.1 too: whether old phones send one is not known, and nothing depends on it.
     // Faults: malformed (answer 400), too_large (431); then nothing more can be read: answer and close.
     Result<std::optional<HttpRequest>> next();
 
@@ -56,12 +57,13 @@ public:
     bool is_inside_request() const { return !buffer_.empty() || body_left_ > 0; }
 
 private:
-    Result<HttpRequest> read_head(std::size_t size);
+    Result<std::optional<HttpRequest>> take_request();
+    std::optional<HttpRequest> drop_body();
     void drop(std::size_t count);
 
     std::string buffer_;
-    std::size_t searched_ = 0;  // bytes of buffer_ that hold no end of the head
-    std::optional<HttpRequest> awaiting_body_;
+    std::size_t searched_ = 0;            // bytes of buffer_ that hold no end of the head
+    std::optional<HttpRequest> request_;  // read, but its body is still to come
     std::uint64_t body_left_ = 0;
     bool is_finished_ = false;
 };

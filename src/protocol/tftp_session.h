@@ -80,7 +80,6 @@ private:
     std::string take_block(std::uint16_t number, Place& place) const;
     void append_netascii(std::string& block, Place& place) const;
     std::uint64_t translated_size() const;
-    void wait(SteadyTime now);
 
     std::string_view content_;
     TftpLimits limits_;
