@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -322,3 +323,12 @@ class Installation:
         server.ports = ports
         server.wait_ready()
         return server
+
+    def configure(self, key, value):
+        """Puts this value where `key = ...` stands in ringfence.toml, commented out or not."""
+        path = self.data / "ringfence.toml"
+        line = rf'(?m)^#?[ \t]*{re.escape(key)}[ \t]*=.*$'
+        text, count = re.subn(line, f"{key} = {json.dumps(value)}", path.read_text(), count=1)
+        if count != 1:
+            raise AssertionError(f"ringfence.toml has no line for {key}")
+        path.write_text(text)

@@ -182,3 +182,20 @@ class FtpControl:
             content = read_to_end(data)
         self.read_reply()
         return reply, content
+
+
+def read_manifest(text):
+    """A manifest as the list of its sections, each (name, {keyword: [values]})."""
+    sections = []
+    for line in text.splitlines():
+        line = line.split("#")[0].strip()
+        if line.startswith("["):
+            sections.append((line.strip("[]"), {}))
+        elif line:
+            keyword, _, value = line.partition(" ")
+            sections[-1][1].setdefault(keyword, []).append(value.strip())
+    return sections
+
+
+def versions_of(text):
+    return {name: values["VERSION"][0] for name, values in read_manifest(text) if "VERSION" in values}

@@ -1,0 +1,205 @@
+"""The access table, walked cell by cell on every door; and what is unknown beside what is forbidden, byte for byte."""
+
+import base64
+import itertools
+import unittest
+
+from harness import Installation, SystemTest
+from wire import FtpControl, TftpRefused, http_get, tftp_get, tftp_refusal, tls_context
+
+OWN, OTHER, UNKNOWN = "00:24:7F:01:02:AB", "00:24:7F:01:02:CD", "00:24:7F:FF:FF:FF"
+
+FILES = {
+    "public": "lang/French.lng",
+    "internal": "common/shared.cfg",
+    "secret": "SIP00247F0102AB.cfg",
+}
+
+HTTPS_DOORS = ("https", "https-legacy")
+CLEAR_DOORS = ("tftp", "ftp", "http")
+
+# The table of docs/TRUST.md as the asker sees it: rows are classes; True is served. A secret is OWN's file.
+#   wire and proof                  public  internal secret
+WITHOUT_WINDOW = {
+    ("clear", "none"):              (True,  False,   False),
+    ("clear", "own password"):      (True,  False,   False),
+    ("https", "none"):              (True,  False,   False),
+    ("https", "wrong password"):    (None,  False,   False),
+    ("https", "site login"):        (True,  True,    False),
+    ("https", "own password"):      (True,  True,    True),
+    ("https", "other password"):    (True,  True,    False),
+    ("https", "own certificate"):   (True,  True,    True),
+    ("https", "other certificate"): (True,  True,    False),
+}
+# Inside a window, on its networks, internal files open on every wire; secrets do not.
+INSIDE_WINDOW = {
+    ("clear", "none"):              (True,  True,    False),
+    ("clear", "own password"):      (True,  True,    False),
+    ("https", "none"):              (True,  True,    False),
+    ("https", "site login"):        (True,  True,    False),
+    ("https", "own password"):      (True,  True,    True),
+    ("https", "other password"):    (True,  True,    False),
+    ("https", "own certificate"):   (True,  True,    True),
+    ("https", "other certificate"): (True,  True,    False),
+}
+
+
+class Access(SystemTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.house = Installation(cls.work)
+        cls.house.add_site("berlin", "198.51.100.0/24", login="desk-fleet")
+        cls.logins = {"own password": cls.house.add_device(OWN, "1230", "--site", "berlin"),
+                      "other password": cls.house.add_device(OTHER, "1230", "--site", "berlin")}
+        cls.logins["wrong password"] = (cls.logins["own password"][0], "not-the-password")
+        cls.logins["site login"] = ("desk-fleet", cls.house.passwords["desk-fleet"])
+        cls.house.set("AUTOLOGIN_ID_KEY01", "4711@voice.example.net", "--device", OWN)
+        cls.house.put(FILES["public"], "public words", "--section", "LANGUAGE")
+        cls.house.put(FILES["internal"], "SNTP_ENABLE YES\n", "--section", "DEVICE_CONFIG")
+        own, other = cls.house.issue(OWN, "rsa2048"), cls.house.issue(OTHER, "rsa2048")
+        cls.contexts = {"own certificate": cls.context(own), "other certificate": cls.context(other)}
+        cls.plain_context = cls.context()
+        cls.house.configure_legacy_lane(["1230"])
+        cls.server = cls.house.serve(doors=CLEAR_DOORS + HTTPS_DOORS)
+        cls.ports = cls.server.ports
+
+    @classmethod
+    def context(cls, folder=None):
+        """Python's TLS at a security level that the legacy lane can meet as well."""
+        context = tls_context(cls.house.root)
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        if folder:
+            context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+        return context
+
+    def basic(self, proof):
+        user, password = self.logins[proof]
+        return b"Authorization: Basic " + base64.b64encode(f"{user}:{password}".encode())
+
+    def https(self, door, proof, path, method="GET"):
+        headers = [self.basic(proof)] if proof in self.logins else []
+        return http_get(self.ports[door], "/" + path, self.contexts.get(proof, self.plain_context), headers, method)
+
+    def ask_http(self, proof, path):
+        headers = [self.basic(proof)] if proof in self.logins else []
+        return http_get(self.ports["http"], "/" + path, None, headers)
+
+    def ask_ftp(self, proof, path):
+        with FtpControl(self.ports["ftp"]) as ftp:
+            user, password = self.logins.get(proof, ("anonymous", ""))
+            self.assertTrue(ftp.log_in(user, password).startswith(b"230"))
+            return ftp.get(path)
+
+    def is_served(self, door, proof, path):
+        """Whether the content came; a refusal must be the one that the table prescribes."""
+        if door == "tftp":
+            try:
+                return bool(tftp_get(self.ports["tftp"], path))
+            except TftpRefused as refused:
+                self.assertEqual(refused.code, 1)
+                return False
+        if door == "ftp":
+            reply, content = self.ask_ftp(proof, path)
+            self.assertTrue(content or reply.startswith(b"550"), reply)
+            return bool(content)
+        if door == "http":
+            answer = self.ask_http(proof, path)
+            self.assertIn(answer.status, (200, 404))
+            self.assertNotIn("www-authenticate", answer.headers)
+            return answer.status == 200
+        answer = self.https(door, proof, path)
+        refused = 401 if proof in ("none", "wrong password") else 404
+        self.assertIn(answer.status, (200, refused))
+        self.assertEqual("www-authenticate" in answer.headers, answer.status == 401)
+        return answer.status == 200
+
+    def walk(self, table):
+        for (wire, proof), row in table.items():
+            for door in CLEAR_DOORS if wire == "clear" else HTTPS_DOORS:
+                for (content_class, path), expected in zip(FILES.items(), row):
+                    if expected is None:
+                        continue
+                    with self.subTest(door=door, proof=proof, content=content_class):
+                        self.assertEqual(self.is_served(door, proof, path), expected)
+
+    def test_every_cell_without_a_window(self):
+        self.walk(WITHOUT_WINDOW)
+
+    def test_every_cell_inside_a_window_and_after_it(self):
+        self.house("window", "open", "--minutes", "5", "--net", "127.0.0.0/8")
+        try:
+            self.walk(INSIDE_WINDOW)
+        finally:
+            self.close_windows()
+        self.assertFalse(self.is_served("tftp", "none", FILES["internal"]))
+
+    def test_a_window_elsewhere_opens_nothing_here(self):
+        self.house("window", "open", "--minutes", "5", "--net", "203.0.113.0/24")
+        try:
+            self.walk({("clear", "none"): WITHOUT_WINDOW["clear", "none"]})
+        finally:
+            self.close_windows()
+
+    def close_windows(self):
+        for window in self.house.json_lines("window", "list"):
+            self.house("window", "close", str(window["id"]))
+
+
+class UnknownAndForbidden(Access):
+    """The forbidden is a file that exists and belongs to another; the unknown was never there."""
+
+    forbidden = "SIP00247F0102CD.cfg"
+    unknown = "SIP00247FFFFFFF.cfg"
+    pairs = ((forbidden, unknown), ("common/shared.cfg", "common/absent.cfg"))
+
+    def test_on_tftp(self):
+        for forbidden, unknown in self.pairs:
+            self.assertEqual(tftp_refusal(self.ports["tftp"], forbidden), tftp_refusal(self.ports["tftp"], unknown))
+
+    def test_on_ftp(self):
+        for (forbidden, unknown), proof in itertools.product(self.pairs, ("none", "own password", "other password")):
+            self.assertEqual(self.ask_ftp(proof, forbidden), self.ask_ftp(proof, unknown))
+            with FtpControl(self.ports["ftp"]) as ftp:
+                ftp.log_in()
+                for verb in ("SIZE", "MDTM"):
+                    self.assertEqual(ftp.ask(f"{verb} {forbidden}"), ftp.ask(f"{verb} {unknown}"))
+
+    def test_on_http(self):
+        for (forbidden, unknown), proof in itertools.product(self.pairs, ("none", "own password")):
+            self.assertEqual(self.ask_http(proof, forbidden).comparable(), self.ask_http(proof, unknown).comparable())
+
+    def test_on_https(self):
+        for door, method in itertools.product(HTTPS_DOORS, ("GET", "HEAD")):
+            for proof in ("none", "wrong password", "site login", "own password", "own certificate"):
+                with self.subTest(door=door, method=method, proof=proof):
+                    forbidden = self.https(door, proof, self.forbidden, method)
+                    unknown = self.https(door, proof, self.unknown, method)
+                    self.assertEqual(forbidden.comparable(), unknown.comparable())
+                    self.assertEqual(forbidden.status, 401 if proof in ("none", "wrong password") else 404)
+
+    def test_a_range_or_etag_tells_nothing_either(self):
+        for header in (b"Range: bytes=0-0", b'If-None-Match: "x"', b"If-None-Match: *"):
+            answers = [http_get(self.ports["https"], "/" + path, self.plain_context,
+                                [self.basic("own password"), header]).comparable()
+                       for path in (self.forbidden, self.unknown)]
+            self.assertEqual(*answers)
+
+    def test_an_unknown_user_is_answered_like_a_wrong_password(self):
+        answers = []
+        for user in (self.logins["own password"][0], "nobody-of-that-name"):
+            login = b"Authorization: Basic " + base64.b64encode(f"{user}:wrong".encode())
+            answers.append(http_get(self.ports["https"], "/" + self.forbidden, self.plain_context, [login]).comparable())
+        self.assertEqual(*answers)
+
+
+class Downgrade(Access):
+    def test_a_device_seen_on_https_and_then_on_tftp_is_an_event(self):
+        self.assertTrue(self.is_served("https", "own password", FILES["secret"]))
+        tftp_refusal(self.ports["tftp"], FILES["secret"])
+        self.house.wait_for_event(lambda e: e.get("kind") == "downgrade" and e.get("path") == FILES["secret"],
+                                  "the downgrade")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,153 @@
+"""The walk: our phone against our server, from nothing to mutual authentication."""
+
+import hashlib
+import unittest
+
+from harness import PHONE, Installation, SystemTest, run
+
+MAC = "00:24:7F:01:02:AB"
+OTHER = "00:24:7F:01:02:CD"
+OWN_FILE = "SIP00247F0102AB.cfg"
+SIP_PASSWORD = "canary-walk-4188"
+
+
+class Walk(SystemTest):
+    def setUp(self):
+        self.house = Installation(self.work)
+        self.user, self.password = self.house.add_device(MAC)
+        self.house.set("AUTOLOGIN_ID_KEY01", "4711@voice.example.net", "--device", MAC)
+        self.house.set("AUTOLOGIN_PASSWD_KEY01", SIP_PASSWORD, "--device", MAC)
+        self.house.set("SNTP_SERVER", "192.0.2.1", "--global")
+        self.house.put("lang/French.lng", "bonjour", "--section", "LANGUAGE")
+        self.server = self.house.serve()
+        self.state = self.work.path("flash")
+        self.password_file = self.work.write("password", self.password, 0o600)
+
+    def fingerprint(self, algorithm="sha1"):
+        return hashlib.new(algorithm, self.house.root.read_bytes()).hexdigest()
+
+    def boot(self, *options, mac=MAC, state=None, door="tftp", code=0):
+        """(report, {file: entry})"""
+        ports = ",".join(f"{name}={port}" for name, port in self.server.ports.items())
+        done = run([PHONE, "boot", "--mac", mac, "--model", "1230", "--state", state or self.state, "--url",
+                    f"{door}://127.0.0.1", "--ports", ports, "--json", *options])
+        self.assertEqual(done.code, code, done)
+        self.assertNotIn(SIP_PASSWORD, str(done))
+        self.assertNotIn(self.password, str(done))
+        report = done.json()
+        return report, {entry["file"]: entry for entry in report["sections"]}
+
+    def login(self):
+        return ["--device-id", self.user, "--password-file", self.password_file]
+
+    def test_root_preload_then_single_then_mutual(self):
+        # 1. A phone that knows nothing: the root comes over TFTP, and its fingerprint is confirmed. Without a login the
+        #    personal file stays closed.
+        _, files = self.boot("--accept-fingerprint", self.fingerprint(), code=1)
+        self.assertEqual(files["trust/root.pem"]["action"], "fetched")
+        self.assertTrue(files["trust/root.pem"]["url"].startswith("tftp://"))
+        self.assertEqual(files["lang/French.lng"]["action"], "fetched")
+        self.assertEqual(files[OWN_FILE]["action"], "failed")
+
+        # 2. Single authentication.
+        _, files = self.boot(*self.login())
+        self.assertEqual(files[OWN_FILE]["action"], "fetched")
+        self.assertTrue(files[OWN_FILE]["url"].startswith("https://"))
+        self.assertEqual(files["lang/French.lng"]["action"], "kept")
+        self.assertNotIn("trust/root.pem", [f for f, entry in files.items() if entry["action"] == "refused"])
+        event = self.house.wait_for_event(
+            lambda e: e.get("path") == OWN_FILE and e.get("outcome") == "delivered", "the personal file")
+        self.assertEqual((event["proof"], event["wire"]), ("device-password", "https"))
+
+        # 3. Mutual authentication.
+        cert = self.house.issue(MAC, "rsa2048")
+        _, files = self.boot("--certificate", cert / "cert.pem", "--key", cert / "key.pem")
+        self.assertEqual(files[OWN_FILE]["action"], "fetched")
+        self.house.wait_for_event(
+            lambda e: e.get("path") == OWN_FILE and e.get("proof") == "device-certificate", "the mutual fetch")
+
+        # 4. What the phone holds now, and what it wrote down.
+        shown = run([PHONE, "show", "--state", self.state])
+        self.assertEqual(shown.code, 0, shown)
+        self.assertNotIn(SIP_PASSWORD, shown.out)
+        for path in self.state.rglob("*"):
+            if path.is_file():
+                self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+
+        # 5. Revoked: refused, and the old configuration stays.
+        held = self.flash()
+        self.house("cert", "revoke", MAC)
+        _, files = self.boot("--certificate", cert / "cert.pem", "--key", cert / "key.pem", code=1)
+        self.assertIn(files[OWN_FILE]["action"], ("failed", "refused"))
+        self.assertTrue(files[OWN_FILE]["reason"])
+        self.assertEqual(self.flash().get(OWN_FILE), held.get(OWN_FILE))
+
+        run([PHONE, "reset", "--state", self.state], check=True)
+        self.assertNotIn(OWN_FILE, self.flash())
+
+    def flash(self):
+        return {path.name: path.read_bytes() for path in self.state.rglob("*") if path.is_file()}
+
+    def test_the_root_is_taken_only_with_the_right_answer(self):
+        for answer in ([], ["--accept-fingerprint", "00" * 20]):
+            state = self.work.path("flash")
+            _, files = self.boot(*answer, *self.login(), state=state, code=1)
+            self.assertEqual(files["trust/root.pem"]["action"], "refused")
+            self.assertNotEqual(files[OWN_FILE]["action"], "fetched")
+        for algorithm in ("sha1", "sha256"):
+            state = self.work.path("flash")
+            digits = self.fingerprint(algorithm).upper()
+            with_colons = ":".join(digits[i:i + 2] for i in range(0, len(digits), 2))
+            _, files = self.boot("--accept-fingerprint", with_colons, *self.login(), state=state)
+            self.assertEqual(files["trust/root.pem"]["action"], "fetched")
+
+    def test_from_every_insecure_protocol(self):
+        for door in ("tftp", "ftp", "http"):
+            with self.subTest(door=door):
+                _, files = self.boot("--accept-fingerprint", self.fingerprint(), *self.login(), door=door,
+                                     state=self.work.path("flash"))
+                self.assertTrue(files["trust/root.pem"]["url"].startswith(door + "://"))
+                self.assertTrue(files[OWN_FILE]["url"].startswith("https://"))
+
+    def test_a_second_boot_keeps_what_is_not_newer(self):
+        self.boot("--accept-fingerprint", self.fingerprint(), *self.login())
+        _, files = self.boot(*self.login())
+        self.assertEqual(files["lang/French.lng"]["action"], "kept")
+        self.house.put("lang/French.lng", "bonsoir", "--section", "LANGUAGE")
+        _, files = self.boot(*self.login())
+        self.assertEqual(files["lang/French.lng"]["action"], "fetched")
+
+    def test_an_untrusted_server_gets_no_password(self):
+        self.boot("--accept-fingerprint", self.fingerprint(), *self.login())
+        stranger = Installation(self.work, "stranger")
+        stranger.add_device(MAC)
+        rogue = stranger.serve()
+        genuine, self.server = self.server, rogue
+        try:
+            _, files = self.boot(*self.login(), code=1)
+        finally:
+            self.server = genuine
+        self.assertIn(files[OWN_FILE]["action"], ("failed", "refused"))
+        self.assertRegex(files[OWN_FILE]["reason"], r"(?i)issuer|trust|root|authority|unknown")
+        self.assertFalse([e for e in stranger.events() if e.get("proof") not in (None, "", "none")])
+
+    def test_another_devices_login_and_certificate_open_nothing(self):
+        user, password = self.house.add_device(OTHER)
+        other_password = self.work.write("other-password", password, 0o600)
+        self.boot("--accept-fingerprint", self.fingerprint(), *self.login())
+        _, files = self.boot("--device-id", user, "--password-file", other_password, code=1)
+        self.assertEqual(files[OWN_FILE]["action"], "failed")
+        cert = self.house.issue(OTHER, "rsa2048")
+        _, files = self.boot("--certificate", cert / "cert.pem", "--key", cert / "key.pem", code=1)
+        self.assertEqual(files[OWN_FILE]["action"], "failed")
+
+    def test_a_wrong_password_is_a_clear_failure(self):
+        wrong = self.work.write("wrong", "not-the-password", 0o600)
+        self.boot("--accept-fingerprint", self.fingerprint(), *self.login())
+        _, files = self.boot("--device-id", self.user, "--password-file", wrong, code=1)
+        self.assertEqual(files[OWN_FILE]["action"], "failed")
+        self.assertRegex(files[OWN_FILE]["reason"], r"(?i)password|login|401")
+
+
+if __name__ == "__main__":
+    unittest.main()
