@@ -12,9 +12,7 @@ void Deadline::set(SteadyTime at) {
     wheel_.insert(*this);
 }
 
-void Deadline::clear() {
-    wheel_.remove(*this);
-}
+void Deadline::clear() { wheel_.remove(*this); }
 
 void DeadlineWheel::insert(Deadline& deadline) {
     const std::int64_t wanted = std::max(tick_of(deadline.at_) + 1, visited_ + 1);

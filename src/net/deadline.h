@@ -1,5 +1,5 @@
-// Coarse deadlines: every transfer and connection has one that moves with each packet and almost never passes. Moving it
-// later costs one store; the wheel looks at it again when the old time comes. Used on the loop's own thread.
+// Coarse deadlines: every transfer and connection has one that moves with each packet and almost never passes. Moving
+// it later costs one store; the wheel looks at it again when the old time comes. Used on the loop's own thread.
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
-// One event loop, run by one thread. Everything that hangs on a loop is made, used and destroyed on its thread, or while
-// it does not run; only post() and stop() are for other threads. A callback may destroy the object that called it.
+// One event loop, run by one thread. Everything that hangs on a loop is made, used and destroyed on its thread, or
+// while it does not run; only post() and stop() are for other threads. A callback may destroy the object that called
+// it.
 #pragma once
 
 #include <functional>
@@ -22,7 +23,7 @@ public:
 
     // Until stop(), even when nothing is left to wait for.
     void run();
-    void stop();                             // any thread
+    void stop();                            // any thread
     void post(std::function<void()> task);  // any thread; tasks run in the order in which they were posted
 
     // From then on the signal does nothing but this. One loop of the process does so.
@@ -32,8 +33,8 @@ public:
     SteadyTime now() const { return clock_.steady_now(); }
     DeadlineWheel& deadlines() { return deadlines_; }
 
-    // A buffer for one read, shared by all that read on this loop: a TLS record or any datagram of TFTP fits. What stands
-    // in it is gone when the callback that was given it returns.
+    // A buffer for one read, shared by all that read on this loop: a TLS record or any datagram of TFTP fits. What
+    // stands in it is gone when the callback that was given it returns.
     std::string& scratch() { return scratch_; }
     static constexpr std::size_t scratch_size = 16384;
 

@@ -176,7 +176,8 @@ Result<Descriptor> connect_tcp(SocketAddress local, const Endpoint& peer) {
     Descriptor socket(::socket(local.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket.valid() || ::bind(socket.get(), local.get(), local.size()) != 0 ||
         (::connect(socket.get(), remote.get(), remote.size()) != 0 && errno != EINPROGRESS)) {
-        return fail(FaultCode::unavailable, fmt::format("connecting to {}: {}", peer.to_string(), std::strerror(errno)));
+        return fail(FaultCode::unavailable,
+                    fmt::format("connecting to {}: {}", peer.to_string(), std::strerror(errno)));
     }
     return socket;
 }

@@ -17,9 +17,7 @@ constexpr std::size_t record_size = 16384;
 // Written in one go before other connections get their turn.
 constexpr std::size_t turn_size = 256 * 1024;
 
-TlsStep step_of(int error, TlsStep wanted) {
-    return error == EAGAIN || error == EINTR ? wanted : TlsStep::closed;
-}
+TlsStep step_of(int error, TlsStep wanted) { return error == EAGAIN || error == EINTR ? wanted : TlsStep::closed; }
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// Server: all doors on all loops, from start to drain. One thread and event loop per core, each with every door, its own
-// registry connection and its own pipeline; the kernel spreads peers over them (SO_REUSEPORT).
+// Server: all doors on all loops, from start to drain. One thread and event loop per core, each with every door, its
+// own registry connection and its own pipeline; the kernel spreads peers over them (SO_REUSEPORT).
 //
 // Tells systemd what it does by NOTIFY_SOCKET (sd_notify(3): READY, RELOADING, STOPPING). Signals, while run() runs:
 // SIGTERM and SIGINT drain, a second one stops at once; SIGHUP reloads.
@@ -20,8 +20,8 @@ namespace ringfence::server {
 
 // What a lane's listeners show and believe.
 struct TlsMaterial {
-    std::vector<crypto::TlsIdentity> identities;        // preferred first
-    std::vector<crypto::Certificate> client_anchors;    // issuing CAs of device certificates
+    std::vector<crypto::TlsIdentity> identities;      // preferred first
+    std::vector<crypto::Certificate> client_anchors;  // issuing CAs of device certificates
     std::vector<crypto::Certificate> pinned_legacy_anchors;
 };
 

@@ -1,6 +1,6 @@
 // The settings file DIR/ringfence.toml: what the server is called, where it listens and how much it bears. Every key is
-// explained in the text that format_default_settings() writes; a key that is not known is refused by its name, so that a
-// misspelt one never goes unseen. Pure.
+// explained in the text that format_default_settings() writes; a key that is not known is refused by its name, so that
+// a misspelt one never goes unseen. Pure.
 #pragma once
 
 #include <optional>
@@ -42,11 +42,13 @@ struct DoorLimits {
 };
 
 struct ServerSettings {
+    // Its legacy lane is set when manifests lead phones there: a legacy door listens and [legacy] names its server.
     delivery::Installation installation;
     std::string families;  // folder of the phone families; empty: where Ringfence was installed
     unsigned loops = 0;    // threads that serve; 0: one for each core
     std::vector<ListenerSettings> listeners;
-    std::optional<PortRange> passive_ports;  // of FTP; empty: any free one
+    std::optional<delivery::LanePolicy> legacy;  // set whenever a legacy door listens
+    std::optional<PortRange> passive_ports;      // of FTP; empty: any free one
     DoorLimits limits;
     Duration drain_time = std::chrono::seconds(30);  // how long running transfers may take at SIGTERM
 };
@@ -57,8 +59,8 @@ inline constexpr std::size_t max_settings_size = 64 * 1024;  // a person wrote i
 // Faults: malformed with the line or key that is wrong, too_large.
 Result<ServerSettings> parse_settings(std::string_view toml);
 
-// The file that `init` writes: listening on all IPv4 addresses of the machine with everything but the legacy lane, which
-// is prepared for all of `legacy_models` and closes three years after `now`.
+// The file that `init` writes: listening on all IPv4 addresses of the machine with everything but the legacy lane,
+// which is prepared for all of `legacy_models` and closes three years after `now`.
 std::string format_default_settings(std::string_view host, std::string_view address,
                                     const std::vector<std::string>& legacy_models, WallTime now);
 

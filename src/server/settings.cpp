@@ -1,0 +1,409 @@
+#include "server/settings.h"
+
+#include <fmt/core.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace ringfence::server {
+
+namespace {
+
+using crypto::ClientCertificates;
+using protocol::ChallengeKind;
+using trust::Wire;
+
+constexpr unsigned max_loops = 256;                // more threads than any machine of ours has cores
+constexpr std::size_t max_door_limit = 1'000'000;  // beyond what descriptors and memory bear
+constexpr std::int64_t max_drain_seconds = 3600;
+constexpr std::size_t max_listeners = 64;  // each opens one socket per loop
+constexpr auto legacy_lane_life = std::chrono::hours(24 * 3 * 365);
+constexpr std::string_view default_realm = "ringfence";
+
+struct NamedCertificates {
+    std::string_view name;
+    ClientCertificates value;
+};
+constexpr std::array<NamedCertificates, 3> certificate_names{
+    {{"off", ClientCertificates::off}, {"ask", ClientCertificates::ask}, {"require", ClientCertificates::require}}};
+
+struct NamedChallenge {
+    std::string_view name;
+    ChallengeKind value;
+};
+constexpr std::array<NamedChallenge, 3> challenge_names{{{"basic", ChallengeKind::basic},
+                                                         {"digest-md5", ChallengeKind::digest_md5},
+                                                         {"digest-sha256", ChallengeKind::digest_sha256}}};
+
+template <typename Names>
+auto find_named(const Names& names, std::string_view name) {
+    return std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.name == name; });
+}
+
+// One table of the file. Each key is taken once by name; what was not asked for is refused at the end.
+class Table {
+public:
+    Table(const toml::table* table, std::string name) : table_(table), name_(std::move(name)) {}
+
+    bool exists() const { return table_ != nullptr; }
+
+    Result<std::string> text(std::string_view key, std::string absent = {}) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return absent;
+        if (!node->is_string()) return wrong(key, "must be a text in quotes");
+        return node->as_string()->get();
+    }
+
+    Result<std::int64_t> number(std::string_view key, std::int64_t absent, std::int64_t least, std::int64_t most) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return absent;
+        const auto* value = node->as_integer();
+        if (value == nullptr || value->get() < least || value->get() > most) {
+            return wrong(key, fmt::format("must be a number from {} to {}", least, most));
+        }
+        return value->get();
+    }
+
+    Result<std::vector<std::string>> texts(std::string_view key) {
+        const toml::node* node = take(key);
+        std::vector<std::string> out;
+        if (node == nullptr) return out;
+        if (!node->is_array()) return wrong(key, "must be a list of texts");
+        for (const toml::node& entry : *node->as_array()) {
+            if (!entry.is_string()) return wrong(key, "must be a list of texts");
+            out.push_back(entry.as_string()->get());
+        }
+        return out;
+    }
+
+    // Whether any key is left that nobody asked for.
+    Status finish() const {
+        if (table_ == nullptr) return {};
+        for (const auto& [key, value] : *table_) {
+            if (std::find(taken_.begin(), taken_.end(), key.str()) != taken_.end()) continue;
+            return fail(FaultCode::malformed, fmt::format("line {}: {} knows no key '{}'", value.source().begin.line,
+                                                          name_, printable(key.str())));
+        }
+        return {};
+    }
+
+    const toml::node* take(std::string_view key) {
+        taken_.emplace_back(key);
+        return table_ == nullptr ? nullptr : table_->get(key);
+    }
+
+    tl::unexpected<Fault> wrong(std::string_view key, std::string_view what) const {
+        return fail(FaultCode::malformed, fmt::format("{} {} {}", name_, key, what));
+    }
+
+private:
+    const toml::table* table_;
+    std::string name_;
+    std::vector<std::string> taken_;
+};
+
+std::optional<PortRange> parse_ports(std::string_view text) {
+    const std::size_t dash = text.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto first = parse_number(text.substr(0, dash));
+    const auto last = parse_number(text.substr(dash + 1));
+    if (!first || !last || *first == 0 || *first > *last || *last > 65535) return std::nullopt;
+    return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
+}
+
+// "192.0.2.10:69", "[::1]:69", or without the port.
+std::optional<Endpoint> parse_place(std::string_view text, std::uint16_t port) {
+    if (auto endpoint = Endpoint::parse(text)) return *endpoint;
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+    if (auto address = IpAddress::parse(text)) return Endpoint{*address, port};
+    return std::nullopt;
+}
+
+ListenerSettings default_listener(Wire wire) {
+    ListenerSettings out;
+    out.wire = wire;
+    if (trust::is_https(wire)) out.client_certificates = ClientCertificates::ask;
+    return out;
+}
+
+Status read_server(Table table, ServerSettings& out) {
+    auto host = table.text("host");
+    auto address = table.text("address");
+    auto realm = table.text("realm", std::string(default_realm));
+    auto families = table.text("families");
+    auto ports = table.text("passive_ports");
+    auto loops = table.number("loops", 0, 0, max_loops);
+    auto drain = table.number("drain_seconds", out.drain_time / std::chrono::seconds(1), 0, max_drain_seconds);
+    for (const auto* text : {&host, &address, &realm, &families, &ports}) {
+        if (!*text) return fail(text->error());
+    }
+    if (!loops) return fail(std::move(loops).error());
+    if (!drain) return fail(std::move(drain).error());
+    if (host->empty()) return table.wrong("host", "is missing: the DNS name in the server's certificate");
+    if (!IpAddress::parse(*address)) return table.wrong("address", "must be an IP address, the server's own");
+    const bool is_plain = std::all_of(realm->begin(), realm->end(), [](char c) { return c >= ' ' && c <= '~'; });
+    if (realm->empty() || !is_plain) return table.wrong("realm", "must be printable ASCII");
+    if (!ports->empty()) {
+        out.passive_ports = parse_ports(*ports);
+        if (!out.passive_ports) return table.wrong("passive_ports", "must be two ports, as in \"50000-50099\"");
+    }
+    out.installation.host = std::move(*host);
+    out.installation.address = std::move(*address);
+    out.installation.realm = std::move(*realm);
+    out.families = std::move(*families);
+    out.loops = static_cast<unsigned>(*loops);
+    out.drain_time = std::chrono::seconds(*drain);
+    return table.finish();
+}
+
+Status read_listener(Table table, ServerSettings& out) {
+    auto door = table.text("door");
+    auto place = table.text("at");
+    auto certificates = table.text("client_certificates");
+    auto challenge = table.text("challenge");
+    for (const auto* text : {&door, &place, &certificates, &challenge}) {
+        if (!*text) return fail(text->error());
+    }
+    const auto wire = trust::parse_wire(*door);
+    if (!wire) return table.wrong("door", "must be tftp, ftp, http, https or https-legacy");
+    ListenerSettings listener = default_listener(*wire);
+    const auto endpoint = parse_place(*place, standard_port(*wire));
+    if (!endpoint) return table.wrong("at", "must be an address and port, as in \"192.0.2.10:69\" or \"[::]:69\"");
+    listener.endpoint = *endpoint;
+    if (!trust::is_https(*wire) && (!certificates->empty() || !challenge->empty())) {
+        return table.wrong("client_certificates and challenge", "belong to the https doors only");
+    }
+    if (!certificates->empty()) {
+        const auto* named = find_named(certificate_names, *certificates);
+        if (named == certificate_names.end()) {
+            return table.wrong("client_certificates", "must be \"off\", \"ask\" or \"require\"");
+        }
+        listener.client_certificates = named->value;
+    }
+    if (!challenge->empty()) {
+        const auto* named = find_named(challenge_names, *challenge);
+        if (named == challenge_names.end()) {
+            return table.wrong("challenge", "must be \"basic\", \"digest-md5\" or \"digest-sha256\"");
+        }
+        listener.challenge = named->value;
+    }
+    out.listeners.push_back(listener);
+    return table.finish();
+}
+
+Status read_legacy(Table table, ServerSettings& out) {
+    auto models = table.texts("models");
+    auto sites = table.texts("sites");
+    auto server = table.text("server");
+    auto closes = table.text("closes");
+    if (!models) return fail(std::move(models).error());
+    if (!sites) return fail(std::move(sites).error());
+    if (!server) return fail(std::move(server).error());
+    if (!closes) return fail(std::move(closes).error());
+    // Neither may be forgotten: a lane of old TLS that serves everyone for ever is no lane.
+    if (models->empty()) return table.wrong("models", "must name the models that this lane serves");
+    const auto date = parse_time(*closes);
+    if (!date) return table.wrong("closes", "must be a date, as in \"2030-01-01T00:00:00Z\"");
+    out.legacy = delivery::LanePolicy{std::move(*models), std::move(*sites), *date, std::move(*server)};
+    return table.finish();
+}
+
+Status read_limits(Table table, ServerSettings& out) {
+    auto transfers = table.number("transfers", static_cast<std::int64_t>(out.limits.transfers), 1, max_door_limit);
+    auto connections =
+        table.number("connections", static_cast<std::int64_t>(out.limits.connections), 1, max_door_limit);
+    if (!transfers) return fail(std::move(transfers).error());
+    if (!connections) return fail(std::move(connections).error());
+    out.limits = {static_cast<std::size_t>(*transfers), static_cast<std::size_t>(*connections)};
+    return table.finish();
+}
+
+// What holds for the listeners together, wherever they came from.
+Status settle_listeners(ServerSettings& settings) {
+    if (settings.listeners.size() > max_listeners) {
+        return fail(FaultCode::malformed, fmt::format("more than {} listeners", max_listeners));
+    }
+    const auto is_legacy = [](const ListenerSettings& listener) { return listener.wire == Wire::https_legacy; };
+    const bool has_legacy = std::any_of(settings.listeners.begin(), settings.listeners.end(), is_legacy);
+    if (has_legacy && !settings.legacy) {
+        return fail(FaultCode::malformed, "the https-legacy door needs a [legacy] table with models and closes");
+    }
+    for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+        const ListenerSettings& a = settings.listeners[i];
+        for (std::size_t j = 0; j < i; ++j) {
+            const ListenerSettings& b = settings.listeners[j];
+            const bool same_kind = (a.wire == Wire::tftp) == (b.wire == Wire::tftp);
+            if (!same_kind || a.endpoint != b.endpoint || a.endpoint.port == 0) continue;
+            return fail(FaultCode::malformed, fmt::format("two doors listen on {}", a.endpoint.to_string()));
+        }
+    }
+    settings.installation.legacy_lane.reset();
+    if (has_legacy && !settings.legacy->server.empty()) settings.installation.legacy_lane = settings.legacy;
+    return {};
+}
+
+Result<ServerSettings> read_settings(const toml::table& file) {
+    ServerSettings out;
+    Table root(&file, "the file");
+    const auto section = [&](std::string_view name) -> Result<Table> {
+        const toml::node* node = root.take(name);
+        if (node != nullptr && !node->is_table()) return root.wrong(name, fmt::format("must be a table: [{}]", name));
+        return Table(node == nullptr ? nullptr : node->as_table(), fmt::format("[{}]", name));
+    };
+    auto server = section("server");
+    auto legacy = section("legacy");
+    auto limits = section("limits");
+    for (const auto* table : {&server, &legacy, &limits}) {
+        if (!*table) return fail(table->error());
+    }
+    if (!server->exists()) return fail(FaultCode::malformed, "[server] is missing");
+    if (auto read = read_server(*server, out); !read) return fail(std::move(read).error());
+    if (auto read = read_limits(*limits, out); !read) return fail(std::move(read).error());
+    if (legacy->exists()) {
+        if (auto read = read_legacy(*legacy, out); !read) return fail(std::move(read).error());
+    }
+    if (const toml::node* listeners = root.take("listen"); listeners != nullptr) {
+        if (!listeners->is_array_of_tables()) return root.wrong("listen", "must be tables: [[listen]]");
+        for (const toml::node& listener : *listeners->as_array()) {
+            auto read = read_listener(Table(listener.as_table(), "[[listen]]"), out);
+            if (!read) return fail(std::move(read).error());
+        }
+    }
+    if (auto known = root.finish(); !known) return fail(std::move(known).error());
+    if (auto settled = settle_listeners(out); !settled) return fail(std::move(settled).error());
+    return out;
+}
+
+}  // namespace
+
+std::uint16_t standard_port(Wire wire) {
+    switch (wire) {
+        case Wire::tftp: return 69;
+        case Wire::ftp: return 21;
+        case Wire::http: return 80;
+        case Wire::https:
+        case Wire::https_legacy: return 443;
+    }
+    return 0;
+}
+
+Result<ServerSettings> parse_settings(std::string_view text) {
+    if (text.size() > max_settings_size) {
+        return fail(FaultCode::too_large, fmt::format("the settings are longer than {} bytes", max_settings_size));
+    }
+    try {
+        return read_settings(toml::parse(text));
+    } catch (const toml::parse_error& error) {
+        return fail(FaultCode::malformed,
+                    fmt::format("line {}: {}", error.source().begin.line, printable(error.description())));
+    }
+}
+
+std::string format_default_settings(std::string_view host, std::string_view address,
+                                    const std::vector<std::string>& legacy_models, WallTime now) {
+    // Sets know only the standard ports, and the wildcard also answers addresses that the machine gets later.
+    const std::string_view any = "0.0.0.0";
+    std::string models;
+    for (const std::string& model : legacy_models) models += fmt::format("{}\"{}\"", models.empty() ? "" : ", ", model);
+    return fmt::format(
+        R"(# Settings of this Ringfence server. After a change: `systemctl reload`, or SIGHUP. A file with a mistake changes
+# nothing, and the log says what is wrong. A key that stands here behind '#' shows its default or an example.
+
+[server]
+# What the server is called. Both stand in its certificate, and manifests name the address unless a site says otherwise.
+host = "{host}"
+address = "{address}"
+
+# The realm of HTTP logins. Stored logins are bound to it: after a change every login must be made anew.
+realm = "{realm}"
+
+# Folder of the phone families. Default: where Ringfence was installed. Needs a restart.
+# families = "/usr/share/ringfence/families"
+
+# Threads that serve; 0 is one for each core. Needs a restart.
+# loops = 0
+
+# Ports for FTP's passive data connections, for a firewall. Default: any free one.
+# passive_ports = "50000-50099"
+
+# How long running transfers may take to finish when the server is stopped.
+# drain_seconds = 30
+
+# Where the doors are. `door` is tftp, ftp, http, https or https-legacy. `at` is an address and port; "0.0.0.0" is every
+# IPv4 address of the machine and "[::]" every IPv6 one; without a port it is the standard one, which is all that phones
+# know: 69, 21, 80, 443. A door on both needs two tables. `serve --listen` puts other doors in the place of these.
+
+[[listen]]
+door = "tftp"
+at = "{any}:69"
+
+[[listen]]
+door = "ftp"
+at = "{any}:21"
+
+[[listen]]
+door = "http"
+at = "{any}:80"
+
+[[listen]]
+door = "https"
+at = "{any}:443"
+# "off", "ask" or "require". With "ask" one door serves phones with a certificate and phones with a password; what a
+# device must show is a matter of the device.
+client_certificates = "ask"
+# How a phone without proof is asked for its login: "basic", "digest-md5" or "digest-sha256". All are accepted.
+challenge = "basic"
+
+# Sets of before 2012 may know nothing newer than TLS 1.0. They need a door of their own, on an address of its own, since
+# phones know only port 443:
+# [[listen]]
+# door = "https-legacy"
+# at = "192.0.2.11:443"
+# client_certificates = "ask"
+# challenge = "basic"
+
+# Whom the https-legacy door serves, if there is one: these models, at these sites (none: everywhere), until it closes.
+[legacy]
+models = [{models}]
+sites = []
+closes = "{closes}"
+# The address of that door. Set, manifests lead the models above there; empty, they lead everyone to the https door.
+server = ""
+
+# What each door bears at once, for each thread. More phones wait.
+# [limits]
+# transfers = 2048
+# connections = 2048
+)",
+        fmt::arg("host", host), fmt::arg("address", address), fmt::arg("realm", default_realm), fmt::arg("any", any),
+        fmt::arg("models", models), fmt::arg("closes", format_time(now + legacy_lane_life)));
+}
+
+Status replace_listeners(ServerSettings& settings, const std::vector<std::string>& listens) {
+    std::vector<ListenerSettings> replaced;
+    for (const std::string& text : listens) {
+        const auto wrong = [&] {
+            return fail(
+                FaultCode::malformed,
+                fmt::format("'{}' is no door; write one as in https=192.0.2.10:443 or tftp=[::1]:69", printable(text)));
+        };
+        const std::size_t equals = text.find('=');
+        if (equals == std::string::npos) return wrong();
+        const auto wire = trust::parse_wire(std::string_view(text).substr(0, equals));
+        if (!wire) return wrong();
+        const auto endpoint = parse_place(std::string_view(text).substr(equals + 1), standard_port(*wire));
+        if (!endpoint) return wrong();
+        const auto told = std::find_if(settings.listeners.begin(), settings.listeners.end(),
+                                       [&](const ListenerSettings& listener) { return listener.wire == *wire; });
+        ListenerSettings listener = told == settings.listeners.end() ? default_listener(*wire) : *told;
+        listener.endpoint = *endpoint;
+        replaced.push_back(listener);
+    }
+    settings.listeners = std::move(replaced);
+    return settle_listeners(settings);
+}
+
+}  // namespace ringfence::server
