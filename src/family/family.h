@@ -135,7 +135,6 @@ private:
     std::string device_settings_prefix_;
     std::string device_settings_suffix_;
     std::vector<std::string> user_agents_;
-    std::string load_suffix_;
     std::map<std::string, SettingSpec, std::less<>> settings_;
     std::vector<phonefile::SectionKind> section_order_;
     std::vector<phonefile::SectionKind> public_sections_;
