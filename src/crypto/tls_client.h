@@ -26,7 +26,6 @@ struct ClientPolicy {
     std::vector<Certificate> anchors;  // empty: no server is believed
     std::string host;                  // as the URL names it; never empty
     JudgingTime time;
-    Strength strength = Strength::modern;
     std::optional<ClientIdentity> identity;  // shown if the server asks
 };
 

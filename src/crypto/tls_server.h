@@ -69,8 +69,8 @@ public:
     struct State;  // for this room
 
 private:
-    explicit TlsServerContext(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    explicit TlsServerContext(std::shared_ptr<State> state);
+    std::shared_ptr<State> state_;  // connections share it
 };
 
 enum class TlsStep {

@@ -1,0 +1,226 @@
+#include "crypto/certificate.h"
+
+#include <fmt/format.h>
+#include <openssl/pem.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "base/text.h"
+#include "crypto/openssl.h"
+
+namespace ringfence::crypto {
+
+namespace {
+
+std::shared_ptr<X509> share_owned(X509* certificate) { return {certificate, X509_free}; }
+
+std::string_view as_text(const ASN1_STRING* text) {
+    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+            static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+NamesOwner subject_alternative_names(const X509* certificate) {
+    NamesOwner names(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    ERR_clear_error();
+    return names;
+}
+
+struct OpensslBytes {
+    void operator()(void* bytes) const { OPENSSL_free(bytes); }
+};
+template <typename T>
+using BytesOwner = std::unique_ptr<T, OpensslBytes>;
+
+// One block of a PEM file.
+struct PemBlock {
+    std::string label;
+    std::string der;
+};
+
+constexpr std::string_view certificate_label = "CERTIFICATE";
+
+bool is_certificate_label(std::string_view label) { return label == certificate_label || label == "X509 CERTIFICATE"; }
+
+// Empty label: no further block.
+Result<PemBlock> read_block(BIO* bio) {
+    char* label = nullptr;
+    char* header = nullptr;
+    unsigned char* der = nullptr;
+    long size = 0;
+    if (PEM_read_bio(bio, &label, &header, &der, &size) != 1) {
+        const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+        ERR_clear_error();
+        if (at_end) return PemBlock{};
+        return fail(FaultCode::malformed, "a PEM block is damaged");
+    }
+    const BytesOwner<char> label_owner(label);
+    const BytesOwner<char> header_owner(header);
+    const BytesOwner<unsigned char> der_owner(der);
+    return PemBlock{label, std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size))};
+}
+
+}  // namespace
+
+Certificate Certificate::share(x509_st* native) {
+    X509_up_ref(native);
+    return Certificate(share_owned(native));
+}
+
+Result<Certificate> Certificate::parse_der(std::string_view der) {
+    if (der.size() > max_size) return fail(FaultCode::too_large, "a certificate is larger than 16 kB");
+    const auto* cursor = reinterpret_cast<const unsigned char*>(der.data());
+    const auto* const end = cursor + der.size();
+    X509* parsed = d2i_X509(nullptr, &cursor, static_cast<long>(der.size()));
+    ERR_clear_error();
+    if (parsed == nullptr) return fail(FaultCode::malformed, "this is not an X.509 certificate");
+    Certificate certificate(share_owned(parsed));
+    if (cursor != end) return fail(FaultCode::malformed, "there are bytes after the end of a certificate");
+    return certificate;
+}
+
+Result<Certificate> Certificate::parse_pem(std::string_view pem) {
+    auto bundle = parse_bundle(pem);
+    if (!bundle) return fail(std::move(bundle).error());
+    if (bundle->size() != 1) return fail(FaultCode::malformed, "there is more than one certificate");
+    return bundle->front();
+}
+
+Result<std::vector<Certificate>> Certificate::parse_bundle(std::string_view pem) {
+    if (pem.size() > max_bundle_size) return fail(FaultCode::too_large, "a certificate file is larger than 1 MB");
+    const BioOwner bio = read_memory(pem);
+    std::vector<Certificate> certificates;
+    for (std::size_t blocks = 0;; ++blocks) {
+        auto block = read_block(bio.get());
+        if (!block) return fail(std::move(block).error());
+        if (block->label.empty()) break;
+        if (blocks == max_in_bundle) {
+            return fail(FaultCode::too_large,
+                        fmt::format("a certificate file holds more than {} certificates", max_in_bundle));
+        }
+        if (block->label == "X509 CRL") continue;
+        if (!is_certificate_label(block->label)) {
+            wipe(block->der);
+            return fail(FaultCode::malformed, fmt::format("a certificate file must not hold a block of kind {}",
+                                                          printable(block->label, 40)));
+        }
+        auto certificate = parse_der(block->der);
+        if (!certificate) return fail(std::move(certificate).error());
+        certificates.push_back(std::move(*certificate));
+    }
+    if (certificates.empty()) return fail(FaultCode::malformed, "there is no certificate in PEM form");
+    return certificates;
+}
+
+std::string Certificate::subject() const { return format_name(X509_get_subject_name(certificate_.get())); }
+std::string Certificate::issuer() const { return format_name(X509_get_issuer_name(certificate_.get())); }
+
+std::string Certificate::common_name() const {
+    const X509_NAME* name = X509_get_subject_name(certificate_.get());
+    const int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+    if (index < 0) return {};
+    unsigned char* utf8 = nullptr;
+    const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
+    ERR_clear_error();
+    if (size < 0) return {};
+    const BytesOwner<unsigned char> owner(utf8);
+    return {reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size)};
+}
+
+std::string Certificate::serial() const {
+    const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate_.get());
+    std::string hex = to_hex(as_text(serial));
+    while (hex.size() > 2 && hex.compare(0, 2, "00") == 0) hex.erase(0, 2);
+    return ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? "-" + hex : hex;
+}
+
+std::string Certificate::fingerprint_sha256() const {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
+    unsigned size = 0;
+    RINGFENCE_ASSERT(X509_digest(certificate_.get(), EVP_sha256(), hash.data(), &size) == 1);
+    return to_hex({reinterpret_cast<const char*>(hash.data()), size});
+}
+
+WallTime Certificate::not_before() const { return to_wall_time(X509_get0_notBefore(certificate_.get())); }
+WallTime Certificate::not_after() const { return to_wall_time(X509_get0_notAfter(certificate_.get())); }
+
+std::vector<std::string> Certificate::dns_names() const {
+    const NamesOwner names = subject_alternative_names(certificate_.get());
+    std::vector<std::string> found;
+    for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+        const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+        if (name->type == GEN_DNS) found.emplace_back(as_text(name->d.dNSName));
+    }
+    return found;
+}
+
+std::vector<IpAddress> Certificate::addresses() const {
+    const NamesOwner names = subject_alternative_names(certificate_.get());
+    std::vector<IpAddress> found;
+    for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+        const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+        if (name->type != GEN_IPADD) continue;
+        const std::string_view bytes = as_text(name->d.iPAddress);
+        std::array<std::uint8_t, 16> octets{};
+        if (bytes.size() > octets.size()) continue;
+        std::copy(bytes.begin(), bytes.end(), octets.begin());
+        if (bytes.size() == 4) found.push_back(IpAddress::from_v4({octets[0], octets[1], octets[2], octets[3]}));
+        if (bytes.size() == 16) found.push_back(IpAddress::from_v6(octets));
+    }
+    return found;
+}
+
+bool Certificate::is_ca() const {
+    const bool ca = (X509_get_extension_flags(certificate_.get()) & EXFLAG_CA) != 0;
+    ERR_clear_error();
+    return ca;
+}
+
+bool Certificate::is_self_issued() const {
+    return X509_NAME_cmp(X509_get_subject_name(certificate_.get()), X509_get_issuer_name(certificate_.get())) == 0;
+}
+
+KeyKind Certificate::key_kind() const {
+    const EVP_PKEY* key = X509_get0_pubkey(certificate_.get());
+    ERR_clear_error();
+    if (key == nullptr) return KeyKind::other;
+    if (EVP_PKEY_is_a(key, "RSA") == 1) return KeyKind::rsa;
+    if (EVP_PKEY_is_a(key, "EC") == 1) return KeyKind::ec;
+    return KeyKind::other;
+}
+
+unsigned Certificate::key_bits() const {
+    const EVP_PKEY* key = X509_get0_pubkey(certificate_.get());
+    ERR_clear_error();
+    return key == nullptr ? 0 : static_cast<unsigned>(EVP_PKEY_get_bits(key));
+}
+
+std::string Certificate::to_pem() const {
+    const BioOwner bio = make_memory_bio();
+    RINGFENCE_ASSERT(PEM_write_bio_X509(bio.get(), certificate_.get()) == 1);
+    return take_bytes(bio.get());
+}
+
+std::string Certificate::to_der() const {
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(certificate_.get(), &der);
+    RINGFENCE_ASSERT(size > 0);
+    const BytesOwner<unsigned char> owner(der);
+    return {reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
+}
+
+bool operator==(const Certificate& a, const Certificate& b) {
+    return X509_cmp(a.certificate_.get(), b.certificate_.get()) == 0;
+}
+
+std::string format_bundle(const std::vector<Certificate>& certificates) {
+    std::string pem;
+    for (const Certificate& certificate : certificates) {
+        if (!pem.empty()) pem += '\n';
+        pem += certificate.to_pem();
+    }
+    return pem;
+}
+
+}  // namespace ringfence::crypto
