@@ -26,9 +26,9 @@ std::optional<LoginKind> parse_login_kind(std::string_view name);
 
 struct Device {
     MacAddress mac;
-    std::string model;  // as the family names it: "1230", "1140e"
-    std::string site;   // empty: none
-    std::string user;   // its login's user name
+    std::string model{};  // as the family names it: "1230", "1140e"
+    std::string site{};   // empty: none
+    std::string user{};   // its login's user name
     LoginKind login_kind = LoginKind::random;
     bool requires_certificate = false;  // a password is not enough
     WallTime added{};

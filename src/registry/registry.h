@@ -153,8 +153,9 @@ public:
     // Removes orphans; answers how many.
     Result<std::size_t> discard_orphans();
 
+    struct Parts;  // registry/parts.h, for this room's own files
+
 private:
-    struct Parts;
     explicit Registry(std::unique_ptr<Parts> parts);
     std::unique_ptr<Parts> parts_;
 };

@@ -1,0 +1,115 @@
+#include "registry/content_store.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "registry/registry.h"  // max_file_size
+
+namespace ringfence::registry {
+
+namespace {
+
+constexpr std::size_t name_length = 64;
+
+bool is_name(std::string_view text) {
+    return text.size() == name_length &&
+           std::all_of(text.begin(), text.end(), [](char c) { return is_ascii_digit(c) || (c >= 'a' && c <= 'f'); });
+}
+
+}  // namespace
+
+std::string ContentStore::name_of(std::string_view bytes) { return to_hex(crypto::sha256(bytes)); }
+
+std::string ContentStore::path_of(std::string_view sha256) const {
+    return directory_ + "/" + std::string(sha256.substr(0, 2)) + "/" + std::string(sha256);
+}
+
+Status ContentStore::put(const std::string& sha256, std::string_view bytes) {
+    RINGFENCE_ASSERT(is_name(sha256));
+    if (read(sha256)) return {};
+    auto made = disk_.make_directory(directory_ + "/" + sha256.substr(0, 2), private_directory);
+    if (!made) return made;
+    return disk_.replace(path_of(sha256), bytes, private_file);
+}
+
+Result<Body> ContentStore::open(std::string_view sha256) {
+    const std::string name(sha256);
+    if (Body held = recall(name); held.bytes) return held;
+    auto body = read(sha256);
+    if (body) remember(name, *body);
+    return body;
+}
+
+Result<Body> ContentStore::read(std::string_view sha256) const {
+    if (!is_name(sha256)) return fail(FaultCode::not_found, "There is no stored content of that name.");
+    auto bytes = disk_.read(path_of(sha256), max_file_size);
+    if (!bytes) return fail(std::move(bytes.error()));
+    if (name_of(*bytes) != sha256)
+        return fail(FaultCode::corrupt,
+                    "Stored content " + std::string(sha256) + " is not what was put; put the file again.");
+    return Body{std::make_shared<const std::string>(std::move(*bytes))};
+}
+
+Status ContentStore::remove(const std::string& sha256) {
+    RINGFENCE_ASSERT(is_name(sha256));
+    forget(sha256);
+    return disk_.remove(path_of(sha256));
+}
+
+Result<std::vector<ContentStore::Entry>> ContentStore::list() const {
+    std::vector<Entry> out;
+    if (!disk_.exists(directory_)) return out;
+    auto shelves = disk_.list(directory_);
+    if (!shelves) return fail(std::move(shelves.error()));
+    for (const auto& shelf : *shelves) {
+        if (shelf.size() != 2 || !is_hex_digit(shelf[0]) || !is_hex_digit(shelf[1])) {
+            out.push_back({shelf, {}});
+            continue;
+        }
+        auto names = disk_.list(directory_ + "/" + shelf);
+        if (!names) return fail(std::move(names.error()));
+        for (const auto& name : *names) {
+            const bool ours = is_name(name) && name.substr(0, 2) == shelf;
+            out.push_back({shelf + "/" + name, ours ? name : std::string()});
+        }
+    }
+    return out;
+}
+
+Status ContentStore::remove(const Entry& entry) {
+    if (!entry.sha256.empty()) return remove(entry.sha256);
+    return disk_.remove(directory_ + "/" + entry.name);
+}
+
+Body ContentStore::recall(const std::string& sha256) {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(sha256);
+    if (found == by_name_.end()) return {};
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return found->second->body;
+}
+
+void ContentStore::remember(const std::string& sha256, const Body& body) {
+    const std::lock_guard lock(mutex_);
+    if (body.view().size() > memory_ || by_name_.count(sha256) > 0) return;
+    recent_.push_front({sha256, body});
+    by_name_.emplace(sha256, recent_.begin());
+    held_ += body.view().size();
+    while (held_ > memory_) {
+        held_ -= recent_.back().body.view().size();
+        by_name_.erase(recent_.back().sha256);
+        recent_.pop_back();
+    }
+}
+
+void ContentStore::forget(const std::string& sha256) {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(sha256);
+    if (found == by_name_.end()) return;
+    held_ -= found->second->body.view().size();
+    recent_.erase(found->second);
+    by_name_.erase(found);
+}
+
+}  // namespace ringfence::registry

@@ -1,0 +1,66 @@
+// The bytes of files, each in content/ab/<sha256>: named by what they are, so a name never changes its bytes and two
+// files with the same bytes are kept once. Thread-safe; verified bodies are kept in memory up to a bound.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/disk.h"
+#include "base/result.h"
+#include "registry/lookup.h"
+
+namespace ringfence::registry {
+
+class ContentStore {
+public:
+    // All languages, tones and a handful of firmware images of a family; shared by all loops of a process.
+    static constexpr std::size_t usual_memory = 256u << 20;
+
+    ContentStore(std::string directory, Disk& disk, std::size_t memory = usual_memory)
+        : directory_(std::move(directory)), disk_(disk), memory_(memory) {}
+
+    // The name of these bytes, as everywhere: lower-case hex SHA-256.
+    static std::string name_of(std::string_view bytes);
+
+    // Stores whole or not at all; stored bytes that rotted are replaced.
+    Status put(const std::string& sha256, std::string_view bytes);
+    // not_found; corrupt when the bytes are not those of that name.
+    Result<Body> open(std::string_view sha256);
+    // As open, but always from the disk.
+    Result<Body> read(std::string_view sha256) const;
+    Status remove(const std::string& sha256);
+
+    struct Entry {
+        std::string name;    // relative to the store
+        std::string sha256;  // empty: a leftover of some other kind
+    };
+    Result<std::vector<Entry>> list() const;
+    Status remove(const Entry& entry);
+
+private:
+    std::string path_of(std::string_view sha256) const;
+    Body recall(const std::string& sha256);
+    void remember(const std::string& sha256, const Body& body);
+    void forget(const std::string& sha256);
+
+    struct Held {
+        std::string sha256;
+        Body body;
+    };
+
+    std::string directory_;
+    Disk& disk_;
+    std::size_t memory_;
+    std::mutex mutex_;        // guards what follows
+    std::list<Held> recent_;  // newest use first
+    std::unordered_map<std::string, std::list<Held>::iterator> by_name_;
+    std::size_t held_ = 0;
+};
+
+}  // namespace ringfence::registry

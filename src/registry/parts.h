@@ -1,0 +1,92 @@
+// What the Registry's source files share; nobody else includes it.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "crypto/seal.h"
+#include "registry/content_store.h"
+#include "registry/registry.h"
+#include "registry/sqlite.h"
+
+namespace ringfence::registry {
+
+// What the registries of one process share. Thread-safe.
+struct SharedMemory {
+    SharedMemory(std::string content, Disk& disk) : contents(std::move(content), disk) {}
+    ContentStore contents;
+    std::mutex mutex;  // guards what follows
+    std::int64_t generation = -1;
+    std::shared_ptr<const Catalogue> catalogue;
+};
+
+struct Registry::Parts {
+    std::string directory;
+    const Clock& clock;
+    Disk& disk;
+    crypto::SealingKey key;
+    std::unique_ptr<Database> database;
+    std::shared_ptr<SharedMemory> shared;
+    std::int64_t generation = -1;  // of the catalogue below
+    std::shared_ptr<const Catalogue> catalogue;
+    std::map<MacAddress, WallTime> unwritten_proofs;
+
+    static Result<std::unique_ptr<Registry>> assemble(const std::string& directory, const Clock& clock, Disk& disk,
+                                                      std::unique_ptr<Database> database, crypto::SealingKey key,
+                                                      std::shared_ptr<SharedMemory> shared);
+
+    Status bump_generation();
+    // Gives the section the counter's next number.
+    Result<std::uint32_t> raise_section(std::string_view section);
+    Status write_proofs();
+    Status revoke(WallTime now, const MacAddress& mac);
+    // Removes the bytes when no file uses them any more.
+    Status discard_content(const std::string& sha256);
+    Status require_site(std::string_view name);
+    Status require_device(const MacAddress& mac);
+    Result<Secret> open_sealed(std::string_view sealed, std::initializer_list<std::string_view> place) const;
+    std::string seal(const Secret& value, std::initializer_list<std::string_view> place) const;
+    Result<std::vector<Setting>> read_settings(Statement rows, const SettingScope& scope);
+    Status check_scope(const SettingScope& scope);
+    Status settings_changed(const SettingScope& scope);
+    Status require_room_for_file(std::int64_t limit);
+    // Raises what the file's move from `section_before` concerns, and fills in its version.
+    Status version_file(FileRecord& file, const std::string& section_before);
+    Status remove_files_of(const MacAddress& mac);
+    Status raise_sections_below(std::uint32_t floor);
+};
+
+// Writes of the request path: they wait little and are not worth a disk flush each. Put back when it dies.
+class LightWrites {
+public:
+    LightWrites(Database& database, Duration wait);
+    LightWrites(const LightWrites&) = delete;
+    LightWrites& operator=(const LightWrites&) = delete;
+    ~LightWrites();
+
+private:
+    Database& database_;
+};
+
+// not_found when there is none.
+Result<Window> load_window(Database& database, std::int64_t id);
+
+// The whole shared part, read from one consistent state.
+Result<std::shared_ptr<const Catalogue>> load_catalogue(Registry::Parts& parts);
+
+enum class MayBeEmpty { no, yes };
+// malformed unless `text` is a name as registry.h has it. `what` begins the sentence: "A site's name".
+Status check_name(std::string_view what, std::string_view text, MayBeEmpty may_be_empty = MayBeEmpty::no,
+                  std::size_t limit = max_name_length);
+
+// NULL in the database for an empty name.
+inline std::optional<std::string_view> or_null(std::string_view name) {
+    if (name.empty()) return std::nullopt;
+    return name;
+}
+
+}  // namespace ringfence::registry

@@ -1,0 +1,193 @@
+#include "registry/schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace ringfence::registry {
+
+namespace {
+
+// Names are text as the administrator wrote them; MAC addresses are MacAddress::bare_upper(); times are milliseconds
+// since 1970. An empty model or site of a file means every one, and so is no reference.
+constexpr std::array<Migration, 1> registry_steps = {{
+    {R"sql(
+CREATE TABLE state(
+    id INTEGER PRIMARY KEY CHECK(id = 1),
+    generation INTEGER NOT NULL,     -- rises with every change of what a Catalogue holds
+    last_version INTEGER NOT NULL,
+    version_floor INTEGER NOT NULL,
+    probe BLOB                       -- sealed; tells a wrong sealing key at once
+) STRICT;
+INSERT INTO state VALUES(1, 1, 1, 0, NULL);
+
+CREATE TABLE sites(
+    name TEXT PRIMARY KEY,
+    server TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE site_networks(
+    network TEXT PRIMARY KEY,
+    site TEXT NOT NULL REFERENCES sites ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX site_networks_by_site ON site_networks(site);
+
+CREATE TABLE devices(
+    mac TEXT PRIMARY KEY,
+    model TEXT NOT NULL,
+    site TEXT REFERENCES sites,
+    requires_certificate INTEGER NOT NULL,
+    added INTEGER NOT NULL,
+    last_proved INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX devices_by_site ON devices(site) WHERE site IS NOT NULL;
+
+CREATE TABLE logins(
+    user TEXT PRIMARY KEY,
+    mac TEXT UNIQUE REFERENCES devices ON DELETE CASCADE,
+    site TEXT UNIQUE REFERENCES sites ON DELETE CASCADE,
+    kind INTEGER NOT NULL CHECK(kind IN (0, 1)),
+    hashes BLOB NOT NULL,            -- sealed: both HA1
+    password BLOB,                   -- sealed; of a site only
+    CHECK((mac IS NULL) <> (site IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE shared_settings(
+    layer INTEGER NOT NULL CHECK(layer IN (0, 1, 2)),
+    key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB,                      -- sealed; NULL: unset again
+    PRIMARY KEY(layer, key, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE device_settings(
+    mac TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value BLOB,
+    PRIMARY KEY(mac, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE files(
+    path TEXT NOT NULL,
+    model TEXT NOT NULL,
+    site TEXT NOT NULL,
+    section TEXT NOT NULL,
+    content_class INTEGER NOT NULL CHECK(content_class IN (0, 1, 2)),
+    owner TEXT REFERENCES devices ON DELETE CASCADE,
+    manifest_with_login INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    put_at INTEGER NOT NULL,
+    PRIMARY KEY(path, model, site)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_by_content ON files(sha256);
+CREATE INDEX files_by_owner ON files(owner) WHERE owner IS NOT NULL;
+CREATE TABLE sections(
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL CHECK(version BETWEEN 1 AND 2147483647)
+) STRICT, WITHOUT ROWID;
+
+-- What every installation announces from its first day.
+INSERT INTO sections VALUES('DEVICE_CONFIG', 1), ('USER_KEYS', 1);
+
+CREATE TABLE windows(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    opened INTEGER NOT NULL,
+    closes INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    hands_out_login INTEGER NOT NULL,
+    closed INTEGER
+) STRICT;
+CREATE TABLE window_networks(
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    network TEXT NOT NULL,
+    PRIMARY KEY(window, network)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE window_devices(
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    mac TEXT NOT NULL,
+    PRIMARY KEY(window, mac)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE window_visitors(
+    window INTEGER NOT NULL REFERENCES windows ON DELETE CASCADE,
+    visitor TEXT NOT NULL,
+    PRIMARY KEY(window, visitor)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE certificates(
+    id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL UNIQUE,
+    serial TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    purpose INTEGER NOT NULL CHECK(purpose IN (0, 1, 2)),
+    mac TEXT,                        -- no reference: the record outlives its device
+    legacy_lane INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    revoked INTEGER
+) STRICT;
+CREATE INDEX certificates_by_serial ON certificates(serial);
+CREATE INDEX certificates_by_mac ON certificates(mac) WHERE mac IS NOT NULL;
+)sql"},
+}};
+
+constexpr std::array<Migration, 1> events_steps = {{
+    {R"sql(
+CREATE TABLE events(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice, so that a follower misses nothing
+    time INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    mac TEXT,
+    site TEXT NOT NULL,
+    wire TEXT NOT NULL,
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    proof TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_by_mac ON events(mac, id) WHERE mac IS NOT NULL;
+)sql"},
+}};
+
+// PRAGMA application_id marks our files: "RFr1" and "RFe1".
+constexpr std::int64_t registry_mark = 0x52467231;
+constexpr std::int64_t events_mark = 0x52466531;
+
+template <std::size_t N>
+Result<std::unique_ptr<Database>> open_marked(const std::string& path, Database::Mode mode, std::int64_t mark,
+                                              const std::array<Migration, N>& steps) {
+    auto database = Database::open(path, mode);
+    if (!database) return database;
+    auto found = (*database)->number("PRAGMA application_id");
+    if (!found) return fail(std::move(found.error()).within(path));
+    auto tables = (*database)->number("SELECT count(*) FROM sqlite_schema");
+    if (!tables) return fail(std::move(tables.error()).within(path));
+    if (*found != mark && *tables != 0) return fail(FaultCode::conflict, path + " is not a database of Ringfence.");
+    if (*found != mark) {
+        auto marked = (*database)->script(fmt::format("PRAGMA application_id = {}", mark).c_str());
+        if (!marked) return fail(std::move(marked.error()).within(path));
+    }
+    auto migrated = migrate(**database, steps.data(), steps.size());
+    if (!migrated) return fail(std::move(migrated.error()).within(path));
+    return database;
+}
+
+}  // namespace
+
+std::string registry_path(const std::string& directory) { return directory + "/registry.db"; }
+std::string events_path(const std::string& directory) { return directory + "/events.db"; }
+std::string content_directory(const std::string& directory) { return directory + "/content"; }
+std::string keys_directory(const std::string& directory) { return directory + "/keys"; }
+std::string sealing_key_path(const std::string& directory) { return keys_directory(directory) + "/seal.key"; }
+
+Result<std::unique_ptr<Database>> open_registry_database(const std::string& path, Database::Mode mode) {
+    return open_marked(path, mode, registry_mark, registry_steps);
+}
+
+Result<std::unique_ptr<Database>> open_events_database(const std::string& path, Database::Mode mode) {
+    return open_marked(path, mode, events_mark, events_steps);
+}
+
+}  // namespace ringfence::registry
