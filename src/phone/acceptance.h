@@ -35,7 +35,7 @@ struct NeedsFingerprint {
 
 struct FingerprintAnswer {
     bool yes = false;
-    std::string how;  // "the fingerprint given on the command line": who answered, for the record
+    std::string how;  // "given on the command line", "no answer": for the record
 };
 
 using Verdict = std::variant<AcceptedFile, NeedsFingerprint, Fault>;

@@ -67,44 +67,53 @@ public:
     const BootReport& report() const { return report_; }
 
 private:
-    // One file that the manifest names, and what is known of it before it is fetched.
+    // One file that the manifest names.
     struct Task {
-        std::size_t section = 0;  // index into the manifest
-        std::string file;         // '*' expanded
-        bool is_beyond_limit = false;
+        std::size_t section = 0;         // index into the manifest
+        std::string file;                // '*' expanded
+        bool is_beyond_limit = false;    // more files than the set stores
         bool completes_section = false;  // the last one: the section's version is stored with it
     };
+    struct EarlyVerdict {
+        Action action;
+        std::string reason;
+    };
 
-    const phonefile::Section& section_of(const Task& task) const { return manifest_.sections[task.section]; }
-    std::string_view section_name(const Task& task) const;
+    const phonefile::Section& section() const { return manifest_.sections[tasks_[current_].section]; }
+    std::string section_name() const;
 
-    Step order_manifest();
-    Step read_manifest(Result<std::string> text);
+    Step read_manifest(FetchOutcome outcome);
+    Step fail_manifest(Action action, std::string reason);
     void plan();
-    void plan_section(std::size_t index);
 
     Step next_file();
-    std::optional<Step> begin(const Task& task);
-    void decide_section(const Task& task);
-    std::optional<FileReport> verdict_before_fetch(const Task& task, const FetchOrder& order) const;
-    Step order_file(const Task& task);
-    Step judge(const std::optional<Answer>& answer);
+    std::optional<Step> begin_file();
+    void decide_section();
+    std::optional<EarlyVerdict> verdict_before_fetch() const;
+    Step order_file();
+    Step judge_file(const std::optional<Answer>& answer);
     void install(const AcceptedFile& accepted);
+    Commit commit_for(const AcceptedFile& accepted);
     EffectiveSettings settings_with(const AcceptedFile& accepted);
-    void apply_settings(EffectiveSettings& settings, const std::string& section, const std::string& file,
-                        std::string_view bytes, bool tells_dropped);
+    Step after_file() {
+        ++current_;
+        return next_file();
+    }
 
-    FetchOrder base_order(Protocol protocol, const std::string& host) const;
-    FetchOrder order_for(const Task& task) const;
-    std::optional<Login> login_for(const phonefile::Section& section, const FetchOrder& order) const;
+    FetchOrder order_to(Protocol protocol, std::string host, std::string path) const;
+    FetchOrder order_for_current() const;
+    std::optional<Login> login_for(const FetchOrder& order) const;
     bool is_provisioning_server(const FetchOrder& order) const;
     crypto::JudgingTime judging_time() const;
-    Step send(FetchOrder order);
+    Step send();
+    std::optional<Step> learn_time(const FetchOutcome& outcome);
+    void note_wire();
 
     Status enter(Stage stage);
     void settle(Action action, std::string reason);
-    void settle(const Fault& fault);
+    void settle_fault(const Fault& fault);
     Step finish();
+    void note_dropped(const std::string& file, const std::vector<phonefile::Dropped>& dropped);
     void note(std::string file, std::size_t line, std::string text);
     void record(const Event& event);
 
@@ -113,7 +122,7 @@ private:
     const Clock* clock_;
     BootReport report_;
     TrustStore trust_;
-    std::string manifest_file_;
+    std::optional<Fault> trust_fault_;  // the installed roots cannot be read: nothing is believed
     phonefile::Manifest manifest_;
     std::vector<Task> tasks_;
     std::size_t current_ = 0;
@@ -126,7 +135,8 @@ private:
     // Of the file under way.
     FetchOrder order_;
     Candidate candidate_;
-    Duration clock_correction_{};  // to the last verified server's time, while the phone's own clock is unset
+
+    Duration clock_correction_{};  // to a verified server's time, when the phone's own clock is unset
     std::optional<WallTime> proved_time_;
 };
 

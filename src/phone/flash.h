@@ -94,8 +94,8 @@ public:
     Status log(const Event& event);
     std::vector<std::string> events() const;  // oldest first, as stored
 
-    // Factory reset: everything of ours in the folder goes, versions and roots first.
-    Status erase();
+    // Factory reset: everything of ours in the folder goes, versions and roots first. Works on a damaged flash too.
+    static Status erase(Disk& disk, const std::string& folder);
 
 private:
     Flash(Disk& disk, std::string folder, const Clock& clock)

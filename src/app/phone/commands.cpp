@@ -1,0 +1,274 @@
+#include "commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+#include <variant>
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/text.h"
+#include "crypto/certificate.h"
+#include "crypto/private_key.h"
+#include "fingerprint_answer.h"
+#include "phone/boot.h"
+#include "phone/curl_fetcher.h"
+#include "phone/flash.h"
+#include "report.h"
+#include "state_folder.h"
+
+namespace ringfence::app {
+
+namespace {
+
+constexpr std::string_view standard_input = "-";
+constexpr std::size_t secret_file_limit = 4096;  // a password, a fingerprint or a URL on one line
+
+// What the command line asked for, checked and read.
+struct Prepared {
+    phone::BootSettings settings;
+    phone::FetcherSettings fetcher;
+    std::vector<phone::ExpectedFingerprint> fingerprints;
+};
+
+struct Complaint {
+    Fault fault;
+    int code = exit_failed;
+};
+
+template <typename T>
+using Checked = tl::expected<T, Complaint>;
+
+auto misused(std::string sentence) {
+    return tl::unexpected<Complaint>(Complaint{{FaultCode::malformed, std::move(sentence)}, exit_misused});
+}
+auto misused(const Fault& fault) { return misused(fault.message); }
+auto failed(Fault fault) { return tl::unexpected<Complaint>(Complaint{std::move(fault), exit_failed}); }
+
+Result<std::string> read_standard_input() {
+    std::string out;
+    char block[1024];
+    while (true) {
+        const ssize_t got = ::read(STDIN_FILENO, block, sizeof block);
+        if (got < 0) return fail(FaultCode::unavailable, "standard input cannot be read");
+        if (got == 0) return out;
+        out.append(block, static_cast<std::size_t>(got));
+        if (out.size() > secret_file_limit) return fail(FaultCode::too_large, "standard input is too long");
+    }
+}
+
+// The first line of a file or of standard input, without its end.
+Result<Secret> read_line(const std::string& path) {
+    SystemDisk disk;
+    auto text = path == standard_input ? read_standard_input() : disk.read(path, secret_file_limit);
+    if (!text) return fail(std::move(text.error()));
+    std::string line(split(*text, '\n').front());
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    wipe(*text);
+    return Secret(std::move(line));
+}
+
+Result<crypto::ClientIdentity> load_identity(const std::string& certificate_path, const std::string& key_path) {
+    SystemDisk disk;
+    auto pem = disk.read(certificate_path, crypto::Certificate::max_bundle_size);
+    if (!pem) return fail(std::move(pem.error()));
+    auto certificates = crypto::Certificate::parse_bundle(*pem);
+    if (!certificates) return fail(std::move(certificates.error()).within(certificate_path));
+    auto key_pem = disk.read(key_path, crypto::PrivateKey::max_pem_size);
+    if (!key_pem) return fail(std::move(key_pem.error()));
+    auto key = crypto::PrivateKey::parse_pem(Secret(std::move(*key_pem)));
+    if (!key) return fail(std::move(key.error()).within(key_path));
+    if (!key->matches(certificates->front()))
+        return fail(FaultCode::conflict, fmt::format("{} is not the key of {}", key_path, certificate_path));
+    std::vector<crypto::Certificate> chain(certificates->begin() + 1, certificates->end());
+    return crypto::ClientIdentity{certificates->front(), std::move(chain), std::move(*key)};
+}
+
+unsigned readers_of_standard_input(const BootOptions& options) {
+    return static_cast<unsigned>(options.password_file == standard_input) +
+           static_cast<unsigned>(options.accepted_fingerprint_file == standard_input) +
+           static_cast<unsigned>(options.url_file == standard_input);
+}
+
+Checked<Url> read_url(const BootOptions& options) {
+    if (options.url.empty() == options.url_file.empty()) return misused("give one of --url and --url-file");
+    std::string text = options.url;
+    if (!options.url_file.empty()) {
+        auto line = read_line(options.url_file);
+        if (!line) return failed(std::move(line.error()));
+        text = std::string(trim(line->reveal()));
+    }
+    auto url = Url::parse(text);
+    wipe(text);
+    if (!url) return misused(url.error());
+    return std::move(*url);
+}
+
+Checked<std::vector<phone::ExpectedFingerprint>> read_fingerprints(const BootOptions& options) {
+    std::vector<phone::ExpectedFingerprint> out;
+    for (const auto& text : options.accepted_fingerprints) {
+        auto expected = phone::ExpectedFingerprint::parse(text);
+        if (!expected) return misused(expected.error());
+        out.push_back(std::move(*expected));
+    }
+    if (options.accepted_fingerprint_file.empty()) return out;
+    auto line = read_line(options.accepted_fingerprint_file);
+    if (!line) return failed(std::move(line.error()));
+    auto expected = phone::ExpectedFingerprint::parse(line->reveal());
+    if (!expected) return failed(expected.error().within(options.accepted_fingerprint_file));
+    out.push_back(std::move(*expected));
+    return out;
+}
+
+Checked<std::optional<phone::Login>> read_device_login(const BootOptions& options) {
+    if (options.device_id.empty() != options.password_file.empty())
+        return misused("--device-id and --password-file go together");
+    if (options.device_id.empty()) return std::optional<phone::Login>();
+    auto password = read_line(options.password_file);
+    if (!password) return failed(std::move(password.error()));
+    return phone::Login{options.device_id, std::move(*password)};
+}
+
+Checked<phone::FetcherSettings> read_fetcher_settings(const BootOptions& options) {
+    phone::FetcherSettings fetcher;
+    if (!options.ports.empty()) {
+        auto ports = phone::parse_port_map(options.ports);
+        if (!ports) return misused(ports.error());
+        fetcher.ports = std::move(*ports);
+    }
+    if (options.patience_seconds > 0) fetcher.patience.stall = std::chrono::seconds(options.patience_seconds);
+    if (options.certificate.empty() != options.key.empty()) return misused("--certificate and --key go together");
+    if (options.certificate.empty()) return fetcher;
+    auto identity = load_identity(options.certificate, options.key);
+    if (!identity) return failed(std::move(identity.error()));
+    fetcher.identity = std::move(*identity);
+    return fetcher;
+}
+
+Checked<Prepared> prepare(const BootOptions& options) {
+    const auto mac = MacAddress::parse(options.mac);
+    if (!mac) return misused(mac.error());
+    if (const auto name = phone::manifest_name(options.model); !name) return misused(name.error());
+    if (readers_of_standard_input(options) > 1) return misused("only one option can read standard input");
+    auto url = read_url(options);
+    if (!url) return tl::unexpected<Complaint>(std::move(url.error()));
+    auto fingerprints = read_fingerprints(options);
+    if (!fingerprints) return tl::unexpected<Complaint>(std::move(fingerprints.error()));
+    auto login = read_device_login(options);
+    if (!login) return tl::unexpected<Complaint>(std::move(login.error()));
+    auto fetcher = read_fetcher_settings(options);
+    if (!fetcher) return tl::unexpected<Complaint>(std::move(fetcher.error()));
+    const bool has_certificate = fetcher->identity.has_value();
+    return Prepared{{*mac, options.model, std::move(*url), std::move(*login), has_certificate},
+                    std::move(*fetcher),
+                    std::move(*fingerprints)};
+}
+
+// Prints each file as soon as it is settled, so that a person can watch.
+class Timeline {
+public:
+    explicit Timeline(bool is_wanted) : is_wanted_(is_wanted) {}
+
+    void follow(const phone::BootReport& report) {
+        if (!is_wanted_) return;
+        if (!manifest_shown_ && !report.manifest.reason.empty()) {
+            fmt::print("{}{}", boot_heading(report), file_line(report.manifest));
+            manifest_shown_ = true;
+        }
+        for (; shown_ < report.sections.size(); ++shown_) fmt::print("{}", file_line(report.sections[shown_]));
+        std::fflush(stdout);
+    }
+    void end(const phone::BootReport& report) {
+        follow(report);
+        if (is_wanted_) fmt::print("{}", boot_ending(report));
+    }
+
+private:
+    bool is_wanted_;
+    bool manifest_shown_ = false;
+    std::size_t shown_ = 0;
+};
+
+void run(phone::BootSession& session, const phone::CurlFetcher& fetcher, const Answerer& answerer, Timeline& timeline) {
+    phone::Step step = session.start();
+    while (!std::holds_alternative<phone::Finished>(step)) {
+        timeline.follow(session.report());
+        if (const auto* order = std::get_if<phone::FetchOrder>(&step))
+            step = session.fetched(fetcher.fetch(*order));
+        else
+            step = session.answered(answerer.answer(std::get<phone::Question>(step)));
+    }
+    timeline.end(session.report());
+}
+
+Result<std::vector<RootView>> view_roots(phone::Flash& flash) {
+    std::vector<RootView> out;
+    for (const auto* file : flash.state().files_of(phone::root_section)) {
+        auto bytes = flash.read(*file);
+        if (!bytes) return fail(std::move(bytes.error()));
+        const auto fingerprints = phone::fingerprints_of(*bytes);
+        RootView view{file->name, fingerprints.sha1, fingerprints.sha256, {}};
+        const auto certificates = crypto::Certificate::parse_bundle(*bytes);
+        if (!certificates) return fail(certificates.error());
+        for (const auto& certificate : *certificates) view.subjects.push_back(certificate.subject());
+        out.push_back(std::move(view));
+    }
+    return out;
+}
+
+}  // namespace
+
+int complain(std::string_view sentence, int code) {
+    fmt::print(stderr, "ringfence-phone: {}\n", sentence);
+    return code;
+}
+
+int boot(const BootOptions& options) {
+    auto prepared = prepare(options);
+    if (!prepared) return complain(prepared.error().fault.message, prepared.error().code);
+
+    SystemDisk disk;
+    const SystemClock clock;
+    auto folder = StateFolder::hold(disk, options.state);
+    if (!folder) return complain(folder.error().message, exit_failed);
+    auto flash = phone::Flash::open(disk, options.state, clock);
+    if (!flash) return complain(flash.error().message, exit_failed);
+    auto recovered = flash->recover();
+    if (!recovered) return complain(recovered.error().message, exit_failed);
+
+    const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
+    const Answerer answerer(std::move(prepared->fingerprints), may_ask);
+    const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
+    phone::BootSession session(std::move(prepared->settings), *flash, clock);
+    Timeline timeline(!options.json);
+    run(session, fetcher, answerer, timeline);
+    if (options.json) fmt::print("{}\n", boot_json(session.report()));
+    return session.report().is_clean() ? exit_done : exit_failed;
+}
+
+int show(const StateOptions& options) {
+    SystemDisk disk;
+    const SystemClock clock;
+    if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
+    auto flash = phone::Flash::open(disk, options.state, clock);
+    if (!flash) return complain(flash.error().message, exit_failed);
+    auto roots = view_roots(*flash);
+    if (!roots) return complain(roots.error().message, exit_failed);
+    fmt::print("{}", options.json ? show_json(*flash, *roots) + "\n" : show_text(*flash, *roots));
+    return exit_done;
+}
+
+int reset(const StateOptions& options) {
+    SystemDisk disk;
+    const SystemClock clock;
+    auto folder = StateFolder::hold(disk, options.state);
+    if (!folder) return complain(folder.error().message, exit_failed);
+    auto erased = phone::Flash::erase(disk, options.state);
+    if (!erased) return complain(erased.error().message, exit_failed);
+    fmt::print("{}", options.json ? "{\"reset\":true}\n" : "the phone is as fresh from the factory\n");
+    return exit_done;
+}
+
+}  // namespace ringfence::app

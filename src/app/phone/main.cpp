@@ -1,0 +1,60 @@
+#include <CLI/CLI.hpp>
+
+#include "commands.h"
+
+namespace {
+
+using ringfence::app::BootOptions;
+using ringfence::app::StateOptions;
+
+void add_boot(CLI::App& app, BootOptions& options) {
+    app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
+    app.add_option("--model", options.model, "Model, such as 1230 or 1140e; it names the manifest")->required();
+    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
+    app.add_option("--url", options.url, "Provisioning server: tftp, ftp, http or https URL; a folder or a .cfg file");
+    app.add_option("--url-file", options.url_file, "File whose first line is the URL, for one that holds a password");
+    app.add_option("--device-id", options.device_id, "Device ID: the phone's own user name, sent over HTTPS only");
+    app.add_option("--password-file", options.password_file,
+                   "File whose first line is the password; - reads standard input");
+    app.add_option("--accept-fingerprint", options.accepted_fingerprints,
+                   "SHA-1 or SHA-256 of the root file that may be installed first; colons and case are ignored")
+        ->allow_extra_args(false);
+    app.add_option("--accept-fingerprint-file", options.accepted_fingerprint_file,
+                   "File whose first line is that fingerprint; - reads standard input");
+    app.add_option("--certificate", options.certificate, "Device certificate in PEM, its chain behind it");
+    app.add_option("--key", options.key, "Private key of the device certificate in PEM");
+    app.add_option("--ports", options.ports, "Ports in place of the standard ones: tftp=N,ftp=N,http=N,https=N");
+    app.add_option("--patience", options.patience_seconds, "Seconds after which a silent server is given up (20)")
+        ->check(CLI::Range(1U, 600U));
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_state(CLI::App& app, StateOptions& options) {
+    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("The deskphone's side of Ringfence: boots a virtual 11xx or 12xx set against a provisioning server.");
+    app.name("ringfence-phone");
+    app.require_subcommand(1);
+    BootOptions boot_options;
+    StateOptions show_options;
+    StateOptions reset_options;
+    auto* boot = app.add_subcommand("boot", "Fetch the manifest and what it names, accept, install, report");
+    auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
+    auto* reset = app.add_subcommand("reset", "Factory reset: forget roots, versions, files, settings and events");
+    add_boot(*boot, boot_options);
+    add_state(*show, show_options);
+    add_state(*reset, reset_options);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? ringfence::app::exit_done : ringfence::app::exit_misused;
+    }
+    if (boot->parsed()) return ringfence::app::boot(boot_options);
+    if (show->parsed()) return ringfence::app::show(show_options);
+    return ringfence::app::reset(reset_options);
+}

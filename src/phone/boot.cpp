@@ -1,0 +1,528 @@
+#include "phone/boot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "phonefile/settings_file.h"
+
+namespace ringfence::phone {
+
+namespace {
+
+using phonefile::DownloadMode;
+using phonefile::Section;
+using phonefile::SectionKind;
+
+// No proved time lies before this program was written (docs/TRUST.md: a phone without a clock still gets in).
+constexpr WallTime time_at_writing = std::chrono::sys_days(std::chrono::January / 1 / 2026);
+// A clock that is a little behind the last proved time was set, not lost.
+constexpr Duration clock_tolerance = std::chrono::hours(24);
+// Manual: further language and tone files are refused.
+constexpr std::size_t stored_file_limit = 5;
+// What a set's file system can name.
+constexpr std::size_t path_limit = 255;
+
+constexpr std::size_t kilobyte = 1024;
+constexpr std::size_t megabyte = 1024 * kilobyte;
+// Several times the largest files seen in the field; firmware there is 4 to 8 MB.
+constexpr std::size_t firmware_limit = 32 * megabyte;
+constexpr std::size_t media_limit = 2 * megabyte;
+constexpr std::size_t root_file_limit = 64 * kilobyte;
+constexpr std::size_t text_limit = 64 * kilobyte;
+
+std::size_t size_limit(SectionKind kind) {
+    switch (kind) {
+        case SectionKind::fw: return firmware_limit;
+        case SectionKind::language:
+        case SectionKind::tones:
+        case SectionKind::images: return media_limit;
+        case SectionKind::device_config:
+        case SectionKind::user_config: return phonefile::max_file_size;
+        case SectionKind::user_keys: return root_file_limit;
+        case SectionKind::dialing_plan:
+        case SectionKind::licensing:
+        case SectionKind::sec_policy:
+        case SectionKind::dev_cert:
+        case SectionKind::ctl:
+        case SectionKind::crl:
+        case SectionKind::login_banner: return text_limit;
+    }
+    return text_limit;
+}
+
+bool is_settings(SectionKind kind) { return kind == SectionKind::device_config || kind == SectionKind::user_config; }
+bool has_stored_file_limit(SectionKind kind) { return kind == SectionKind::language || kind == SectionKind::tones; }
+
+std::optional<std::string> fault_in_path(std::string_view path) {
+    if (path.empty()) return "the file's name is empty";
+    if (path.size() > path_limit) return fmt::format("the file's name is longer than {} characters", path_limit);
+    for (const char c : path)
+        if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) return "the file's name holds a control character";
+    for (const auto segment : split(path, '/'))
+        if (segment == ".." || segment == ".") return "the file's name leads out of its folder";
+    return std::nullopt;
+}
+
+// Both ways of writing, so that "/fw/a.bin" and "fw/a.bin" are the same file below the server's root.
+std::string_view without_leading_slashes(std::string_view path) {
+    while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+    return path;
+}
+
+std::string manifest_path(const Url& server, const std::string& model_name) {
+    const std::string_view folder = server.path;
+    if (to_lower(folder).ends_with(".cfg")) return std::string(without_leading_slashes(folder));
+    std::string path(without_leading_slashes(folder));
+    if (!path.empty() && path.back() != '/') path += '/';
+    return path + model_name;
+}
+
+void overlay(EffectiveSettings& settings, const phonefile::SettingsFile& file, const std::string& section) {
+    for (const auto& line : file.lines) settings[line.name] = {std::string(line.value.reveal()), section};
+}
+
+// What the phone does not want, as against what it could not get.
+Action action_for(FaultCode code) {
+    switch (code) {
+        case FaultCode::untrusted:
+        case FaultCode::expired:
+        case FaultCode::forbidden:
+        case FaultCode::too_large: return Action::refused;
+        default: return Action::failed;
+    }
+}
+
+}  // namespace
+
+Result<std::string> manifest_name(std::string_view model) {
+    constexpr std::size_t digits = 4;
+    const bool is_model = (model.size() == digits || (model.size() == digits + 1 && model.back() == 'e')) &&
+                          std::all_of(model.begin(), model.begin() + digits, is_ascii_digit);
+    if (!is_model) return fail(FaultCode::malformed, "a model is named like 1230 or 1140e");
+    return fmt::format("{}SIP.cfg", model);
+}
+
+BootSession::BootSession(BootSettings settings, Flash& flash, const Clock& clock)
+    : settings_(std::move(settings)), flash_(&flash), clock_(&clock) {
+    report_.mac = settings_.mac.colons();
+    report_.model = settings_.model;
+    auto trust = TrustStore::load(flash);
+    if (trust)
+        trust_ = std::move(*trust);
+    else
+        trust_fault_ = std::move(trust.error());
+}
+
+std::string BootSession::section_name() const { return std::string(to_string(section().kind)); }
+
+Step BootSession::start() {
+    if (const auto& cut = flash_->interrupted()) {
+        const std::string text = fmt::format("the boot before was cut off while {} {}; what was installed is whole",
+                                             to_string(cut->stage), cut->file.empty() ? "nothing" : cut->file);
+        record({EventCode::boot_interrupted, Severity::minor, text});
+        note(cut->file, 0, text);
+    }
+    record(
+        {EventCode::boot_started, Severity::information,
+         fmt::format("boot of {} as model {} from {}", report_.mac, report_.model, settings_.server.without_login())});
+
+    const auto name = manifest_name(settings_.model);
+    if (!name) return fail_manifest(Action::failed, name.error().message);
+    order_ = order_to(settings_.server.protocol, settings_.server.host, manifest_path(settings_.server, *name));
+    order_.login = login_for(order_);
+    order_.size_limit = phonefile::max_file_size;
+    report_.manifest.file = order_.path;
+    report_.manifest.url = order_.url();
+    if (auto fault = fault_in_path(order_.path)) return fail_manifest(Action::refused, std::move(*fault));
+    if (order_.protocol == Protocol::https && trust_fault_)
+        return fail_manifest(Action::refused, trust_fault_->message);
+    if (order_.protocol == Protocol::https && trust_.empty())
+        return fail_manifest(Action::refused, "no root certificate is installed, so this server cannot be verified");
+    auto entered = enter(Stage::fetching_manifest);
+    if (!entered) return fail_manifest(Action::failed, entered.error().message);
+    return send();
+}
+
+Step BootSession::fail_manifest(Action action, std::string reason) {
+    report_.manifest.action = action;
+    report_.manifest.reason = std::move(reason);
+    record({EventCode::manifest_failed, Severity::minor,
+            fmt::format("{}: {}; everything installed is kept", report_.manifest.file, report_.manifest.reason)});
+    return finish();
+}
+
+Step BootSession::read_manifest(FetchOutcome outcome) {
+    if (!outcome.body) return fail_manifest(action_for(outcome.body.error().code), outcome.body.error().message);
+    report_.manifest.bytes = outcome.body->size();
+    auto entered = enter(Stage::reading_manifest);
+    if (!entered) return fail_manifest(Action::failed, entered.error().message);
+    auto reading = phonefile::parse_manifest_as_phone(*outcome.body);
+    if (!reading) return fail_manifest(Action::refused, reading.error().message);
+    note_dropped(report_.manifest.file, reading->dropped);
+    if (reading->manifest.sections.empty())
+        return fail_manifest(Action::failed, "this is no manifest: it has no section that a phone obeys");
+    manifest_ = std::move(reading->manifest);
+    report_.manifest.action = Action::fetched;
+    report_.manifest.reason = "always fetched";
+    record({EventCode::manifest_read, Severity::information,
+            fmt::format("{} fetched from {}", report_.manifest.file, report_.manifest.url)});
+    plan();
+    return next_file();
+}
+
+void BootSession::plan() {
+    std::map<SectionKind, std::set<std::string>> stored;
+    for (const auto& file : flash_->state().files)
+        if (const auto kind = phonefile::parse_section_kind(file.section)) stored[*kind].insert(file.name);
+
+    for (std::size_t index = 0; index < manifest_.sections.size(); ++index) {
+        const Section& section = manifest_.sections[index];
+        std::vector<std::string> names = section.filenames;
+        if (names.empty()) names.push_back("SIP*.cfg");
+        auto& held = stored[section.kind];
+        if (section.delete_files) held.clear();
+        std::optional<std::size_t> last;
+        for (const auto& name : names) {
+            Task task;
+            task.section = index;
+            task.file = phonefile::expand_filename(name, settings_.mac);
+            task.is_beyond_limit =
+                has_stored_file_limit(section.kind) && held.count(task.file) == 0 && held.size() >= stored_file_limit;
+            if (!task.is_beyond_limit) {
+                held.insert(task.file);
+                last = tasks_.size();
+            }
+            tasks_.push_back(std::move(task));
+        }
+        if (last) tasks_[*last].completes_section = true;
+    }
+}
+
+Step BootSession::next_file() {
+    for (; current_ < tasks_.size(); ++current_)
+        if (auto step = begin_file()) return std::move(*step);
+    return finish();
+}
+
+std::optional<Step> BootSession::begin_file() {
+    if (decided_section_ != tasks_[current_].section) decide_section();
+    order_ = order_for_current();
+    candidate_ = {section_name(), tasks_[current_].file, order_.url(), {}};
+    if (auto entered = enter(Stage::deciding); !entered) {
+        settle_fault(entered.error());
+        return std::nullopt;
+    }
+    if (auto verdict = verdict_before_fetch()) {
+        settle(verdict->action, std::move(verdict->reason));
+        return std::nullopt;
+    }
+    if (!section().prompt) return order_file();
+    if (auto entered = enter(Stage::consulting); !entered) {
+        settle_fault(entered.error());
+        return std::nullopt;
+    }
+    return Question{Question::Kind::consent, candidate_.section, candidate_.name, {}};
+}
+
+// The version rule holds for a section as a whole, and before any of its files changes what is stored.
+void BootSession::decide_section() {
+    decided_section_ = tasks_[current_].section;
+    section_has_trouble_ = false;
+    const Section& now = section();
+    if (now.download_mode == DownloadMode::forced)
+        wanted_ = {true, "DOWNLOAD_MODE is FORCED"};
+    else if (now.kind == SectionKind::user_keys && now.version.empty())
+        wanted_ = {true, "certificates without a VERSION identify themselves"};
+    else
+        wanted_ = phonefile::is_newer(now.version, flash_->state().find_version(section_name()).value_or(""));
+}
+
+std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() const {
+    const Task& task = tasks_[current_];
+    if (auto reason = reason_never_accepted(section_name())) return EarlyVerdict{Action::refused, std::move(*reason)};
+    if (!wanted_.newer) return EarlyVerdict{Action::kept, wanted_.reason};
+    if (task.is_beyond_limit)
+        return EarlyVerdict{Action::refused,
+                            fmt::format("a set stores {} of these files at most; DELETE_FILES YES makes "
+                                        "room",
+                                        stored_file_limit)};
+    if (auto fault = fault_in_path(order_.path)) return EarlyVerdict{Action::refused, std::move(*fault)};
+    const bool needs_trust = order_.protocol == Protocol::https || section().kind == SectionKind::user_keys;
+    if (needs_trust && trust_fault_) return EarlyVerdict{Action::refused, trust_fault_->message};
+    if (order_.protocol == Protocol::https && trust_.empty())
+        return EarlyVerdict{Action::refused, "no root certificate is installed, so this server cannot be verified"};
+    return std::nullopt;
+}
+
+Step BootSession::order_file() {
+    if (auto entered = enter(Stage::fetching); !entered) {
+        settle_fault(entered.error());
+        return after_file();
+    }
+    note_wire();
+    return send();
+}
+
+Step BootSession::fetched(FetchOutcome outcome) {
+    if (auto step = learn_time(outcome)) return std::move(*step);
+    if (flash_->stage().stage == Stage::fetching_manifest) return read_manifest(std::move(outcome));
+
+    RINGFENCE_ASSERT(flash_->stage().stage == Stage::fetching);
+    if (!outcome.body) {
+        settle_fault(outcome.body.error());
+        return after_file();
+    }
+    if (order_.protocol == Protocol::https) proved_time_ = order_.time.at;
+    candidate_.bytes = std::move(*outcome.body);
+    if (auto entered = enter(Stage::accepting); !entered) {
+        settle_fault(entered.error());
+        return after_file();
+    }
+    return judge_file(std::nullopt);
+}
+
+Step BootSession::answered(const Answer& answer) {
+    if (flash_->stage().stage == Stage::consulting) {
+        if (answer.yes) return order_file();
+        settle(
+            Action::refused,
+            fmt::format("the manifest asks for the user's consent (PROMPT YES), which was not given ({})", answer.how));
+        return after_file();
+    }
+    RINGFENCE_ASSERT(flash_->stage().stage == Stage::asking);
+    if (auto entered = enter(Stage::accepting); !entered) {
+        settle_fault(entered.error());
+        return after_file();
+    }
+    return judge_file(answer);
+}
+
+Step BootSession::judge_file(const std::optional<Answer>& answer) {
+    auto verdict = accept(candidate_, trust_, answer);
+    if (const auto* needed = std::get_if<NeedsFingerprint>(&verdict)) {
+        if (auto entered = enter(Stage::asking); !entered) {
+            settle_fault(entered.error());
+            return after_file();
+        }
+        return Question{Question::Kind::fingerprint, candidate_.section, candidate_.name, needed->fingerprints};
+    }
+    if (const auto* fault = std::get_if<Fault>(&verdict))
+        settle(Action::refused, fault->message);
+    else
+        install(std::get<AcceptedFile>(verdict));
+    return after_file();
+}
+
+void BootSession::install(const AcceptedFile& accepted) {
+    const Commit commit = commit_for(accepted);
+    const bool brings_version = commit.version && commit.version != flash_->state().find_version(candidate_.section);
+    if (accepted.is_already_installed() && !brings_version) return settle(Action::kept, accepted.basis());
+
+    auto done = enter(Stage::installing);
+    if (done) done = flash_->install(accepted, commit);
+    if (!done) return settle(Action::failed, done.error().message);
+    if (section().kind == SectionKind::user_keys && !accepted.is_already_installed()) trust_.add_file(candidate_.bytes);
+    if (accepted.is_already_installed()) return settle(Action::kept, accepted.basis());
+    settle(Action::fetched, fmt::format("{}; {}", wanted_.reason, accepted.basis()));
+}
+
+Commit BootSession::commit_for(const AcceptedFile& accepted) {
+    const Task& task = tasks_[current_];
+    const Section& now = section();
+    Commit commit;
+    commit.proved_time = proved_time_;
+    if (is_settings(now.kind)) commit.settings = settings_with(accepted);
+    if (!phonefile::takes_several_files(now.kind)) commit.keep_only = {task.file};
+    if (!task.completes_section || section_has_trouble_) return commit;
+
+    if (!now.version.empty()) commit.version = now.version;
+    // Old files go only when all new ones are in, so that a failure in between leaves the set with its language.
+    if (now.delete_files && has_stored_file_limit(now.kind)) {
+        commit.keep_only.emplace();
+        for (const auto& other : tasks_)
+            if (other.section == task.section) commit.keep_only->push_back(other.file);
+    }
+    return commit;
+}
+
+// Later sections of the manifest win, also those whose installed file is kept this time.
+EffectiveSettings BootSession::settings_with(const AcceptedFile& accepted) {
+    EffectiveSettings settings = flash_->state().settings;
+    auto reading = phonefile::parse_settings_as_phone(accepted.file().bytes);
+    if (!reading) {
+        note(accepted.file().name, 0, reading.error().message);
+        return settings;
+    }
+    note_dropped(accepted.file().name, reading->dropped);
+    overlay(settings, reading->file, accepted.file().section);
+
+    for (std::size_t later = tasks_[current_].section + 1; later < manifest_.sections.size(); ++later) {
+        const SectionKind kind = manifest_.sections[later].kind;
+        if (!is_settings(kind) || kind == section().kind) continue;
+        const std::string name(to_string(kind));
+        for (const auto* file : flash_->state().files_of(name)) {
+            auto bytes = flash_->read(*file);
+            auto kept = bytes ? phonefile::parse_settings_as_phone(*bytes) : fail(bytes.error());
+            if (kept)
+                overlay(settings, kept->file, name);
+            else
+                note(file->name, 0, kept.error().message);
+        }
+    }
+    return settings;
+}
+
+FetchOrder BootSession::order_to(Protocol protocol, std::string host, std::string path) const {
+    FetchOrder order;
+    order.protocol = protocol;
+    order.host = std::move(host);
+    order.path = std::string(without_leading_slashes(path));
+    if (is_provisioning_server(order)) order.port = settings_.server.port;
+    if (protocol == Protocol::https) {
+        order.anchors_pem = trust_.anchors_pem();
+        order.offers_certificate = settings_.has_certificate;
+    }
+    return order;
+}
+
+FetchOrder BootSession::order_for_current() const {
+    const Section& now = section();
+    FetchOrder order =
+        order_to(now.protocol, now.server.empty() ? settings_.server.host : now.server, tasks_[current_].file);
+    order.login = login_for(order);
+    if (!now.user_name.empty() && now.protocol != Protocol::tftp) order.login = Login{now.user_name, now.password};
+    order.size_limit = size_limit(now.kind);
+    return order;
+}
+
+// The most specific login wins. The device's own goes over HTTPS only, and the URL's to the URL's server only
+// (docs/TRUST.md).
+std::optional<Login> BootSession::login_for(const FetchOrder& order) const {
+    if (order.protocol == Protocol::tftp) return std::nullopt;
+    if (is_provisioning_server(order) && !settings_.server.user.empty())
+        return Login{settings_.server.user, settings_.server.password};
+    if (order.protocol == Protocol::https) return settings_.device_login;
+    if (order.protocol == Protocol::ftp) return Login{"anonymous", Secret()};
+    return std::nullopt;
+}
+
+bool BootSession::is_provisioning_server(const FetchOrder& order) const {
+    return order.protocol == settings_.server.protocol && equals_ignoring_case(order.host, settings_.server.host);
+}
+
+crypto::JudgingTime BootSession::judging_time() const {
+    WallTime floor = time_at_writing;
+    if (const auto& proved = flash_->state().proved_time) floor = std::max(floor, *proved - clock_tolerance);
+    const WallTime now = clock_->wall_now() + clock_correction_;
+    if (now < floor) return {floor, true};
+    return {now, false};
+}
+
+Step BootSession::send() {
+    if (order_.protocol != Protocol::https) return order_;
+    order_.time = judging_time();
+    if (!order_.time.is_floor) return order_;
+    // Until the time is known the server is only half verified: it may tell the time, and gets no login.
+    FetchOrder probe = order_;
+    probe.login.reset();
+    probe.offers_certificate = false;
+    return probe;
+}
+
+// While the phone's clock is unset, the server's Date stands in for it and the fetch is repeated under full checks.
+std::optional<Step> BootSession::learn_time(const FetchOutcome& outcome) {
+    if (order_.protocol != Protocol::https || !order_.time.is_floor) return std::nullopt;
+    if (!outcome.server_time) {
+        if (!outcome.body) return std::nullopt;
+        return fetched(
+            {fail(FaultCode::untrusted, "this phone's clock is unset, and the server does not tell the time"),
+             std::nullopt});
+    }
+    clock_correction_ = *outcome.server_time - clock_->wall_now();
+    if (judging_time().is_floor) {
+        clock_correction_ = {};
+        return fetched(
+            {fail(FaultCode::untrusted, "this phone's clock is unset, and the server's is wrong"), std::nullopt});
+    }
+    return send();
+}
+
+void BootSession::note_wire() {
+    const bool is_clear = order_.protocol != Protocol::https;
+    if (is_clear && order_.login && !order_.login->password.empty())
+        note(candidate_.name, section().line,
+             fmt::format("the login of [{}] crosses the network in clear over {}", candidate_.section,
+                         to_string(order_.protocol)));
+    if (!is_clear) return;
+    for (const auto* file : flash_->state().files_of(candidate_.section)) {
+        if (!std::string_view(file->source).starts_with("https://")) continue;
+        const std::string text = fmt::format("[{}] came over https before and comes over {} now", candidate_.section,
+                                             to_string(order_.protocol));
+        note(candidate_.name, section().line, text);
+        return record({EventCode::weaker_wire, Severity::minor, text});
+    }
+}
+
+Status BootSession::enter(Stage stage) {
+    StageMark mark;
+    mark.stage = stage;
+    if (current_ < tasks_.size()) {
+        mark.section = candidate_.section;
+        mark.file = candidate_.name;
+    } else {
+        mark.file = report_.manifest.file;
+    }
+    return flash_->enter(std::move(mark));
+}
+
+void BootSession::settle_fault(const Fault& fault) { settle(action_for(fault.code), fault.message); }
+
+void BootSession::settle(Action action, std::string reason) {
+    const bool is_root = action == Action::fetched && section().kind == SectionKind::user_keys;
+    static constexpr std::array codes = {EventCode::file_installed, EventCode::file_kept, EventCode::file_refused,
+                                         EventCode::file_failed};
+    const bool is_well = action == Action::fetched || action == Action::kept;
+    if (!is_well && !tasks_[current_].is_beyond_limit) section_has_trouble_ = true;
+    record({is_root ? EventCode::customer_certificate_imported : codes[static_cast<std::size_t>(action)],
+            is_well ? Severity::information : Severity::minor,
+            fmt::format("[{}] {} {}: {}", candidate_.section, candidate_.name, to_string(action), reason)});
+    report_.sections.push_back(
+        {candidate_.section, candidate_.name, action, std::move(reason), order_.url(), candidate_.bytes.size()});
+    candidate_.bytes.clear();
+}
+
+Step BootSession::finish() {
+    current_ = tasks_.size();
+    Status done;
+    if (flash_->stage().stage != Stage::idle) done = enter(Stage::reporting);
+    record({EventCode::boot_finished, report_.is_clean() ? Severity::information : Severity::minor,
+            report_.is_clean() ? "boot finished" : "boot finished with something refused or failed"});
+    if (done && flash_->stage().stage != Stage::idle) done = enter(Stage::idle);
+    if (!done && report_.flash_fault.empty()) report_.flash_fault = done.error().message;
+    return Finished{};
+}
+
+void BootSession::note_dropped(const std::string& file, const std::vector<phonefile::Dropped>& dropped) {
+    for (const auto& line : dropped) {
+        const std::string where = line.last_line > line.line ? fmt::format("lines {} to {}", line.line, line.last_line)
+                                                             : fmt::format("line {}", line.line);
+        record({EventCode::line_skipped, Severity::minor, fmt::format("{} {}: {}", file, where, line.reason)});
+        note(file, line.line, fmt::format("{} skipped: {}", where, line.reason));
+    }
+}
+
+void BootSession::note(std::string file, std::size_t line, std::string text) {
+    report_.notes.push_back({std::move(file), line, std::move(text)});
+}
+
+void BootSession::record(const Event& event) {
+    auto stored = flash_->log(event);
+    if (!stored && report_.flash_fault.empty())
+        report_.flash_fault = "the event log could not be written: " + stored.error().message;
+}
+
+}  // namespace ringfence::phone

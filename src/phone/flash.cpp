@@ -1,0 +1,346 @@
+#include "phone/flash.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "crypto/hash.h"
+
+namespace ringfence::phone {
+
+namespace {
+
+constexpr std::string_view index_name = "index";
+constexpr std::string_view stage_name = "stage";
+constexpr std::string_view log_name = "events.log";
+constexpr std::string_view old_log_name = "events.old";
+constexpr std::string_view contents_name = "files";
+constexpr std::string_view index_header = "ringfence-phone flash 1";
+constexpr std::string_view sum_key = "sum";
+constexpr std::size_t stage_limit = 4096;  // three short words
+
+// One word for the index: what could break a line or a field apart is percent-encoded.
+std::string escape(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const bool is_plain = c > ' ' && c < 0x7f && c != '%';
+        if (is_plain)
+            out += c;
+        else
+            out += "%" + to_hex(std::string_view(&c, 1));
+    }
+    return out.empty() ? "%" : out;  // a lone '%' stands for nothing at all
+}
+
+Result<std::string> unescape(std::string_view word) {
+    if (word == "%") return std::string();
+    return percent_decode(word);
+}
+
+auto damaged() { return fail(FaultCode::corrupt, "the phone's flash is damaged; only a reset makes it usable again"); }
+
+std::string format_index(const FlashState& state) {
+    std::string out = fmt::format("{}\n", index_header);
+    if (state.proved_time) out += fmt::format("time {}\n", state.proved_time->time_since_epoch().count());
+    for (const auto& [section, version] : state.versions)
+        out += fmt::format("version {} {}\n", escape(section), escape(version));
+    for (const auto& file : state.files)
+        out += fmt::format("file {} {} {} {} {} {} {}\n", escape(file.section), escape(file.name), escape(file.source),
+                           escape(file.basis), file.sha256, file.size, file.installed_at.time_since_epoch().count());
+    for (const auto& [name, setting] : state.settings)
+        out += fmt::format("setting {} {} {}\n", escape(name), escape(setting.section), escape(setting.value));
+    return out + fmt::format("{} {}\n", sum_key, to_hex(crypto::sha256(out)));
+}
+
+std::optional<WallTime> parse_milliseconds(const std::string& digits) {
+    const auto count = parse_number(digits);
+    if (!count) return std::nullopt;
+    return WallTime(Duration(static_cast<Duration::rep>(*count)));
+}
+
+bool take_line(const std::vector<std::string>& words, FlashState& state) {
+    const auto& key = words.front();
+    if (key == "time" && words.size() == 2) {
+        state.proved_time = parse_milliseconds(words[1]);
+        return state.proved_time.has_value();
+    }
+    if (key == "version" && words.size() == 3) {
+        state.versions[words[1]] = words[2];
+        return true;
+    }
+    if (key == "file" && words.size() == 8) {
+        const auto size = parse_number(words[6]);
+        const auto time = parse_milliseconds(words[7]);
+        if (!size || !time) return false;
+        state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time});
+        return true;
+    }
+    if (key == "setting" && words.size() == 4) {
+        state.settings[words[1]] = {words[3], words[2]};
+        return true;
+    }
+    return false;
+}
+
+Result<FlashState> parse_index(std::string_view text) {
+    const auto sum_at = text.rfind(fmt::format("\n{} ", sum_key));
+    if (sum_at == std::string_view::npos) return damaged();
+    const std::string_view body = text.substr(0, sum_at + 1);
+    if (text.substr(body.size()) != fmt::format("{} {}\n", sum_key, to_hex(crypto::sha256(body)))) return damaged();
+
+    FlashState state;
+    auto lines = split(body.substr(0, body.size() - 1), '\n');
+    if (lines.front() != index_header) return damaged();
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+        std::vector<std::string> words;
+        for (const auto escaped : split(lines[i], ' ')) {
+            auto word = unescape(escaped);
+            if (!word) return damaged();
+            words.push_back(std::move(*word));
+        }
+        if (!take_line(words, state)) return damaged();
+    }
+    return state;
+}
+
+bool is_temporary(std::string_view name) { return name.ends_with(Disk::temporary_suffix); }
+
+// The number of the last whole line, so that numbers go on over a rotation.
+std::uint64_t last_number(std::string_view log) {
+    std::uint64_t last = 0;
+    for (const auto line : split(log, '\n')) last = std::max(last, parse_running_number(line).value_or(0));
+    return last;
+}
+
+void append_lines(std::vector<std::string>& out, std::string_view log) {
+    for (const auto line : split(log, '\n'))
+        if (!line.empty()) out.emplace_back(line);
+}
+
+}  // namespace
+
+std::optional<std::string> FlashState::find_version(std::string_view section) const {
+    const auto found = versions.find(section);
+    if (found == versions.end()) return std::nullopt;
+    return found->second;
+}
+
+const InstalledFile* FlashState::find_file(std::string_view section, std::string_view name) const {
+    const auto found = std::find_if(files.begin(), files.end(), [&](const InstalledFile& file) {
+        return file.section == section && file.name == name;
+    });
+    return found == files.end() ? nullptr : &*found;
+}
+
+std::vector<const InstalledFile*> FlashState::files_of(std::string_view section) const {
+    std::vector<const InstalledFile*> out;
+    for (const auto& file : files)
+        if (file.section == section) out.push_back(&file);
+    return out;
+}
+
+std::string Flash::path(std::string_view name) const { return fmt::format("{}/{}", folder_, name); }
+
+std::string Flash::content_path(std::string_view sha256) const {
+    return fmt::format("{}/{}/{}", folder_, contents_name, sha256);
+}
+
+Result<Flash> Flash::open(Disk& disk, std::string folder, const Clock& clock) {
+    Flash flash(disk, std::move(folder), clock);
+    auto loaded = flash.load();
+    if (loaded) loaded = flash.load_log();
+    if (!loaded) return fail(std::move(loaded.error()));
+    return flash;
+}
+
+Status Flash::load() {
+    FlashState state;
+    auto text = disk_->read(path(index_name), index_limit);
+    if (text) {
+        auto parsed = parse_index(*text);
+        if (!parsed) return fail(std::move(parsed.error()));
+        state = std::move(*parsed);
+    } else if (text.error().code != FaultCode::not_found) {
+        return fail(std::move(text.error()));
+    }
+
+    StageMark stage;
+    const auto mark = disk_->read(path(stage_name), stage_limit);
+    if (mark) {
+        // A mark that cannot be read still says that a boot was under way.
+        const auto words = split(trim(*mark), ' ');
+        stage.stage = parse_stage(words.front()).value_or(Stage::fetching_manifest);
+        if (words.size() == 3) {
+            stage.section = unescape(words[1]).value_or("");
+            stage.file = unescape(words[2]).value_or("");
+        }
+    } else if (mark.error().code != FaultCode::not_found) {
+        return fail(mark.error());
+    }
+    state_ = std::move(state);
+    stage_ = std::move(stage);
+    return {};
+}
+
+Status Flash::load_log() {
+    for (auto [name, log] : {std::pair{old_log_name, &old_log_}, std::pair{log_name, &log_}}) {
+        auto text = disk_->read(path(name), 2 * log_limit);
+        if (text)
+            *log = std::move(*text);
+        else if (text.error().code != FaultCode::not_found && text.error().code != FaultCode::too_large)
+            return fail(std::move(text.error()));
+        next_event_ = std::max(next_event_, last_number(*log) + 1);
+    }
+    return {};
+}
+
+Status Flash::recover() {
+    auto done = disk_->make_directory(path(contents_name), private_directory);
+    if (done) done = remove_leftovers();
+    if (!done) return done;
+    if (stage_.stage == Stage::idle) return {};
+    done = disk_->remove(path(stage_name));
+    if (!done) return done;
+    interrupted_ = std::exchange(stage_, StageMark{});
+    return {};
+}
+
+Status Flash::remove_leftovers() {
+    std::set<std::string> wanted;
+    for (const auto& file : state_.files) wanted.insert(file.sha256);
+
+    auto contents = disk_->list(path(contents_name));
+    if (!contents) return fail(std::move(contents.error()));
+    for (const auto& name : *contents) {
+        if (wanted.count(name) > 0) continue;
+        auto removed = disk_->remove(content_path(name));
+        if (!removed) return removed;
+    }
+    auto names = disk_->list(folder_);
+    if (!names) return fail(std::move(names.error()));
+    for (const auto& name : *names) {
+        if (!is_temporary(name)) continue;
+        auto removed = disk_->remove(path(name));
+        if (!removed) return removed;
+    }
+    return {};
+}
+
+Result<std::string> Flash::read(const InstalledFile& file) {
+    auto bytes = disk_->read(content_path(file.sha256), file_limit);
+    if (!bytes && bytes.error().code != FaultCode::not_found) return bytes;
+    if (!bytes || to_hex(crypto::sha256(*bytes)) != file.sha256)
+        return fail(FaultCode::corrupt,
+                    fmt::format("the stored file {} is not what was installed", printable(file.name)));
+    return bytes;
+}
+
+Status Flash::enter(StageMark next) {
+    RINGFENCE_ASSERT(is_legal_step(stage_.stage, next.stage));
+    auto stored =
+        next.stage == Stage::idle
+            ? disk_->remove(path(stage_name))
+            : disk_->replace(path(stage_name),
+                             fmt::format("{} {} {}\n", to_string(next.stage), escape(next.section), escape(next.file)),
+                             private_file);
+    if (stored) stage_ = std::move(next);
+    return stored;
+}
+
+Status Flash::store(const FlashState& next) {
+    const std::string index = format_index(next);
+    if (index.size() > index_limit) return fail(FaultCode::too_large, "the phone's flash has no room for more entries");
+    auto stored = disk_->replace(path(index_name), index, private_file);
+    if (stored) {
+        state_ = next;
+        return {};
+    }
+    // The rename may have happened before the fault: what stands on the disk counts. If even that cannot be read, the
+    // next boot will find out.
+    const auto text = disk_->read(path(index_name), index_limit);
+    if (text)
+        if (auto parsed = parse_index(*text)) state_ = std::move(*parsed);
+    return stored;
+}
+
+Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
+    const Candidate& file = accepted.file();
+    RINGFENCE_ASSERT(stage_.stage == Stage::installing && stage_.section == file.section && stage_.file == file.name);
+
+    const std::string sha256 = to_hex(crypto::sha256(file.bytes));
+    const auto stored_content = disk_->read(content_path(sha256), file_limit);
+    if (!stored_content || *stored_content != file.bytes) {
+        auto written = disk_->replace(content_path(sha256), file.bytes, private_file);
+        if (!written) return written;
+    }
+
+    FlashState next = state_;
+    if (!accepted.is_already_installed()) {
+        std::erase_if(next.files, [&](const InstalledFile& other) {
+            return other.section == file.section && other.name == file.name;
+        });
+        next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, file.bytes.size(),
+                              std::chrono::floor<Duration>(clock_->wall_now())});
+    }
+    if (commit.keep_only)
+        std::erase_if(next.files, [&](const InstalledFile& other) {
+            const auto& kept = *commit.keep_only;
+            return other.section == file.section && std::find(kept.begin(), kept.end(), other.name) == kept.end();
+        });
+    if (commit.version) next.versions[file.section] = *commit.version;
+    if (commit.settings) next.settings = *commit.settings;
+    if (commit.proved_time && (!next.proved_time || *next.proved_time < *commit.proved_time))
+        next.proved_time = commit.proved_time;
+
+    auto stored = store(next);
+    if (!stored) return stored;
+    // The new state stands; contents that nothing names any more cost room only, and the next boot removes them too.
+    static_cast<void>(remove_leftovers());
+    return {};
+}
+
+Status Flash::log(const Event& event) {
+    if (log_.size() >= log_limit) {
+        auto rotated = disk_->rename(path(log_name), path(old_log_name));
+        // A rename that only could not be confirmed has happened.
+        if (!rotated && disk_->exists(path(log_name))) return rotated;
+        old_log_ = std::exchange(log_, {});
+    }
+    std::string next = log_ + format_event(event, clock_->wall_now(), next_event_) + "\n";
+    auto stored = disk_->replace(path(log_name), next, private_file);
+    if (!stored) return stored;
+    log_ = std::move(next);
+    ++next_event_;
+    return {};
+}
+
+std::vector<std::string> Flash::events() const {
+    std::vector<std::string> out;
+    append_lines(out, old_log_);
+    append_lines(out, log_);
+    return out;
+}
+
+Status Flash::erase(Disk& disk, const std::string& folder) {
+    if (!disk.exists(folder)) return {};
+    for (const auto name : {index_name, stage_name, log_name, old_log_name}) {
+        auto removed = disk.remove(fmt::format("{}/{}", folder, name));
+        if (!removed) return removed;
+    }
+    const std::string contents = fmt::format("{}/{}", folder, contents_name);
+    for (const auto& directory : {contents, folder}) {
+        if (!disk.exists(directory)) continue;
+        auto names = disk.list(directory);
+        if (!names) return fail(std::move(names.error()));
+        for (const auto& name : *names) {
+            if (directory == folder && !is_temporary(name)) continue;
+            auto removed = disk.remove(fmt::format("{}/{}", directory, name));
+            if (!removed) return removed;
+        }
+    }
+    return {};
+}
+
+}  // namespace ringfence::phone
