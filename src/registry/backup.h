@@ -2,10 +2,10 @@
 // they name, keys/, pki/, root.pem and ringfence.toml. The sealing key is among them: without a passphrase the archive
 // opens every secret of the installation, and `sealed` in the answer says so.
 //
-// Format: the line "ringfence-backup 1 plain|sealed SALT", then records of a 4-byte big-endian length and that many
-// bytes, at most max_backup_record; sealed archives seal each record, bound to its place. The records carry, end to
-// end, for each file "file MODE SIZE PATH\n" and its bytes; then "end COUNT\n". The last record is a chained SHA-256
-// over all others.
+// Format: the line "ringfence-backup 1 plain" or "ringfence-backup 1 sealed SALT", then records of a 4-byte big-endian
+// length and that many bytes; sealed archives seal each record, bound to its place. End to end the records say "made
+// TIME\n", for each file "file MODE SIZE PATH\n" and its bytes, then "end COUNT\n". One last record holds a SHA-256
+// chained over the header and all others. Nothing follows it.
 #pragma once
 
 #include <cstdint>

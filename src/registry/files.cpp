@@ -1,6 +1,8 @@
 // Files and the version counter.
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "base/text.h"
 #include "registry/parts.h"
 
@@ -209,6 +211,16 @@ Status Registry::raise_version_floor(std::uint32_t floor) {
         if (parts_->database->changed_rows() == 0) return {};
         auto lifted = parts_->raise_sections_below(floor);
         if (!lifted) return lifted;
+        return parts_->bump_generation();
+    });
+}
+
+Status Registry::renumber_sections(std::uint32_t last) {
+    return in_transaction(*parts_->database, [&]() -> Status {
+        auto counted = parts_->database->run("UPDATE state SET last_version = max(last_version, ?)", last);
+        if (!counted) return counted;
+        auto renumbered = parts_->raise_sections_below(std::numeric_limits<std::uint32_t>::max());
+        if (!renumbered) return renumbered;
         return parts_->bump_generation();
     });
 }

@@ -127,6 +127,8 @@ public:
     Result<VersionCounter> versions();
     // Also gives every section below the floor a new number. A lower floor than before changes nothing.
     Status raise_version_floor(std::uint32_t floor);
+    // For a restored backup: the counter goes to `last` at least, then every section gets a new number.
+    Status renumber_sections(std::uint32_t last);
 
     // ---- Windows. `closes` must lie in the future; id, opened, used and closed are filled in here.
     Result<Window> open_window(Window window);

@@ -1,0 +1,346 @@
+#include "registry/backup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "base/text.h"
+#include "crypto/passphrase.h"
+#include "registry/archive.h"
+#include "registry/content_store.h"
+#include "registry/registry.h"
+#include "registry/schema.h"
+
+namespace ringfence::registry {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// "file 600 SIZE PATH"; ours are far shorter.
+constexpr std::size_t max_line = 1024;
+constexpr std::size_t max_entry_path = 512;
+// A jump of the clock must not use up the numbers for good.
+constexpr std::uint32_t kept_in_reserve = 1'000'000;
+
+// What an installation consists of; a name that ends in '/' is a folder. All else in the directory (sockets, logs,
+// leftovers) is no part of it, and an archive that names it is refused.
+constexpr std::array<std::string_view, 7> members = {"ringfence.toml", "root.pem", "registry.db", "events.db",
+                                                     "keys/",          "pki/",     "content/"};
+
+bool is_member(std::string_view path) {
+    if (path.size() > max_entry_path || printable(path, max_entry_path) != path) return false;
+    for (const auto segment : split(path, '/'))
+        if (segment.empty() || segment == "." || segment == "..") return false;
+    return std::any_of(members.begin(), members.end(), [path](std::string_view member) {
+        return member.back() == '/' ? path.substr(0, member.size()) == member : path == member;
+    });
+}
+
+std::string without_last_slashes(std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
+}
+
+// Removes a file or folder of ours when it dies, unless it was kept.
+class Scaffold {
+public:
+    explicit Scaffold(std::string path) : path_(std::move(path)) { clear(); }
+    Scaffold(const Scaffold&) = delete;
+    Scaffold& operator=(const Scaffold&) = delete;
+    ~Scaffold() { clear(); }
+    const std::string& path() const { return path_; }
+    void keep() { path_.clear(); }
+
+private:
+    void clear() {
+        std::error_code ignored;
+        if (!path_.empty()) fs::remove_all(path_, ignored);
+    }
+    std::string path_;
+};
+
+// ---- backup
+
+struct Source {
+    std::string path;  // in the archive
+    std::string from;  // on disk
+};
+
+// A consistent copy, also while others write. It is as secret as its original.
+Status copy_database(const std::string& from, const std::string& to) {
+    auto made = OpenFile::create(to, private_file);
+    if (!made) return fail(std::move(made.error()));
+    auto database = Database::open(from, Database::Mode::read_write);
+    if (!database) return fail(std::move(database.error()));
+    return (*database)->run("VACUUM INTO ?", to);
+}
+
+Status add_file(ArchiveWriter& archive, const Source& source) {
+    auto file = OpenFile::open(source.from);
+    if (!file) return fail(std::move(file.error()));
+    struct stat facts {};
+    if (::stat(source.from.c_str(), &facts) != 0) return fail(FaultCode::unavailable, source.from + " went away.");
+    const auto mode = (facts.st_mode & 044) != 0 ? public_file : private_file;
+    auto size = file->size();
+    if (!size) return fail(std::move(size.error()));
+    auto written = archive.write(fmt::format("file {:o} {} {}\n", mode, *size, source.path));
+    std::string piece(max_backup_record, '\0');
+    for (std::uint64_t left = *size; written && left > 0;) {
+        auto got = file->read(piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+        if (!got) return fail(std::move(got.error()));
+        if (*got == 0) return fail(FaultCode::unavailable, source.from + " changed during the backup; try again.");
+        written = archive.write(std::string_view(piece).substr(0, *got));
+        left -= *got;
+    }
+    return written;
+}
+
+Status add_content(ArchiveWriter& archive, ContentStore& contents, const std::string& sha256) {
+    auto body = contents.read(sha256);
+    if (!body) return fail(std::move(body.error()));
+    auto written = archive.write(
+        fmt::format("file {:o} {} content/{}/{}\n", private_file, body->view().size(), sha256.substr(0, 2), sha256));
+    return written ? archive.write(body->view()) : written;
+}
+
+Result<std::vector<std::string>> contents_named_by(const std::string& database_path) {
+    auto database = Database::open(database_path, Database::Mode::read_write);
+    if (!database) return fail(std::move(database.error()));
+    std::vector<std::string> out;
+    auto rows = (*database)->statement("SELECT DISTINCT sha256 FROM files ORDER BY sha256");
+    auto read = Database::each_row(std::move(rows), [&](const Statement& row) -> Status {
+        out.emplace_back(row.text(0));
+        return {};
+    });
+    if (!read) return fail(std::move(read.error()));
+    return out;
+}
+
+Result<std::vector<Source>> plain_files(const std::string& directory) {
+    std::vector<Source> out;
+    std::error_code error;
+    for (const auto& name : {"ringfence.toml", "root.pem"})
+        if (fs::is_regular_file(fs::path(directory) / name, error)) out.push_back({name, directory + "/" + name});
+    for (const auto& folder : {"keys", "pki"}) {
+        if (!fs::exists(fs::path(directory) / folder, error)) continue;
+        for (fs::recursive_directory_iterator it(fs::path(directory) / folder, error), end; !error && it != end;
+             it.increment(error)) {
+            if (!it->is_regular_file(error) || it->is_symlink(error)) continue;
+            const std::string path = fs::path(it->path()).lexically_relative(directory).string();
+            if (!is_member(path))
+                return fail(FaultCode::malformed, "The name of " + printable(path) + " cannot be backed up.");
+            out.push_back({path, it->path().string()});
+        }
+        if (error) return fail(FaultCode::unavailable, directory + "/" + folder + ": " + error.message());
+    }
+    std::sort(out.begin(), out.end(), [](const Source& a, const Source& b) { return a.path < b.path; });
+    return out;
+}
+
+// ---- restore
+
+struct Entry {
+    mode_t mode = private_file;
+    std::uint64_t size = 0;
+    std::string path;
+};
+
+Fault damaged() { return {FaultCode::corrupt, "The backup is cut off or damaged."}; }
+
+Result<Entry> parse_entry(std::string_view line) {
+    const auto words = split(line, ' ');
+    if (words.size() < 4 || words[0] != "file" || (words[1] != "600" && words[1] != "644")) return fail(damaged());
+    const auto size = parse_number(words[2]);
+    if (!size) return fail(damaged());
+    const auto path = line.substr(words[0].size() + words[1].size() + words[2].size() + 3);
+    if (!is_member(path))
+        return fail(FaultCode::malformed, "The backup names a file that no installation has: " + printable(path) + ".");
+    return Entry{words[1] == "644" ? public_file : private_file, *size, std::string(path)};
+}
+
+Status extract(ArchiveReader& archive, const Entry& entry, const std::string& stage, Disk& disk) {
+    const std::string path = stage + "/" + entry.path;
+    auto made = disk.make_directory(path.substr(0, path.rfind('/')), private_directory);
+    if (!made) return made;
+    auto file = OpenFile::create(path, entry.mode);
+    if (!file) return fail(std::move(file.error()));
+    return archive.read(entry.size, [&](std::string_view piece) { return file->write(piece); });
+}
+
+struct Extracted {
+    WallTime made{};
+    std::uint64_t files = 0;
+};
+
+Result<Extracted> extract_all(ArchiveReader& archive, const std::string& stage, Disk& disk) {
+    auto line = archive.read_line(max_line);
+    if (!line) return fail(std::move(line.error()));
+    constexpr std::string_view made_word = "made ";
+    if (line->substr(0, made_word.size()) != made_word) return fail(damaged());
+    auto made = parse_time(std::string_view(*line).substr(made_word.size()));
+    if (!made) return fail(damaged());
+
+    Extracted out{*made, 0};
+    std::uint64_t bytes = 0;
+    while (true) {
+        line = archive.read_line(max_line);
+        if (!line) return fail(std::move(line.error()));
+        if (*line == fmt::format("end {}", out.files)) break;
+        auto entry = parse_entry(*line);
+        if (!entry) return fail(std::move(entry.error()));
+        if (++out.files > max_backup_files || entry->size > max_backup_bytes - bytes)
+            return fail(FaultCode::too_large, "The backup holds more than any installation has.");
+        bytes += entry->size;
+        auto extracted = extract(archive, *entry, stage, disk);
+        if (!extracted) return fail(std::move(extracted.error()));
+    }
+    auto whole = archive.finish();
+    if (!whole) return fail(std::move(whole.error()));
+    return out;
+}
+
+Result<std::uint32_t> last_version_of(const std::string& directory) {
+    auto database = Database::open(registry_path(directory), Database::Mode::read_write);
+    if (!database) return fail(std::move(database.error()));
+    auto last = (*database)->number("SELECT last_version FROM state");
+    if (!last) return fail(std::move(last.error()).within(directory));
+    return static_cast<std::uint32_t>(*last);
+}
+
+std::uint32_t after_pause(std::uint32_t last, Duration pause) {
+    const auto seconds = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(pause).count(), 0);
+    const std::uint64_t wanted = last + static_cast<std::uint64_t>(seconds);
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(wanted, std::max(last, highest_version - kept_in_reserve)));
+}
+
+// Checks what was extracted as a server would, and moves the versions on.
+Result<std::uint32_t> settle(const std::string& stage, WallTime made, std::uint32_t previous, const Clock& clock,
+                             Disk& disk) {
+    auto registry = Registry::open(stage, clock, disk);
+    if (!registry) return fail(std::move(registry.error()));
+    auto sound = (*registry)->verify_database();
+    if (!sound) return fail(std::move(sound.error()));
+    auto contents = (*registry)->verify_contents();
+    if (!contents) return fail(std::move(contents.error()));
+    if (!contents->sound()) return fail(FaultCode::corrupt, "The backup lacks the bytes of some of its files.");
+    auto versions = (*registry)->versions();
+    if (!versions) return fail(std::move(versions.error()));
+    const auto last = std::max(previous, after_pause(versions->last, clock.wall_now() - made));
+    auto renumbered = (*registry)->renumber_sections(last);
+    if (!renumbered) return fail(std::move(renumbered.error()));
+    versions = (*registry)->versions();
+    if (!versions) return fail(std::move(versions.error()));
+    return versions->last;
+}
+
+Status require_empty(const std::string& directory, Disk& disk) {
+    if (!disk.exists(directory)) return {};
+    auto names = disk.list(directory);
+    if (!names) return fail(std::move(names.error()));
+    if (!names->empty()) return fail(FaultCode::conflict, directory + " is not empty; restore into a new directory.");
+    return {};
+}
+
+// Thousands of small files: one flush for all instead of one each.
+Status sync_all(const std::string& directory) {
+    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int done = fd < 0 ? -1 : ::syncfs(fd);
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    if (done != 0) return fail(FaultCode::unavailable, directory + ": " + std::generic_category().message(error));
+    return {};
+}
+
+}  // namespace
+
+Result<BackupMade> backup(const std::string& directory_in, const std::string& archive_path,
+                          const std::optional<Secret>& passphrase, const Clock& clock, Disk& disk, Random& random) {
+    const std::string directory = without_last_slashes(directory_in);
+    if (!disk.exists(registry_path(directory))) return fail(FaultCode::not_found, directory + " holds no registry.");
+    if (disk.exists(archive_path)) return fail(FaultCode::conflict, archive_path + " exists already.");
+
+    std::optional<crypto::SealingKey> key;
+    const std::string salt = random.bytes(crypto::passphrase_salt_size);
+    if (passphrase) {
+        auto derived = crypto::derive_sealing_key(*passphrase, salt);
+        if (!derived) return fail(std::move(derived.error()));
+        key = std::move(*derived);
+    }
+
+    const Scaffold registry_copy(archive_path + ".registry~");
+    const Scaffold events_copy(archive_path + ".events~");
+    Scaffold partial(archive_path + std::string(Disk::temporary_suffix));
+    const auto made = clock.wall_now();
+    auto copied = copy_database(registry_path(directory), registry_copy.path());
+    if (!copied) return fail(std::move(copied.error()));
+    auto files = plain_files(directory);
+    if (!files) return fail(std::move(files.error()));
+    files->push_back({"registry.db", registry_copy.path()});
+    if (disk.exists(events_path(directory))) {
+        copied = copy_database(events_path(directory), events_copy.path());
+        if (!copied) return fail(std::move(copied.error()));
+        files->push_back({"events.db", events_copy.path()});
+    }
+    auto contents = contents_named_by(registry_copy.path());
+    if (!contents) return fail(std::move(contents.error()));
+
+    auto file = OpenFile::create(partial.path(), private_file);
+    if (!file) return fail(std::move(file.error()));
+    auto archive = ArchiveWriter::begin(std::move(*file), key, salt);
+    if (!archive) return fail(std::move(archive.error()));
+    auto done = archive->write("made " + format_time(made) + "\n");
+    for (std::size_t i = 0; done && i < files->size(); ++i) done = add_file(*archive, (*files)[i]);
+    ContentStore store(content_directory(directory), disk, 0);
+    for (std::size_t i = 0; done && i < contents->size(); ++i) done = add_content(*archive, store, (*contents)[i]);
+    const std::uint64_t count = files->size() + contents->size();
+    if (done) done = archive->write(fmt::format("end {}\n", count));
+    if (done) done = archive->finish();
+    if (done) done = disk.rename(partial.path(), archive_path);
+    if (!done) return fail(std::move(done.error()).within("backing up " + directory));
+    partial.keep();
+    return BackupMade{count, archive->written(), key.has_value()};
+}
+
+Result<Restored> restore(const std::string& archive_path, const std::string& directory_in,
+                         const RestoreOptions& options, const Clock& clock, Disk& disk) {
+    const std::string directory = without_last_slashes(directory_in);
+    auto empty = require_empty(directory, disk);
+    if (!empty) return fail(std::move(empty.error()));
+    std::uint32_t previous = 0;
+    if (!options.previous.empty()) {
+        auto last = last_version_of(options.previous);
+        if (!last) return fail(std::move(last.error()));
+        previous = *last;
+    }
+    auto file = OpenFile::open(archive_path);
+    if (!file) return fail(std::move(file.error()));
+    auto archive = ArchiveReader::begin(std::move(*file), options.passphrase);
+    if (!archive) return fail(std::move(archive.error()));
+
+    Scaffold stage(directory + ".restoring~");
+    auto made = disk.make_directory(stage.path(), private_directory);
+    if (!made) return fail(std::move(made.error()));
+    auto extracted = extract_all(*archive, stage.path(), disk);
+    if (!extracted) return fail(std::move(extracted.error()).within("restoring " + archive_path));
+    auto last = settle(stage.path(), extracted->made, previous, clock, disk);
+    if (!last) return fail(std::move(last.error()).within("restoring " + archive_path));
+    auto kept = sync_all(stage.path());
+    // Replaces an empty directory too; fails when somebody filled it meanwhile.
+    if (kept) kept = disk.rename(stage.path(), directory);
+    if (!kept) return fail(std::move(kept.error()));
+    stage.keep();
+    return Restored{extracted->made, extracted->files, *last};
+}
+
+}  // namespace ringfence::registry
