@@ -18,17 +18,17 @@ inline constexpr std::string_view legacy_root_file_path = "trust/root-legacy.pem
 // Whom the lane of old TLS still serves. A device or manifest of another model or site gets the answer for absent
 // files.
 struct LanePolicy {
-    std::vector<std::string> models;  // as the family names them; empty: every model
-    std::vector<std::string> sites;   // empty: every site, and devices without one
-    std::optional<WallTime> closes;   // from then on nobody is served
-    std::string server;               // host or address that manifests name for this lane; phones know only port 443
+    std::vector<std::string> models{};  // as the family names them; empty: every model
+    std::vector<std::string> sites{};   // empty: every site, and devices without one
+    std::optional<WallTime> closes{};   // from then on nobody is served
+    std::string server{};               // host or address that manifests name for this lane; phones know only port 443
 };
 
 struct Installation {
-    std::string host;     // DNS name in the server certificate
-    std::string address;  // address in the server certificate; what manifests name unless a site says otherwise
-    std::string realm;    // of HTTP authentication; fixed at init, since stored hashes hold it
-    std::optional<LanePolicy> legacy_lane;  // empty: there is none
+    std::string host{};     // DNS name in the server certificate
+    std::string address{};  // address in the server certificate; what manifests name unless a site says otherwise
+    std::string realm{};    // of HTTP authentication; fixed at init, since stored hashes hold it
+    std::optional<LanePolicy> legacy_lane{};  // empty: there is none
 };
 
 // Whether the lane serves a phone of this model (empty: not known) at this site (empty: none) at that time.

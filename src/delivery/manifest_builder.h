@@ -15,7 +15,7 @@ namespace ringfence::delivery {
 
 // From where a phone looks at us. Views live as long as the catalogue that they point into.
 struct Viewpoint {
-    std::string model;                     // empty: the generic manifest
+    std::string model{};                   // empty: the generic manifest
     const registry::Site* site = nullptr;  // null: outside every site's networks
     Protocol protocol = Protocol::tftp;    // by which the manifest was asked: public files go the same way
     bool on_legacy_lane = false;

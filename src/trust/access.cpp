@@ -17,8 +17,7 @@ std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std:
 
 constexpr std::array<std::string_view, 3> class_names = {"public", "internal", "secret"};
 constexpr std::array<std::string_view, 5> wire_names = {"tftp", "ftp", "http", "https", "https-legacy"};
-constexpr std::array<std::string_view, 4> proof_names = {"none", "site-login", "device-password",
-                                                         "device-certificate"};
+constexpr std::array<std::string_view, 4> proof_names = {"none", "site-login", "device-password", "device-certificate"};
 
 // What a class asks for. A row is one line of the table in docs/TRUST.md.
 struct Rule {
@@ -39,7 +38,8 @@ constexpr const Rule& rule_for(ContentClass content_class) { return table[static
 static_assert(!rule_for(ContentClass::secret).any_wire && !rule_for(ContentClass::secret).inside_window);
 static_assert(rule_for(ContentClass::secret).own_device_only &&
               is_device_proof(rule_for(ContentClass::secret).least_https_proof));
-static_assert(!rule_for(ContentClass::internal).any_wire && rule_for(ContentClass::internal).least_https_proof != Proof::none);
+static_assert(!rule_for(ContentClass::internal).any_wire &&
+              rule_for(ContentClass::internal).least_https_proof != Proof::none);
 
 bool opens_by_proof(const Asker& asker, const Wanted& wanted) {
     const Rule& rule = rule_for(wanted.content_class);

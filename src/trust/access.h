@@ -32,7 +32,7 @@ constexpr bool is_device_proof(Proof proof) { return proof >= Proof::device_pass
 struct Asker {
     Wire wire = Wire::tftp;
     Proof proof = Proof::none;
-    std::optional<MacAddress> device;  // whose proof it is; set exactly when the proof is a device's
+    std::optional<MacAddress> device{};  // whose proof it is; set exactly when the proof is a device's
 };
 
 // An open staging window that covers this asker's network.
@@ -42,7 +42,7 @@ struct OpenWindow {
 
 struct Wanted {
     ContentClass content_class = ContentClass::secret;
-    std::optional<MacAddress> owner;     // the one device that a secret belongs to
+    std::optional<MacAddress> owner{};    // the one device that a secret belongs to
     bool is_manifest_with_login = false;  // secret for its login alone
 };
 
