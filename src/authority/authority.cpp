@@ -1,0 +1,403 @@
+#include "authority/authority.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/text.h"
+#include "crypto/certificate_builder.h"
+#include "crypto/hash.h"
+#include "crypto/pkcs12.h"
+
+namespace ringfence::authority {
+
+namespace {
+
+using crypto::Certificate;
+using crypto::CertificateRequest;
+using crypto::CertificateRole;
+using crypto::KeyType;
+using crypto::PrivateKey;
+using crypto::Signer;
+using crypto::TlsIdentity;
+
+constexpr WallTime legacy_begin = std::chrono::sys_days{std::chrono::year{2000} / 1 / 1};
+constexpr WallTime root_end = std::chrono::sys_days{std::chrono::year{2038} / 1 / 1} - std::chrono::seconds(1);
+constexpr std::size_t name_suffix_bytes = 4;  // tells two installations' CAs apart in error sentences
+constexpr std::size_t max_subject_part = 64;  // RFC 5280 appendix A.1
+constexpr std::size_t short_fingerprint_digits = 20;
+
+constexpr std::string_view root_path = "root.pem";
+constexpr std::string_view legacy_root_path = "root-legacy.pem";
+
+// Everything that the authority keeps: a key and its certificate each.
+enum class Part { root, issuing_rsa, issuing_p256, issuing_legacy, server_rsa, server_p256, server_legacy };
+constexpr std::size_t part_count = 7;
+
+struct PartPlan {
+    Part part;
+    std::string_view file;  // stem of keys/*.key and pki/*.pem
+    CertificateRole role;
+    KeyType key;
+    Part issuer;  // itself: self-signed
+    bool legacy_dates;
+    int days;  // when the dates are not the legacy ones
+    std::string_view name;
+};
+
+// Issuers stand before what they sign.
+constexpr std::array<PartPlan, part_count> plans{{
+    {Part::root, "root", CertificateRole::root, KeyType::rsa2048, Part::root, true, 0, "Root CA"},
+    {Part::issuing_rsa, "issuing-rsa", CertificateRole::issuing, KeyType::rsa2048, Part::root, false, issuing_days,
+     "Issuing CA RSA"},
+    {Part::issuing_p256, "issuing-p256", CertificateRole::issuing, KeyType::p256, Part::root, false, issuing_days,
+     "Issuing CA P-256"},
+    {Part::issuing_legacy, "issuing-legacy", CertificateRole::issuing, KeyType::rsa2048, Part::root, true, 0,
+     "Issuing CA Legacy"},
+    {Part::server_rsa, "server-rsa", CertificateRole::server, KeyType::rsa2048, Part::issuing_rsa, false, server_days,
+     "server"},
+    {Part::server_p256, "server-p256", CertificateRole::server, KeyType::p256, Part::issuing_p256, false, server_days,
+     "server"},
+    {Part::server_legacy, "server-legacy", CertificateRole::server, KeyType::rsa2048, Part::issuing_legacy, true, 0,
+     "server"},
+}};
+
+constexpr std::size_t index_of(Part part) { return static_cast<std::size_t>(part); }
+constexpr const PartPlan& plan_of(Part part) { return plans[index_of(part)]; }
+
+constexpr bool plans_are_in_order() {
+    for (std::size_t i = 0; i < part_count; ++i) {
+        if (index_of(plans[i].part) != i) return false;
+        if (index_of(plans[i].issuer) > i) return false;
+    }
+    return true;
+}
+static_assert(plans_are_in_order());
+
+struct Dates {
+    WallTime begin;
+    WallTime end;
+};
+
+Dates dates_from(WallTime now, int days, WallTime issuer_end) {
+    const auto seconds_now = std::chrono::floor<std::chrono::seconds>(now);
+    return {seconds_now - std::chrono::days(back_dated_days),
+            std::min<WallTime>(seconds_now + std::chrono::days(days), issuer_end)};
+}
+
+std::string cut(const std::string& text) { return text.substr(0, max_subject_part); }
+
+Status check_names(const ServerNames& names) {
+    if (names.hosts.empty() || names.addresses.empty()) {
+        return fail(FaultCode::malformed, "the server needs a DNS name and an address for its certificates");
+    }
+    return {};
+}
+
+RootFile describe_root_file(std::string path, std::string bytes) {
+    RootFile file;
+    file.path = std::move(path);
+    file.sha1 = to_upper(to_hex(crypto::sha1(bytes)));
+    file.sha1_short = file.sha1.substr(0, short_fingerprint_digits);
+    file.sha256 = to_upper(to_hex(crypto::sha256(bytes)));
+    file.bytes = std::move(bytes);
+    return file;
+}
+
+registry::CertificateRecord make_record(const Certificate& certificate, registry::CertificatePurpose purpose,
+                                        bool legacy_lane) {
+    registry::CertificateRecord record;
+    record.fingerprint = certificate.fingerprint_sha256();
+    record.serial = certificate.serial();
+    record.subject = certificate.subject();
+    record.purpose = purpose;
+    record.legacy_lane = legacy_lane;
+    record.not_before = certificate.not_before();
+    record.not_after = certificate.not_after();
+    return record;
+}
+
+registry::CertificateRecord record_of_part(Part part, const Certificate& certificate) {
+    const bool is_server = plan_of(part).role == CertificateRole::server;
+    const bool legacy = part == Part::issuing_legacy || part == Part::server_legacy;
+    return make_record(certificate,
+                       is_server ? registry::CertificatePurpose::server : registry::CertificatePurpose::authority,
+                       legacy);
+}
+
+Status record_once(registry::Registry& registry, const registry::CertificateRecord& record) {
+    auto known = registry.find_certificate(record.fingerprint);
+    if (!known) return fail(std::move(known).error());
+    if (known->has_value()) return {};
+    return registry.add_certificate(record);
+}
+
+class Files {
+public:
+    Files(Disk& disk, std::string directory) : disk_(disk), directory_(std::move(directory)) {}
+
+    std::string path(std::string_view name) const { return fmt::format("{}/{}", directory_, name); }
+    bool exists(std::string_view name) const { return disk_.exists(path(name)); }
+
+    Status make_directories() {
+        for (const std::string_view name : {"keys", "pki"}) {
+            if (auto made = disk_.make_directory(path(name), private_directory); !made) return made;
+        }
+        return {};
+    }
+
+    Status save_key(Part part, const PrivateKey& key) {
+        return disk_.replace(key_path(part), key.to_pem().reveal(), private_file);
+    }
+    Status save_certificate(Part part, const Certificate& certificate) {
+        return disk_.replace(certificate_path(part), certificate.to_pem(), public_file);
+    }
+    Status save_public(std::string_view name, std::string_view bytes) {
+        return disk_.replace(path(name), bytes, public_file);
+    }
+
+    Result<std::string> load_public(std::string_view name) {
+        return disk_.read(path(name), Certificate::max_bundle_size);
+    }
+
+    Result<Signer> load(Part part) {
+        auto pem = disk_.read(certificate_path(part), Certificate::max_bundle_size);
+        if (!pem) return damaged(certificate_path(part), std::move(pem).error());
+        auto certificate = Certificate::parse_pem(*pem);
+        if (!certificate) return damaged(certificate_path(part), std::move(certificate).error());
+        auto key_pem = disk_.read(key_path(part), PrivateKey::max_pem_size);
+        if (!key_pem) return damaged(key_path(part), std::move(key_pem).error());
+        auto key = PrivateKey::parse_pem(Secret(std::move(*key_pem)));
+        if (!key) return damaged(key_path(part), std::move(key).error());
+        if (!key->matches(*certificate)) {
+            return fail(FaultCode::corrupt,
+                        fmt::format("{} does not belong to {}", key_path(part), certificate_path(part)));
+        }
+        return Signer{*certificate, *key};
+    }
+
+private:
+    std::string key_path(Part part) const { return path(fmt::format("keys/{}.key", plan_of(part).file)); }
+    std::string certificate_path(Part part) const { return path(fmt::format("pki/{}.pem", plan_of(part).file)); }
+
+    static tl::unexpected<Fault> damaged(const std::string& path, Fault fault) {
+        // A disk that cannot be read now is not a damaged authority.
+        if (fault.code != FaultCode::unavailable) fault.code = FaultCode::corrupt;
+        return fail(std::move(fault).within(path));
+    }
+
+    Disk& disk_;
+    std::string directory_;
+};
+
+}  // namespace
+
+struct Authority::Parts {
+    Parts(Files taken, Random& random_in, const Clock& clock_in)
+        : files(std::move(taken)), random(random_in), clock(clock_in) {}
+
+    const Signer& at(Part part) const { return *signers[index_of(part)]; }
+    const Certificate& certificate(Part part) const { return at(part).certificate; }
+
+    // For a part whose issuer is there already.
+    Result<Certificate> certify(const PartPlan& plan, const PrivateKey& key, const ServerNames& names,
+                                const std::string& suffix) {
+        CertificateRequest request;
+        request.role = plan.role;
+        request.organization = cut(names.hosts.front());
+        const WallTime issuer_end = plan.part == plan.issuer ? root_end : certificate(plan.issuer).not_after();
+        const Dates dates =
+            plan.legacy_dates ? Dates{legacy_begin, issuer_end} : dates_from(clock.wall_now(), plan.days, issuer_end);
+        request.not_before = dates.begin;
+        request.not_after = dates.end;
+        if (plan.role == CertificateRole::server) {
+            request.common_name = cut(names.hosts.front());
+            request.dns_names = names.hosts;
+            request.addresses = names.addresses;
+        } else {
+            request.common_name = fmt::format("Ringfence {} {}", plan.name, suffix);
+        }
+        if (plan.part == plan.issuer) return crypto::make_root(request, key, random);
+        return crypto::sign_certificate(request, key, at(plan.issuer), random);
+    }
+
+    Status make_all(const ServerNames& names) {
+        const std::string suffix = to_hex(random.bytes(name_suffix_bytes));
+        for (const PartPlan& plan : plans) {
+            auto key = PrivateKey::generate(plan.key);
+            if (!key) return fail(std::move(key).error());
+            auto certificate = certify(plan, *key, names, suffix);
+            if (!certificate) return fail(std::move(certificate).error());
+            signers[index_of(plan.part)].emplace(Signer{*certificate, *key});
+        }
+        return {};
+    }
+
+    Status save_all() {
+        if (auto made = files.make_directories(); !made) return made;
+        for (const PartPlan& plan : plans) {
+            if (auto saved = files.save_key(plan.part, at(plan.part).key); !saved) return saved;
+        }
+        for (const PartPlan& plan : plans) {
+            if (auto saved = files.save_certificate(plan.part, certificate(plan.part)); !saved) return saved;
+        }
+        if (auto saved = files.save_public(legacy_root_path, root_bundle(Part::issuing_legacy)); !saved) return saved;
+        return files.save_public(root_path, root_bundle(Part::issuing_rsa));
+    }
+
+    Status load_all() {
+        for (const PartPlan& plan : plans) {
+            auto signer = files.load(plan.part);
+            if (!signer) return fail(std::move(signer).error());
+            signers[index_of(plan.part)].emplace(std::move(*signer));
+        }
+        return {};
+    }
+
+    std::string root_bundle(Part issuing) const {
+        return crypto::format_bundle({certificate(Part::root), certificate(issuing)});
+    }
+
+    Result<RootFile> load_root_file(std::string_view name, Part issuing) {
+        auto bytes = files.load_public(name);
+        if (!bytes) return fail(std::move(bytes).error());
+        if (*bytes != root_bundle(issuing)) {
+            return fail(FaultCode::corrupt,
+                        fmt::format("{} does not hold the CAs of this installation", files.path(name)));
+        }
+        return describe_root_file(files.path(name), std::move(*bytes));
+    }
+
+    Status take_root_files() {
+        auto modern = load_root_file(root_path, Part::issuing_rsa);
+        if (!modern) return fail(std::move(modern).error());
+        auto legacy = load_root_file(legacy_root_path, Part::issuing_legacy);
+        if (!legacy) return fail(std::move(legacy).error());
+        root_files = {std::move(*modern), std::move(*legacy)};
+        const Certificate& server = certificate(Part::server_rsa);
+        names = {server.dns_names(), server.addresses()};
+        return {};
+    }
+
+    TlsIdentity identity(Part server) const {
+        return {certificate(server), {certificate(plan_of(server).issuer)}, at(server).key};
+    }
+
+    Files files;
+    Random& random;
+    const Clock& clock;
+    std::array<std::optional<Signer>, part_count> signers;  // all set once made or loaded
+    std::array<RootFile, 2> root_files;                     // modern, legacy
+    ServerNames names;
+};
+
+Authority::Authority(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Authority::~Authority() = default;
+
+Result<std::unique_ptr<Authority>> Authority::create(const std::string& directory, const ServerNames& names, Disk& disk,
+                                                     Random& random, const Clock& clock) {
+    if (auto checked = check_names(names); !checked) return fail(std::move(checked).error());
+    auto parts = std::make_unique<Parts>(Files(disk, directory), random, clock);
+    if (parts->files.exists(root_path)) {
+        return fail(FaultCode::conflict, fmt::format("{} exists already", parts->files.path(root_path)));
+    }
+    if (auto made = parts->make_all(names); !made) return fail(std::move(made).error());
+    if (auto saved = parts->save_all(); !saved) return fail(std::move(saved).error());
+    if (auto taken = parts->take_root_files(); !taken) return fail(std::move(taken).error());
+    return std::unique_ptr<Authority>(new Authority(std::move(parts)));
+}
+
+Result<std::unique_ptr<Authority>> Authority::open(const std::string& directory, Disk& disk, Random& random,
+                                                   const Clock& clock) {
+    auto parts = std::make_unique<Parts>(Files(disk, directory), random, clock);
+    if (!parts->files.exists(root_path)) {
+        return fail(FaultCode::not_found, fmt::format("there is no certificate authority in {}", directory));
+    }
+    if (auto loaded = parts->load_all(); !loaded) return fail(std::move(loaded).error());
+    if (auto taken = parts->take_root_files(); !taken) return fail(std::move(taken).error());
+    return std::unique_ptr<Authority>(new Authority(std::move(parts)));
+}
+
+const RootFile& Authority::root_file(TlsLane lane) const { return parts_->root_files[lane == TlsLane::legacy ? 1 : 0]; }
+
+std::vector<TlsIdentity> Authority::server_identities(TlsLane lane) const {
+    if (lane == TlsLane::legacy) return {parts_->identity(Part::server_legacy)};
+    return {parts_->identity(Part::server_p256), parts_->identity(Part::server_rsa)};
+}
+
+std::vector<Certificate> Authority::device_issuers(TlsLane lane) const {
+    if (lane == TlsLane::legacy) return {parts_->certificate(Part::issuing_legacy)};
+    return {parts_->certificate(Part::issuing_p256), parts_->certificate(Part::issuing_rsa)};
+}
+
+std::vector<Certificate> Authority::own_certificates() const {
+    std::vector<Certificate> certificates;
+    for (const PartPlan& plan : plans) certificates.push_back(parts_->certificate(plan.part));
+    return certificates;
+}
+
+const ServerNames& Authority::server_names() const { return parts_->names; }
+
+Status Authority::record_own(registry::Registry& registry) const {
+    for (const PartPlan& plan : plans) {
+        auto recorded = record_once(registry, record_of_part(plan.part, parts_->certificate(plan.part)));
+        if (!recorded) return recorded;
+    }
+    return {};
+}
+
+Result<IssuedDevice> Authority::issue_device(const DeviceRequest& wanted, registry::Registry& registry) {
+    const bool legacy = wanted.lane == TlsLane::legacy;
+    if (legacy && wanted.key != KeyType::rsa2048) {
+        return fail(FaultCode::conflict, "the legacy lane's sets know RSA keys only");
+    }
+    const Part issuing = legacy                           ? Part::issuing_legacy
+                         : wanted.key == KeyType::rsa2048 ? Part::issuing_rsa
+                                                          : Part::issuing_p256;
+    const Signer& signer = parts_->at(issuing);
+    const Dates dates = dates_from(parts_->clock.wall_now(), device_days, signer.certificate.not_after());
+    CertificateRequest request;
+    request.role = CertificateRole::device;
+    request.common_name = wanted.mac.bare_upper();
+    request.organization = cut(parts_->names.hosts.front());
+    request.not_before = legacy ? legacy_begin : dates.begin;
+    request.not_after = dates.end;
+
+    auto key = PrivateKey::generate(wanted.key);
+    if (!key) return fail(std::move(key).error());
+    auto certificate = crypto::sign_certificate(request, *key, signer, parts_->random);
+    if (!certificate) return fail(std::move(certificate).error());
+    Secret password = crypto::make_pkcs12_password(parts_->random);
+    auto pkcs12 = crypto::format_pkcs12({*key, *certificate, {signer.certificate}, wanted.mac.bare_upper()}, password);
+    if (!pkcs12) return fail(std::move(pkcs12).error());
+
+    auto record = make_record(*certificate, registry::CertificatePurpose::device, legacy);
+    record.device = wanted.mac;
+    if (auto added = registry.add_certificate(record); !added) return fail(std::move(added).error());
+    return IssuedDevice{*key, *certificate, {signer.certificate}, std::move(*pkcs12), std::move(password)};
+}
+
+Status Authority::issue_server(const ServerNames& names, registry::Registry& registry) {
+    if (auto checked = check_names(names); !checked) return checked;
+    std::vector<std::pair<Part, Certificate>> made;
+    for (const PartPlan& plan : plans) {
+        if (plan.role != CertificateRole::server) continue;
+        auto certificate = parts_->certify(plan, parts_->at(plan.part).key, names, {});
+        if (!certificate) return fail(std::move(certificate).error());
+        made.emplace_back(plan.part, std::move(*certificate));
+    }
+    for (const auto& [part, certificate] : made) {
+        auto recorded = record_once(registry, record_of_part(part, certificate));
+        if (!recorded) return recorded;
+    }
+    for (const auto& [part, certificate] : made) {
+        if (auto saved = parts_->files.save_certificate(part, certificate); !saved) return saved;
+        parts_->signers[index_of(part)]->certificate = certificate;
+    }
+    parts_->names = names;
+    return {};
+}
+
+}  // namespace ringfence::authority
