@@ -134,8 +134,9 @@ Status read_quality(const Parameters& parameters, DigestLogin& login) {
     const auto digits = value_of(parameters, "nc");
     if (digits.size() != nonce_count_length || !is_hex(digits) || login.cnonce.empty())
         return malformed("lacks a well-formed nc or cnonce");
+    const auto octets = from_hex(digits);
     std::uint32_t count = 0;
-    for (const char byte : *from_hex(digits)) count = (count << 8) | static_cast<unsigned char>(byte);
+    for (const char byte : *octets) count = (count << 8) | static_cast<unsigned char>(byte);
     if (count == 0) return malformed("counts its nonce from zero");
     login.nonce_count = count;
     login.nonce_count_digits = digits;
