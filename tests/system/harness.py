@@ -286,6 +286,12 @@ class Installation:
         self.passwords[shown["user"]] = shown["password"]
         return shown["user"], shown["password"]
 
+    def add_site(self, name, *networks, login=False):
+        """Adds a site; with `login` returns its shared (user, password)."""
+        nets = [word for network in networks for word in ("--net", network)]
+        shown = self.json("site", "add", name, *nets, *(["--login"] if login else []))
+        return (shown["login_user"], shown["login_password"]) if login else None
+
     def set(self, name, value, *scope):
         """Sets a setting; the value goes through standard input, never through arguments."""
         return self("setting", "set", name, "--value-file", "-", *(scope or ("--global",)), input=value)

@@ -49,18 +49,17 @@ class Access(SystemTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.house = Installation(cls.work)
-        cls.house.add_site("berlin", "198.51.100.0/24", login="desk-fleet")
+        site_login = cls.house.add_site("berlin", "198.51.100.0/24", login=True)
         cls.logins = {"own password": cls.house.add_device(OWN, "1230", "--site", "berlin"),
                       "other password": cls.house.add_device(OTHER, "1230", "--site", "berlin")}
         cls.logins["wrong password"] = (cls.logins["own password"][0], "not-the-password")
-        cls.logins["site login"] = ("desk-fleet", cls.house.passwords["desk-fleet"])
+        cls.logins["site login"] = site_login
         cls.house.set("AUTOLOGIN_ID_KEY01", "4711@voice.example.net", "--device", OWN)
         cls.house.put(FILES["public"], "public words", "--section", "LANGUAGE")
         cls.house.put(FILES["internal"], "SNTP_ENABLE YES\n", "--section", "DEVICE_CONFIG")
         own, other = cls.house.issue(OWN, "rsa2048"), cls.house.issue(OTHER, "rsa2048")
         cls.contexts = {"own certificate": cls.context(own), "other certificate": cls.context(other)}
         cls.plain_context = cls.context()
-        cls.house.configure_legacy_lane(["1230"])
         cls.server = cls.house.serve(doors=CLEAR_DOORS + HTTPS_DOORS)
         cls.ports = cls.server.ports
 
