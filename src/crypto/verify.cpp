@@ -45,20 +45,18 @@ std::string describe(const Certificate& certificate, int depth, const VerifyPoli
     return fmt::format("the {}'s certificate {}", peer_name(policy.purpose), quoted(certificate.subject()));
 }
 
-bool is_at_anchor(const X509_STORE_CTX* context) {
-    const auto* chain = X509_STORE_CTX_get0_chain(context);
-    return chain != nullptr && X509_STORE_CTX_get_error_depth(context) == sk_X509_num(chain) - 1 &&
-           sk_X509_num(chain) > 1;
-}
-
 // What the strict form minds and we do not: key identifiers only help to find an issuer, whose signature is checked all
-// the same; and of an anchor only its name and key count (RFC 5280 section 6.1.1 (d)). Small companies' CAs lack both.
+// the same; of an anchor only its name and key count (RFC 5280 section 6.1.1 (d)), and small companies' CAs lack the
+// rest; a leaf that is a CA is refused in check_leaf, in plainer words.
 bool is_borne(const X509_STORE_CTX* context, int error, const VerifyPolicy& policy) {
+    const int depth = X509_STORE_CTX_get_error_depth(context);
+    const auto* chain = X509_STORE_CTX_get0_chain(context);
     switch (error) {
         case X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER:
         case X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER: return true;
         case X509_V_ERR_CA_CERT_MISSING_KEY_USAGE:
-        case X509_V_ERR_CA_BCONS_NOT_CRITICAL: return is_at_anchor(context);
+        case X509_V_ERR_CA_BCONS_NOT_CRITICAL:
+            return depth == 0 || (chain != nullptr && depth == sk_X509_num(chain) - 1);
         case X509_V_ERR_CERT_NOT_YET_VALID: return policy.time.is_floor;
         default: return false;
     }

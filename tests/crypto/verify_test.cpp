@@ -1,0 +1,319 @@
+#include "crypto/verify.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/crypto/little_ca.h"
+#include "tests/crypto/program.h"
+
+namespace ringfence::crypto {
+namespace {
+
+using test::at;
+using test::key;
+using test::LittleCa;
+using test::request;
+using test::run;
+using test::server_request;
+using test::TemporaryFolder;
+using testing::Test;
+
+class Verify : public Test {
+protected:
+    // The refusal's sentence; "good" when the chain held.
+    std::string judge(const Certificate& leaf, const std::vector<Certificate>& sent) {
+        const auto chain = verify_chain(leaf, sent, anchors, policy);
+        if (!chain) {
+            code = chain.error().code;
+            return chain.error().message;
+        }
+        EXPECT_EQ(chain->leaf(), leaf);
+        return "good";
+    }
+
+    void expect_refusal(const std::string& sentence, std::string_view beginning, FaultCode expected) {
+        EXPECT_EQ(sentence.substr(0, beginning.size()), beginning) << sentence;
+        EXPECT_EQ(code, expected);
+    }
+
+    static VerifyPolicy make_policy() {
+        VerifyPolicy made;
+        made.time.at = test::test_now;
+        made.host = "prov.example";
+        return made;
+    }
+
+    Certificate leaf_of(const CertificateRequest& wanted) { return ca.issue(wanted, key("leaf")); }
+    Certificate good_leaf() { return leaf_of(server_request("prov.example", "192.0.2.7")); }
+    Certificate device_leaf() { return leaf_of(request(CertificateRole::device, "00247F0102AB")); }
+
+    LittleCa ca{"ours"};
+    std::vector<Certificate> anchors{ca.root()};
+    VerifyPolicy policy = make_policy();
+    FaultCode code = FaultCode::internal;
+};
+
+TEST_F(Verify, AGoodServerIsTaken) {
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing(), ca.root()}), "good");
+    policy.host = "PROV.example.";
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+    policy.host = "192.0.2.7";
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+    policy.host.clear();
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+}
+
+TEST_F(Verify, AnIssuingCaThatIsHeldNeedNotBeSent) {
+    anchors = {ca.root(), ca.issuing()};
+    EXPECT_EQ(judge(good_leaf(), {}), "good");
+    anchors = {ca.issuing()};
+    EXPECT_EQ(judge(good_leaf(), {}), "good");
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing(), ca.root()}), "good");
+}
+
+TEST_F(Verify, AWrongNameIsRefused) {
+    for (const char* host : {"other.example", "prov.example.org", "192.0.2.8", "2001:db8::1", ".example", "example"}) {
+        policy.host = host;
+        expect_refusal(judge(good_leaf(), {ca.issuing()}), "wrong name: ", FaultCode::untrusted);
+    }
+    policy.host = "other.example";
+    const std::string sentence = judge(good_leaf(), {ca.issuing()});
+    EXPECT_NE(sentence.find("prov.example, 192.0.2.7"), std::string::npos) << sentence;
+}
+
+TEST_F(Verify, ANameThatStandsOnlyInTheCommonNameDoesNotCount) {
+    auto wanted = server_request("real.example");
+    wanted.common_name = "prov.example";
+    const std::string sentence = judge(leaf_of(wanted), {ca.issuing()});
+    expect_refusal(sentence, "wrong name: ", FaultCode::untrusted);
+    EXPECT_NE(sentence.find("only in the common name"), std::string::npos) << sentence;
+
+    wanted.common_name = "192.0.2.9";
+    policy.host = "192.0.2.9";
+    EXPECT_NE(judge(leaf_of(wanted), {ca.issuing()}).find("only in the common name"), std::string::npos);
+}
+
+TEST_F(Verify, AWildcardStandsForOneWholeLabel) {
+    const Certificate leaf = leaf_of(server_request("*.example"));
+    EXPECT_EQ(judge(leaf, {ca.issuing()}),
+              "wrong name: the server's certificate does not name \"prov.example\" "
+              "(neither as a DNS name nor as an address); its alternative names: *.example")
+        << "a wildcard right below the top is too wide";
+    const Certificate deeper = leaf_of(server_request("*.phones.example"));
+    policy.host = "a.phones.example";
+    EXPECT_EQ(judge(deeper, {ca.issuing()}), "good");
+    policy.host = "a.b.phones.example";
+    expect_refusal(judge(deeper, {ca.issuing()}), "wrong name: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, DatesAreTold) {
+    policy.time.at = at(2027, 1, 2);
+    const std::string expired = judge(good_leaf(), {ca.issuing()});
+    expect_refusal(expired, "expired: ", FaultCode::expired);
+    EXPECT_NE(expired.find("2027-01-01T00:00:00Z"), std::string::npos) << expired;
+
+    policy.time.at = at(2025, 12, 31);
+    const std::string early = judge(good_leaf(), {ca.issuing()});
+    expect_refusal(early, "not yet valid: ", FaultCode::expired);
+    EXPECT_NE(early.find("2026-01-01T00:00:00Z"), std::string::npos) << early;
+    EXPECT_NE(early.find("2025-12-31T00:00:00Z"), std::string::npos) << early;
+    EXPECT_NE(early.find("clock"), std::string::npos) << early;
+}
+
+TEST_F(Verify, AnExpiredIssuerIsNamed) {
+    policy.time.at = at(2036, 1, 1);
+    const std::string sentence = judge(good_leaf(), {ca.issuing()});
+    expect_refusal(sentence, "expired: the CA certificate", FaultCode::expired);
+}
+
+TEST_F(Verify, WithoutAClockOnlyTheFloorJudges) {
+    policy.time = JudgingTime{at(2025, 1, 1), true};
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good") << "not-before is ignored below the floor";
+    policy.time = JudgingTime{at(2027, 6, 1), true};
+    expect_refusal(judge(good_leaf(), {ca.issuing()}), "expired: ", FaultCode::expired);
+    policy.time = JudgingTime{};
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good") << "no time, no dates";
+    policy.host = "other.example";
+    expect_refusal(judge(good_leaf(), {ca.issuing()}), "wrong name: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, AnotherCaIsAnUnknownIssuer) {
+    LittleCa other("theirs");
+    const Certificate leaf = other.issue(server_request("prov.example"), key("leaf"));
+    const std::string sentence = judge(leaf, {other.issuing(), other.root()});
+    expect_refusal(sentence, "unknown issuer: ", FaultCode::untrusted);
+    EXPECT_NE(sentence.find("theirs root"), std::string::npos) << sentence;
+    expect_refusal(judge(leaf, {other.issuing()}), "unknown issuer: ", FaultCode::untrusted);
+    anchors.clear();
+    expect_refusal(judge(good_leaf(), {ca.issuing(), ca.root()}), "unknown issuer: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, ACaOfTheSameNameIsAnUnknownIssuer) {
+    // Same names, other keys.
+    SeededRandom random(99);
+    const auto false_key = key("false root");
+    const Signer false_root{*make_root(request(CertificateRole::root, "ours root"), false_key, random), false_key};
+    const auto false_issuing_key = key("false issuing");
+    const Signer false_issuing{
+        ca.sign(request(CertificateRole::issuing, "ours issuing"), false_issuing_key, false_root), false_issuing_key};
+    const Certificate leaf = ca.sign(server_request("prov.example"), key("leaf"), false_issuing);
+    expect_refusal(judge(leaf, {false_issuing.certificate, false_root.certificate}),
+                   "unknown issuer: ", FaultCode::untrusted);
+    expect_refusal(judge(leaf, {ca.issuing()}), "unknown issuer: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, AMissingIntermediateIsTold) {
+    const std::string alone = judge(good_leaf(), {});
+    expect_refusal(alone, "unknown issuer or missing intermediate: ", FaultCode::untrusted);
+    EXPECT_NE(alone.find("ours issuing"), std::string::npos) << alone;
+    // It sent the root, so it is the one between that was forgotten.
+    const std::string sentence = judge(good_leaf(), {ca.root()});
+    expect_refusal(sentence, "missing intermediate: ", FaultCode::untrusted);
+    EXPECT_NE(sentence.find("ours issuing"), std::string::npos) << sentence;
+}
+
+TEST_F(Verify, SelfSignedIsTold) {
+    const TemporaryFolder folder;
+    ASSERT_EQ(run("openssl req -x509 -newkey rsa:2048 -nodes -days 9000 -subj /CN=prov.example -addext "
+                  "subjectAltName=DNS:prov.example -keyout " +
+                  folder / "k.pem" + " -out " + folder / "c.pem")
+                  .status,
+              0);
+    const auto certificate = Certificate::parse_pem(folder.get("c.pem"));
+    ASSERT_TRUE(certificate.has_value());
+    expect_refusal(judge(*certificate, {}), "self-signed: ", FaultCode::untrusted);
+    anchors = {*certificate};
+    policy.time = JudgingTime{};
+    expect_refusal(judge(*certificate, {}), "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, RevokedIsTold) {
+    const Certificate leaf = good_leaf();
+    policy.is_revoked = [&leaf](const Certificate& certificate) { return certificate == leaf; };
+    expect_refusal(judge(leaf, {ca.issuing()}), "revoked: the server's certificate", FaultCode::untrusted);
+    policy.is_revoked = [this](const Certificate& certificate) { return certificate == ca.issuing(); };
+    expect_refusal(judge(leaf, {ca.issuing()}), "revoked: the CA certificate", FaultCode::untrusted);
+}
+
+TEST_F(Verify, EachPurposeWantsItsOwnCertificate) {
+    expect_refusal(judge(device_leaf(), {ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
+    policy.host.clear();
+    policy.purpose = Purpose::client;
+    EXPECT_EQ(judge(device_leaf(), {ca.issuing()}), "good");
+    expect_refusal(judge(good_leaf(), {ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, ACaIsNoLeafAndALeafIsNoCa) {
+    policy.host.clear();
+    for (const Purpose purpose : {Purpose::server, Purpose::client}) {
+        policy.purpose = purpose;
+        expect_refusal(judge(ca.issuing(), {}), "wrong purpose: ", FaultCode::untrusted);
+    }
+    // A device certificate that signs another one.
+    policy.purpose = Purpose::client;
+    const Signer device{device_leaf(), key("leaf")};
+    const Certificate forged = ca.sign(request(CertificateRole::device, "00247F000000"), key("forged"), device);
+    EXPECT_NE(judge(forged, {device.certificate, ca.issuing()}), "good");
+    // A CA below one of path length zero.
+    const Signer below{ca.sign(request(CertificateRole::issuing, "below"), key("below"), ca.issuing_signer()),
+                       key("below")};
+    const Certificate deep = ca.sign(request(CertificateRole::device, "00247F000000"), key("forged"), below);
+    expect_refusal(judge(deep, {below.certificate, ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, ABrokenSignatureIsRefused) {
+    std::string der = good_leaf().to_der();
+    der.back() = static_cast<char>(der.back() ^ 1);
+    const auto broken = Certificate::parse_der(der);
+    ASSERT_TRUE(broken.has_value());
+    expect_refusal(judge(*broken, {ca.issuing()}), "broken certificate: ", FaultCode::untrusted);
+}
+
+// Certificates that our builder does not make, signed by OpenSSL's program with the CA's key.
+class VerifyForeign : public Verify {
+protected:
+    struct Wish {
+        std::string extensions;
+        std::string key = "-newkey rsa:2048";
+        std::string digest = "-sha256";
+        std::string serial = "0x1234";
+    };
+
+    Certificate make(const Wish& wish) {
+        folder.put("ca.pem", legacy_ca.issuing().to_pem());
+        folder.put("ca.key", legacy_ca.issuing_signer().key.to_pem().reveal());
+        folder.put("ext", wish.extensions);
+        const auto asked = run("openssl req -new " + wish.key + " -nodes -subj /CN=prov.example -keyout " +
+                               folder / "k.pem" + " -out " + folder / "r.pem");
+        EXPECT_EQ(asked.status, 0) << asked.output;
+        const auto made = run("openssl x509 -req -days 300 -in " + folder / "r.pem" + " -CA " + folder / "ca.pem" +
+                              " -CAkey " + folder / "ca.key" + " -extfile " + folder / "ext" + " -set_serial " +
+                              wish.serial + " " + wish.digest + " -out " + folder / "c.pem");
+        EXPECT_EQ(made.status, 0) << made.output;
+        auto certificate = Certificate::parse_pem(folder.get("c.pem"));
+        EXPECT_TRUE(certificate.has_value());
+        return *certificate;
+    }
+
+    std::string judge_foreign(const Wish& wish) { return judge(make(wish), {legacy_ca.issuing()}); }
+
+    void SetUp() override {
+        anchors = {legacy_ca.root()};
+        policy.time = JudgingTime{};
+        policy.host.clear();
+    }
+
+    TemporaryFolder folder;
+    LittleCa legacy_ca{"foreign", KeyType::rsa2048};
+    const std::string san = "subjectAltName=DNS:prov.example\n";
+};
+
+TEST_F(VerifyForeign, APlainServerCertificateServes) {
+    policy.host = "prov.example";
+    EXPECT_EQ(judge_foreign({.extensions = san}), "good")
+        << "no key identifiers, no key usages: nothing said, nothing refused";
+}
+
+TEST_F(VerifyForeign, AClientMustSayThatItIsOne) {
+    policy.purpose = Purpose::client;
+    EXPECT_EQ(judge_foreign({.extensions = "extendedKeyUsage=clientAuth\n"}), "good");
+    expect_refusal(judge_foreign({.extensions = "keyUsage=digitalSignature\n"}),
+                   "wrong purpose: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = "extendedKeyUsage=emailProtection\n"}),
+                   "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, ALeafWithCaTrueIsRefused) {
+    expect_refusal(judge_foreign({.extensions = "basicConstraints=CA:TRUE\n" + san}),
+                   "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, NameConstraintsAndZeroSerialsAreBroken) {
+    expect_refusal(judge_foreign({.extensions = "nameConstraints=permitted;DNS:example\n" + san}),
+                   "broken certificate: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = san, .serial = "0"}), "broken certificate: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, WeakKeysAndHashesAreRefused) {
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:1024"}), "weak key: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = san, .digest = "-sha1"}), "weak signature: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = san, .digest = "-md5"}), "weak signature: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey ec -pkeyopt ec_paramgen_curve:P-192"}),
+                   "weak key: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, TheLegacyFloorHolds) {
+    policy.strength = Strength::legacy;
+    EXPECT_EQ(judge_foreign({.extensions = san, .key = "-newkey rsa:1024"}), "good");
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:768"}), "weak key: ", FaultCode::untrusted);
+    const Wish sha1{.extensions = san, .digest = "-sha1"};
+    expect_refusal(judge_foreign(sha1), "weak signature: ", FaultCode::untrusted);
+    policy.pinned_legacy_anchors = {legacy_ca.issuing()};
+    expect_refusal(judge_foreign(sha1), "weak signature: ", FaultCode::untrusted);
+    policy.pinned_legacy_anchors = {legacy_ca.root()};
+    EXPECT_EQ(judge_foreign(sha1), "good");
+    expect_refusal(judge_foreign({.extensions = san, .digest = "-md5"}), "weak signature: ", FaultCode::untrusted);
+}
+
+}  // namespace
+}  // namespace ringfence::crypto
