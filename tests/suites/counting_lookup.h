@@ -1,0 +1,74 @@
+// A Lookup that counts what is asked of the one behind it: "unknown and forbidden cost the same look-ups" is a count,
+// not milliseconds.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "registry/lookup.h"
+
+namespace ringfence::suites {
+
+struct LookupCounts {
+    int catalogue = 0;
+    int find_device = 0;
+    int find_login = 0;
+    int find_certificate = 0;
+    int device_settings = 0;
+    int enter_window = 0;
+    int note_proved = 0;
+    int open_content = 0;
+    friend bool operator==(const LookupCounts&, const LookupCounts&) = default;
+    int all() const {
+        return catalogue + find_device + find_login + find_certificate + device_settings + enter_window + note_proved +
+               open_content;
+    }
+};
+
+class CountingLookup final : public registry::Lookup {
+public:
+    // `behind` outlives this.
+    explicit CountingLookup(registry::Lookup& behind) : behind_(behind) {}
+
+    const LookupCounts& counts() const { return counts_; }
+    void reset() { counts_ = {}; }
+
+    Result<std::shared_ptr<const registry::Catalogue>> catalogue() override {
+        ++counts_.catalogue;
+        return behind_.catalogue();
+    }
+    Result<std::optional<registry::Device>> find_device(const MacAddress& mac) override {
+        ++counts_.find_device;
+        return behind_.find_device(mac);
+    }
+    Result<std::optional<registry::Login>> find_login(std::string_view user) override {
+        ++counts_.find_login;
+        return behind_.find_login(user);
+    }
+    Result<std::optional<registry::CertificateRecord>> find_certificate(std::string_view fingerprint) override {
+        ++counts_.find_certificate;
+        return behind_.find_certificate(fingerprint);
+    }
+    Result<std::vector<registry::Setting>> device_settings(const MacAddress& mac) override {
+        ++counts_.device_settings;
+        return behind_.device_settings(mac);
+    }
+    Result<bool> enter_window(std::int64_t window, std::string_view visitor) override {
+        ++counts_.enter_window;
+        return behind_.enter_window(window, visitor);
+    }
+    Status note_proved(const MacAddress& mac, WallTime now) override {
+        ++counts_.note_proved;
+        return behind_.note_proved(mac, now);
+    }
+    Result<registry::Body> open_content(std::string_view sha256) override {
+        ++counts_.open_content;
+        return behind_.open_content(sha256);
+    }
+
+private:
+    registry::Lookup& behind_;
+    LookupCounts counts_;
+};
+
+}  // namespace ringfence::suites

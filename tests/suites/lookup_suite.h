@@ -1,0 +1,200 @@
+// What every Lookup promises (src/registry/lookup.h), asked of each implementation alike. A test program instantiates
+// it:
+//   INSTANTIATE_TEST_SUITE_P(Registry, LookupSuite, testing::Values(&make_one));
+// where make_one gives the Lookup under test and a Registry over the same data to fill it through.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "tests/registry/installation.h"
+
+namespace ringfence::registry {
+
+struct LookupUnderTest {
+    virtual ~LookupUnderTest() = default;
+    virtual Lookup& lookup() = 0;
+    virtual Registry& office() = 0;  // another connection, as another process has
+    virtual ManualClock& clock() = 0;
+    virtual std::string directory() = 0;
+};
+
+class LookupSuite : public testing::TestWithParam<std::unique_ptr<LookupUnderTest> (*)()> {
+protected:
+    std::unique_ptr<LookupUnderTest> made_ = GetParam()();
+    Lookup& lookup_ = made_->lookup();
+    Registry& office_ = made_->office();
+
+    Window open_window(std::uint32_t count) {
+        Window window;
+        window.networks = {Network::parse("192.0.2.0/24").value()};
+        window.closes = made_->clock().wall_now() + std::chrono::minutes(10);
+        window.count = count;
+        return office_.open_window(window).value();
+    }
+};
+
+TEST_P(LookupSuite, a_device_is_found_with_its_user_and_only_while_it_is_there) {
+    const auto mac = mac_number(1);
+    EXPECT_FALSE(lookup_.find_device(mac).value());
+    ASSERT_TRUE(office_.add_site(site_with("oslo", {})));
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230", .site = "oslo", .requires_certificate = true},
+                                   login_of(mac, "phone-1")));
+    const auto device = lookup_.find_device(mac).value();
+    ASSERT_TRUE(device);
+    EXPECT_EQ(device->mac, mac);
+    EXPECT_EQ(device->model, "1230");
+    EXPECT_EQ(device->site, "oslo");
+    EXPECT_EQ(device->user, "phone-1");
+    EXPECT_EQ(device->login_kind, LoginKind::keypad);
+    EXPECT_TRUE(device->requires_certificate);
+    EXPECT_EQ(device->added, made_->clock().wall_now());
+    EXPECT_FALSE(device->last_proved);
+    ASSERT_TRUE(office_.remove_device(mac));
+    EXPECT_FALSE(lookup_.find_device(mac).value());
+}
+
+TEST_P(LookupSuite, a_login_is_found_open_by_its_exact_user_name) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}, login_of(mac, "phone-1")));
+    EXPECT_FALSE(lookup_.find_login("phone").value());
+    EXPECT_FALSE(lookup_.find_login("PHONE-1").value());
+    EXPECT_FALSE(lookup_.find_login("").value());
+    EXPECT_FALSE(lookup_.find_login(std::string("phone-1\0", 8)).value());
+    const auto login = lookup_.find_login("phone-1").value();
+    ASSERT_TRUE(login);
+    EXPECT_EQ(login->device, mac);
+    EXPECT_TRUE(login->site.empty());
+    EXPECT_EQ(login->ha1_md5.reveal(), std::string(32, 'a'));
+    EXPECT_EQ(login->ha1_sha256.reveal(), std::string(64, 'b'));
+    EXPECT_EQ(login->kind, LoginKind::keypad);
+}
+
+TEST_P(LookupSuite, a_revocation_shows_at_the_next_look) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
+    ASSERT_TRUE(office_.add_certificate(certificate_of(mac, '7')));
+    const std::string fingerprint(64, '7');
+    const auto before = lookup_.find_certificate(fingerprint).value();
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->device, mac);
+    EXPECT_FALSE(before->revoked);
+    ASSERT_TRUE(office_.revoke_certificate(std::string(16, '7')));
+    EXPECT_EQ(lookup_.find_certificate(fingerprint).value()->revoked, made_->clock().wall_now());
+    EXPECT_FALSE(lookup_.find_certificate(std::string(64, '8')).value());
+}
+
+TEST_P(LookupSuite, device_settings_come_by_name_and_remember_what_was_unset) {
+    const auto mac = mac_number(1);
+    EXPECT_TRUE(lookup_.device_settings(mac).value().empty());
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
+    ASSERT_TRUE(office_.set_setting(device_scope(mac), "B", Secret("two")));
+    ASSERT_TRUE(office_.set_setting(device_scope(mac), "A", Secret("")));
+    ASSERT_TRUE(office_.set_setting(device_scope(mac), "C", Secret("three")));
+    ASSERT_TRUE(office_.unset_setting(device_scope(mac), "C"));
+    const auto settings = lookup_.device_settings(mac).value();
+    ASSERT_EQ(settings.size(), 3u);
+    EXPECT_EQ(settings[0].name, "A");
+    ASSERT_TRUE(settings[0].value);
+    EXPECT_TRUE(settings[0].value->empty());
+    EXPECT_EQ(settings[1].value->reveal(), "two");
+    EXPECT_EQ(settings[2].name, "C");
+    EXPECT_FALSE(settings[2].value);
+}
+
+TEST_P(LookupSuite, the_snapshot_is_the_same_object_until_the_shared_part_changes) {
+    const auto first = lookup_.catalogue().value();
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}, login_of(mac, "phone-1")));
+    ASSERT_TRUE(office_.set_setting(device_scope(mac), "A", Secret("1")));
+    ASSERT_TRUE(lookup_.note_proved(mac, made_->clock().wall_now()));
+    EXPECT_EQ(lookup_.catalogue().value(), first);
+    ASSERT_TRUE(office_.add_site(site_with("oslo", {"192.0.2.0/24"})));
+    const auto second = lookup_.catalogue().value();
+    EXPECT_NE(second, first);
+    EXPECT_TRUE(first->sites.empty());
+    ASSERT_EQ(second->sites.size(), 1u);
+    EXPECT_EQ(second->sites[0].networks, std::vector{Network::parse("192.0.2.0/24").value()});
+    EXPECT_EQ(lookup_.catalogue().value(), second);
+}
+
+TEST_P(LookupSuite, files_stand_by_path_and_the_most_specific_first) {
+    ASSERT_TRUE(office_.add_site(site_with("oslo", {})));
+    for (const auto& [model, site] :
+         {std::pair("", ""), std::pair("1230", ""), std::pair("", "oslo"), std::pair("1230", "oslo")}) {
+        FileRecord file = file_at("tones/a.wav", "TONES");
+        file.model = model;
+        file.site = site;
+        ASSERT_TRUE(office_.put_file(file, "bytes"));
+    }
+    ASSERT_TRUE(office_.put_file(file_at("another"), "bytes"));
+    const auto catalogue = lookup_.catalogue().value();
+    std::vector<std::string> seen;
+    for (const auto& file : catalogue->files) seen.push_back(file.path + "|" + file.model + "|" + file.site);
+    EXPECT_EQ(seen, (std::vector<std::string>{"another||", "tones/a.wav|1230|oslo", "tones/a.wav||oslo",
+                                              "tones/a.wav|1230|", "tones/a.wav||"}));
+}
+
+TEST_P(LookupSuite, content_is_what_was_put) {
+    const auto file = office_.put_file(file_at("a"), std::string("x\0y", 3)).value();
+    EXPECT_EQ(lookup_.open_content(file.sha256).value().view(), std::string_view("x\0y", 3));
+    EXPECT_EQ(lookup_.open_content(std::string(64, '0')).error().code, FaultCode::not_found);
+    EXPECT_EQ(lookup_.open_content("../../registry.db").error().code, FaultCode::not_found);
+}
+
+TEST_P(LookupSuite, content_that_rotted_is_not_handed_out) {
+    const auto file = office_.put_file(file_at("a"), "what was put").value();
+    const std::string path = made_->directory() + "/content/" + file.sha256.substr(0, 2) + "/" + file.sha256;
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << "what was not";
+    const auto body = lookup_.open_content(file.sha256);
+    ASSERT_FALSE(body);
+    EXPECT_EQ(body.error().code, FaultCode::corrupt);
+}
+
+TEST_P(LookupSuite, a_window_counts_each_visitor_once_and_then_is_full) {
+    const auto window = open_window(2);
+    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.2").value());
+    EXPECT_FALSE(lookup_.enter_window(window.id, "192.0.2.3").value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.2").value());
+    EXPECT_EQ(office_.list_windows(1).value().at(0).used, 2u);
+}
+
+TEST_P(LookupSuite, a_window_that_is_over_closed_or_unknown_lets_nobody_in) {
+    const auto timed = open_window(0);
+    EXPECT_TRUE(lookup_.enter_window(timed.id, "192.0.2.1").value());
+    made_->clock().advance(std::chrono::minutes(10));
+    EXPECT_FALSE(lookup_.enter_window(timed.id, "192.0.2.1").value());
+    const auto closed = open_window(0);
+    ASSERT_TRUE(office_.close_window(closed.id));
+    EXPECT_FALSE(lookup_.enter_window(closed.id, "192.0.2.1").value());
+    EXPECT_FALSE(lookup_.enter_window(closed.id + 1, "192.0.2.1").value());
+}
+
+TEST_P(LookupSuite, open_windows_stand_in_the_snapshot_and_closed_ones_do_not) {
+    const auto window = open_window(5);
+    auto windows = lookup_.catalogue().value()->windows;
+    ASSERT_EQ(windows.size(), 1u);
+    EXPECT_EQ(windows[0].id, window.id);
+    EXPECT_EQ(windows[0].closes, window.closes);
+    EXPECT_EQ(windows[0].networks, window.networks);
+    ASSERT_TRUE(office_.close_window(window.id));
+    EXPECT_TRUE(lookup_.catalogue().value()->windows.empty());
+}
+
+TEST_P(LookupSuite, a_proof_is_noted_once_an_hour) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may));  // of an unknown device: nothing to note
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
+    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may));
+    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may + std::chrono::minutes(59)));
+    EXPECT_EQ(lookup_.find_device(mac).value()->last_proved, first_of_may);
+    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may + std::chrono::minutes(60)));
+    EXPECT_EQ(office_.find_device(mac).value()->last_proved, first_of_may + std::chrono::minutes(60));
+}
+
+}  // namespace ringfence::registry
