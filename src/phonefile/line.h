@@ -20,7 +20,7 @@ inline constexpr std::size_t max_file_size = 64 * 1024;
 struct Dropped {
     std::size_t line = 0;       // counted from 1
     std::size_t last_line = 0;  // equal to `line`, or the last of the lines that go with it
-    std::string text;           // the line, printable; values that may be secret are masked
+    std::string text;           // the line, printable; values that may be secret are masked; empty for a comment
     std::string reason;         // one sentence without the line number
 };
 

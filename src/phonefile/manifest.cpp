@@ -131,7 +131,7 @@ bool decides_where_to_fetch(Keyword keyword) { return keyword == Keyword::protoc
 
 // The line as a report may show it.
 std::string show(std::string_view content) {
-    if (content.empty()) return "#";
+    if (content.empty()) return {};
     if (content.front() == '[') return printable(content);
     const Word word = split_word(content);
     const auto keyword = find_value(keyword_names, word.name);

@@ -13,7 +13,7 @@ namespace {
 
 // Why the line sets nothing, or nothing.
 std::optional<Dropped> find_defect(const Line& line) {
-    if (line.is_too_long) return describe_cut(line, line.content.empty() ? "#" : mask_value(line.content));
+    if (line.is_too_long) return describe_cut(line, line.content.empty() ? std::string() : mask_value(line.content));
     if (line.has_control) return describe_control(line);
     if (is_setting_name(split_word(line.content).name)) return std::nullopt;
     return Dropped{line.number, line.number, mask_value(line.content), "the line does not begin with a setting's name"};
