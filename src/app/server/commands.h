@@ -1,0 +1,26 @@
+// The commands, by their first word; each in the file of its name.
+#pragma once
+
+#include <vector>
+
+#include "app/server/command.h"
+
+namespace ringfence::app {
+
+std::vector<Command> installation_commands();  // init, check, backup, restore
+std::vector<Command> serve_commands();
+std::vector<Command> device_commands();
+std::vector<Command> site_commands();
+std::vector<Command> setting_commands();
+std::vector<Command> render_commands();
+std::vector<Command> file_commands();
+std::vector<Command> window_commands();
+std::vector<Command> certificate_commands();  // cert, root
+std::vector<Command> event_commands();        // events
+std::vector<Command> version_commands();
+std::vector<Command> import_commands();
+
+// All of them, each with --data, --json and --help added.
+std::vector<Command> all_commands();
+
+}  // namespace ringfence::app

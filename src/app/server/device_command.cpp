@@ -1,0 +1,384 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/server/commands.h"
+#include "app/server/context.h"
+#include "app/server/device_report.h"
+#include "app/server/login.h"
+#include "app/server/secret_input.h"
+#include "base/text.h"
+
+namespace ringfence::app {
+
+namespace {
+
+using registry::Device;
+using registry::LoginKind;
+
+constexpr std::size_t max_csv_size = 4 * 1024 * 1024;  // 100,000 rows; the fleet of this family is smaller
+
+const Parameter mac_parameter{.name = "MAC",
+                              .shape = Shape::mac,
+                              .meaning = "the set's MAC address, with or without ':' or '-'",
+                              .required = true};
+const Parameter login_parameter{.name = "--login",
+                                .shape = Shape::choice,
+                                .meaning = "random: 130 bits; keypad: digits only, to be typed on the set",
+                                .choices = {"random", "keypad"}};
+const Parameter password_parameter{
+    .name = "--password-file",
+    .placeholder = "F",
+    .meaning = "take the password from this file ('-': standard input) instead of making one"};
+const Parameter site_parameter{
+    .name = "--site", .placeholder = "SITE", .meaning = "the site that the device belongs to"};
+
+Result<LoginRequest> read_login_request(const Arguments& arguments, Disk& disk) {
+    LoginRequest request;
+    if (const auto kind = arguments.find_text("--login")) request.kind = registry::parse_login_kind(*kind);
+    const auto file = arguments.find_text("--password-file");
+    if (!file) return request;
+    auto password = read_secret(*file, max_password_length, disk);
+    if (!password) return fail(std::move(password).error().within("reading the password"));
+    request.password = std::move(*password);
+    return request;
+}
+
+Result<Device> get_device(registry::Registry& registry, const MacAddress& mac) {
+    auto device = registry.find_device(mac);
+    if (!device) return fail(std::move(device).error());
+    if (!*device) return fail(FaultCode::not_found, "no device " + mac.colons() + " is in the inventory");
+    return std::move(**device);
+}
+
+void show_login(Context& context, const Device& device, const MadeLogin& made) {
+    json::object object = to_json(device);
+    object["user"] = made.login.user;
+    object["login"] = registry::to_string(made.login.kind);
+    object["password"] = made.password.reveal();
+    std::vector<std::pair<std::string, std::string>> facts = {{"device", device.mac.colons() + "  " + device.model},
+                                                              {"user", made.login.user},
+                                                              {"password", std::string(made.password.reveal())}};
+    if (!device.site.empty()) facts.insert(facts.begin() + 1, {"site", device.site});
+    context.output().answer(object, format_facts(facts) + "The password is shown this once.\n");
+    for (auto& fact : facts) wipe(fact.second);
+}
+
+// The login is read back with the device, so that what is shown is what is stored.
+Checked<MadeLogin> add_with_login(Context& context, const Device& device, const LoginRequest& request) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    auto made =
+        make_device_login(device.mac, request, (*context.settings())->installation.realm, **registry, context.random());
+    if (!made) return fail(std::move(made).error());
+    const auto added = (*registry)->add_device(device, made->login);
+    if (!added) return fail(added.error());
+    context.note({.outcome = "device-added",
+                  .detail = fmt::format("a {}{}", device.model, device.site.empty() ? "" : " at site " + device.site),
+                  .device = device.mac,
+                  .site = device.site});
+    return std::move(*made);
+}
+
+Done add(const Arguments& arguments, Context& context) {
+    const auto family = context.family();
+    if (!family) return fail(family.error());
+    const auto known = require_model(**family, arguments.text("--model"));
+    if (!known) return known;
+    auto request = read_login_request(arguments, context.disk());
+    if (!request) return fail(std::move(request).error());
+
+    Device device{.mac = arguments.mac("MAC")};
+    device.model = arguments.text("--model");
+    device.site = arguments.text_or_empty("--site");
+    device.requires_certificate = arguments.has("--require-certificate");
+    device.added = context.clock().wall_now();
+    const auto made = add_with_login(context, device, *request);
+    if (!made) return tl::unexpected<Stop>(made.error());
+    show_login(context, device, *made);
+    return {};
+}
+
+Done list(const Arguments&, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    Rows rows(context.output(), {"MAC", "MODEL", "SITE", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED"});
+    const auto listed = (*registry)->list_devices([&](const Device& device) {
+        const std::string kind(device.user.empty() ? "" : registry::to_string(device.login_kind));
+        rows.add(to_json(device), {device.mac.colons(), device.model, device.site, device.user, kind,
+                                   device.requires_certificate ? "required" : "", time_or_empty(device.last_proved)});
+        return true;
+    });
+    if (!listed) return fail(listed.error());
+    rows.finish("No devices yet: ringfence device add.");
+    return {};
+}
+
+struct OwnedThings {
+    json::array certificates;
+    json::array settings;
+    json::array files;
+    std::vector<std::string> lines;
+};
+
+Result<OwnedThings> collect(registry::Registry& registry, const MacAddress& mac) {
+    OwnedThings out;
+    const auto certificates = registry.list_certificates([&](const registry::CertificateRecord& certificate) {
+        if (certificate.device != mac) return true;
+        out.certificates.push_back(to_json(certificate));
+        out.lines.push_back(fmt::format("certificate {} until {}{}", certificate.serial,
+                                        format_time(certificate.not_after), certificate.revoked ? ", revoked" : ""));
+        return true;
+    });
+    if (!certificates) return fail(certificates.error());
+    const auto settings = registry.device_settings(mac);
+    if (!settings) return fail(settings.error());
+    for (const auto& setting : *settings) {
+        if (!setting.value) continue;
+        out.settings.emplace_back(setting.name);
+        out.lines.push_back("setting " + setting.name);
+    }
+    const auto catalogue = registry.catalogue();
+    if (!catalogue) return fail(catalogue.error());
+    for (const auto& file : (*catalogue)->files) {
+        if (file.owner != mac) continue;
+        out.files.emplace_back(file.path);
+        out.lines.push_back("file " + file.path);
+    }
+    return out;
+}
+
+std::string join(const std::vector<std::string>& words, std::string_view separator) {
+    return fmt::format("{}", fmt::join(words, separator));
+}
+
+Done show(const Arguments& arguments, Context& context) {
+    const auto family = context.family();
+    if (!family) return fail(family.error());
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto device = get_device(**registry, arguments.mac("MAC"));
+    if (!device) return fail(device.error());
+    const auto surroundings = survey(**registry, context.clock().wall_now());
+    if (!surroundings) return fail(surroundings.error());
+    const auto owned = collect(**registry, device->mac);
+    if (!owned) return fail(owned.error());
+    const auto report = report_on(*device, *surroundings, **family);
+
+    json::object object = to_json(*device);
+    object["login_by"] = to_array(report.login_by);
+    object["missing"] = to_array(report.missing);
+    object["certificates"] = owned->certificates;
+    object["settings"] = owned->settings;
+    object["files"] = owned->files;
+    std::string text = format_facts(
+        {{"device", device->mac.colons()},
+         {"model", device->model},
+         {"site", device->site.empty() ? "-" : device->site},
+         {"user", device->user.empty() ? "-" : fmt::format("{} ({})", device->user, to_string(device->login_kind))},
+         {"proves itself by", report.login_by.empty() ? "nothing" : join(report.login_by, ", ")},
+         {"certificate", device->requires_certificate ? "required" : "not required"},
+         {"last proved", device->last_proved ? format_time(*device->last_proved) : "never"}});
+    for (const auto& line : owned->lines) text += line + "\n";
+    for (const auto& sentence : report.missing) text += "missing: " + sentence + "\n";
+    context.output().answer(object, text);
+    return {};
+}
+
+Done remove(const Arguments& arguments, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const MacAddress mac = arguments.mac("MAC");
+    const auto removed = (*registry)->remove_device(mac);
+    if (!removed) return fail(removed.error());
+    context.note({.outcome = "device-removed",
+                  .detail = "with its login, settings and files; its certificates are revoked",
+                  .device = mac});
+    context.output().answer({{"mac", mac.colons()}, {"removed", true}}, "Removed " + mac.colons() + ".");
+    return {};
+}
+
+Done set(const Arguments& arguments, Context& context) {
+    const auto family = context.family();
+    if (!family) return fail(family.error());
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    auto device = get_device(**registry, arguments.mac("MAC"));
+    if (!device) return fail(std::move(device).error());
+    if (const auto model = arguments.find_text("--model")) {
+        const auto known = require_model(**family, *model);
+        if (!known) return known;
+        device->model = *model;
+    }
+    if (arguments.has("--site")) device->site = arguments.text("--site") == "-" ? "" : arguments.text("--site");
+    if (const auto required = arguments.find_text("--require-certificate"))
+        device->requires_certificate = *required == "yes";
+    const auto updated = (*registry)->update_device(*device);
+    if (!updated) return fail(updated.error());
+    context.note({.outcome = "device-changed",
+                  .detail = fmt::format("model {}, site {}, certificate {}", device->model,
+                                        device->site.empty() ? "none" : device->site,
+                                        device->requires_certificate ? "required" : "not required"),
+                  .device = device->mac,
+                  .site = device->site});
+    context.output().answer(to_json(*device), "Changed " + device->mac.colons() + ".");
+    return {};
+}
+
+Done renew_login(const Arguments& arguments, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto device = get_device(**registry, arguments.mac("MAC"));
+    if (!device) return fail(device.error());
+    auto request = read_login_request(arguments, context.disk());
+    if (!request) return fail(std::move(request).error());
+    auto made = make_device_login(device->mac, *request, (*context.settings())->installation.realm, **registry,
+                                  context.random());
+    if (!made) return fail(std::move(made).error());
+    const auto stored = (*registry)->store_login(made->login);
+    if (!stored) return fail(stored.error());
+    context.note({.outcome = "device-login-made",
+                  .detail = fmt::format("a new {} login; the old one is void", to_string(made->login.kind)),
+                  .device = device->mac,
+                  .site = device->site});
+    show_login(context, *device, *made);
+    return {};
+}
+
+// ---- import: one row of mac,model,site each
+
+struct Row {
+    std::size_t line = 0;
+    std::string mac;
+    std::string model;
+    std::string site;
+};
+
+Result<std::vector<Row>> parse_rows(std::string_view text) {
+    std::vector<Row> rows;
+    std::size_t line = 0;
+    for (const std::string_view each : split(text, '\n')) {
+        ++line;
+        const std::string_view content = trim(each);
+        if (content.empty() || content.front() == '#') continue;
+        const auto fields = split(content, ',');
+        if (fields.size() < 2 || fields.size() > 3)
+            return fail(FaultCode::malformed, fmt::format("line {}: a row is mac,model or mac,model,site", line));
+        if (rows.empty() && equals_ignoring_case(trim(fields[0]), "mac")) continue;
+        rows.push_back({line, std::string(trim(fields[0])), std::string(trim(fields[1])),
+                        fields.size() == 3 ? std::string(trim(fields[2])) : std::string()});
+    }
+    return rows;
+}
+
+Checked<std::pair<Device, MadeLogin>> import_row(Context& context, const family::Family& family, const Row& row,
+                                                 const LoginRequest& request) {
+    const auto mac = MacAddress::parse(row.mac);
+    if (!mac) return fail(mac.error());
+    const auto known = require_model(family, row.model);
+    if (!known) return tl::unexpected<Stop>(known.error());
+    Device device{.mac = *mac};
+    device.model = row.model;
+    device.site = row.site;
+    device.added = context.clock().wall_now();
+    auto made = add_with_login(context, device, request);
+    if (!made) return tl::unexpected<Stop>(made.error());
+    return std::pair(std::move(device), std::move(*made));
+}
+
+Done import(const Arguments& arguments, Context& context) {
+    const auto family = context.family();
+    if (!family) return fail(family.error());
+    const auto text = context.disk().read(arguments.text("FILE"), max_csv_size);
+    if (!text) return fail(text.error());
+    const auto rows = parse_rows(*text);
+    if (!rows) return fail(rows.error());
+    LoginRequest request;
+    if (const auto kind = arguments.find_text("--login")) request.kind = registry::parse_login_kind(*kind);
+
+    Rows table(context.output(), {"LINE", "MAC", "RESULT", "USER", "PASSWORD"});
+    std::size_t refused = 0;
+    for (const Row& row : *rows) {
+        const auto added = import_row(context, **family, row, request);
+        const std::string line = std::to_string(row.line);
+        if (!added) {
+            ++refused;
+            table.add({{"line", row.line},
+                       {"mac", printable(row.mac)},
+                       {"result", "refused"},
+                       {"reason", added.error().sentence}},
+                      {line, printable(row.mac), "refused: " + added.error().sentence, "", ""});
+            continue;
+        }
+        json::object object = to_json(added->first);
+        object["line"] = row.line;
+        object["result"] = "added";
+        object["user"] = added->second.login.user;
+        object["login"] = registry::to_string(added->second.login.kind);
+        object["password"] = added->second.password.reveal();
+        table.add(object, {line, added->first.mac.colons(), "added", added->second.login.user,
+                           std::string(added->second.password.reveal())});
+    }
+    table.finish("The file holds no rows.");
+    if (refused == 0) return {};
+    return fail(FaultCode::conflict, fmt::format("{} of {} rows were refused", refused, rows->size()));
+}
+
+}  // namespace
+
+std::vector<Command> device_commands() {
+    const Parameter model{.name = "--model",
+                          .placeholder = "MODEL",
+                          .meaning = "as printed on the set: 1230, 1140e ...",
+                          .required = true};
+    Parameter optional_model = model;
+    optional_model.required = false;
+    Parameter site_or_none = site_parameter;
+    site_or_none.meaning += "; '-' for none";
+    return {
+        {.words = {"device", "add"},
+         .purpose = "Adds a set to the inventory and makes its login.",
+         .parameters = {mac_parameter,
+                        model,
+                        site_parameter,
+                        login_parameter,
+                        password_parameter,
+                        {.name = "--require-certificate",
+                         .shape = Shape::flag,
+                         .meaning = "a password is not enough for this device"}},
+         .notes = "The password is shown this once. A password of your own is at least 10 characters long, or 22 with "
+                  "--login random.",
+         .run = add},
+        {.words = {"device", "list"}, .purpose = "Lists the sets in the inventory.", .run = list},
+        {.words = {"device", "show"},
+         .purpose = "Shows one set: its login, certificates, settings and what it lacks.",
+         .parameters = {mac_parameter},
+         .run = show},
+        {.words = {"device", "set"},
+         .purpose = "Changes a set's model, site, or whether it must show a certificate.",
+         .parameters = {mac_parameter,
+                        optional_model,
+                        site_or_none,
+                        {.name = "--require-certificate",
+                         .shape = Shape::choice,
+                         .meaning = "whether a password is not enough for this device",
+                         .choices = {"yes", "no"}}},
+         .run = set},
+        {.words = {"device", "login"},
+         .purpose = "Makes a new login for a set; the old one is void at once.",
+         .parameters = {mac_parameter, login_parameter, password_parameter},
+         .run = renew_login},
+        {.words = {"device", "remove"},
+         .purpose = "Takes a set out of the inventory, with its login, settings and files; revokes its certificates.",
+         .parameters = {mac_parameter},
+         .run = remove},
+        {.words = {"device", "import"},
+         .purpose = "Adds the sets of a list, each with a login of its own.",
+         .parameters = {{.name = "FILE", .meaning = "rows of mac,model or mac,model,site", .required = true},
+                        login_parameter},
+         .notes = "Each row stands for itself: what is refused does not stop the others, and the exit code is then 1.",
+         .run = import},
+    };
+}
+
+}  // namespace ringfence::app

@@ -1,0 +1,74 @@
+#include "app/server/device_report.h"
+
+namespace ringfence::app {
+
+Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
+    DeviceSurroundings out;
+    const auto listed = registry.list_certificates([&](const registry::CertificateRecord& certificate) {
+        if (!certificate.device || certificate.revoked || certificate.not_after <= now) return true;
+        ++out.good_certificates[*certificate.device];
+        if (certificate.not_after <= now + ending_soon) ++out.ending_soon[*certificate.device];
+        return true;
+    });
+    if (!listed) return fail(listed.error());
+    const auto catalogue = registry.catalogue();
+    if (!catalogue) return fail(catalogue.error());
+    for (const auto& site : (*catalogue)->sites)
+        if (!site.login_user.empty()) out.sites_with_login.insert(site.name);
+    for (const auto& file : (*catalogue)->files)
+        out.manifest_with_login = out.manifest_with_login || file.is_manifest_with_login;
+    return out;
+}
+
+DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
+                       const family::Family& family) {
+    DeviceReport out;
+    const auto good = surroundings.good_certificates.find(device.mac);
+    const bool has_certificate = good != surroundings.good_certificates.end();
+    const bool may_use_password = !device.requires_certificate && !device.user.empty();
+    if (may_use_password) out.login_by.emplace_back("typed");
+    if (surroundings.manifest_with_login || surroundings.sites_with_login.contains(device.site))
+        out.login_by.emplace_back("manifest");
+    if (has_certificate) out.login_by.emplace_back("certificate");
+
+    if (!family.has_model(device.model)) out.missing.push_back("the phone family has no model " + device.model);
+    if (device.requires_certificate && !has_certificate)
+        out.missing.emplace_back("it must show a certificate and has none: cert issue");
+    if (!device.requires_certificate && device.user.empty() && !has_certificate)
+        out.missing.emplace_back("neither login nor certificate: device login or cert issue");
+    const auto ending = surroundings.ending_soon.find(device.mac);
+    if (has_certificate && ending != surroundings.ending_soon.end() && ending->second == good->second)
+        out.missing.emplace_back("its certificate ends within 30 days: cert issue");
+    return out;
+}
+
+json::object to_json(const registry::Device& device) {
+    json::object out;
+    out["mac"] = device.mac.colons();
+    out["model"] = device.model;
+    out["site"] = text_or_null(device.site);
+    out["user"] = text_or_null(device.user);
+    out["login"] = text_or_null(device.user.empty() ? "" : registry::to_string(device.login_kind));
+    out["requires_certificate"] = device.requires_certificate;
+    out["added"] = format_time(device.added);
+    out["last_proved"] = text_or_null(time_or_empty(device.last_proved));
+    return out;
+}
+
+json::object to_json(const registry::CertificateRecord& certificate) {
+    json::object out;
+    out["serial"] = certificate.serial;
+    out["fingerprint"] = certificate.fingerprint;
+    out["subject"] = certificate.subject;
+    out["purpose"] = registry::to_string(certificate.purpose);
+    out["mac"] = text_or_null(certificate.device ? certificate.device->colons() : "");
+    out["lane"] = certificate.legacy_lane ? "https-legacy" : "https";
+    out["not_before"] = format_time(certificate.not_before);
+    out["not_after"] = format_time(certificate.not_after);
+    out["revoked"] = text_or_null(time_or_empty(certificate.revoked));
+    return out;
+}
+
+std::string time_or_empty(const std::optional<WallTime>& time) { return time ? format_time(*time) : std::string(); }
+
+}  // namespace ringfence::app

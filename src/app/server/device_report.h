@@ -1,0 +1,39 @@
+// What `device show` and `check` tell of a device: how its login reaches the real set, and what it lacks.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "app/server/output.h"
+#include "base/clock.h"
+#include "family/family.h"
+#include "registry/registry.h"
+
+namespace ringfence::app {
+
+// What stands outside the devices' own records, read once for all of them.
+struct DeviceSurroundings {
+    std::map<MacAddress, unsigned> good_certificates;  // neither revoked nor over
+    std::map<MacAddress, unsigned> ending_soon;        // of those
+    std::set<std::string> sites_with_login;
+    bool manifest_with_login = false;  // a hand-written manifest carries one
+};
+inline constexpr std::chrono::hours ending_soon{24 * 30};  // time enough to walk to the set
+
+Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now);
+
+struct DeviceReport {
+    // How a real set comes to prove itself: "typed" on the set, "manifest" (internal files only), "certificate".
+    std::vector<std::string> login_by;
+    std::vector<std::string> missing;  // sentences; empty: nothing
+};
+DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
+                       const family::Family& family);
+
+json::object to_json(const registry::Device& device);
+json::object to_json(const registry::CertificateRecord& certificate);
+std::string time_or_empty(const std::optional<WallTime>& time);
+
+}  // namespace ringfence::app

@@ -1,0 +1,178 @@
+#include <fmt/format.h>
+
+#include "app/server/commands.h"
+#include "app/server/context.h"
+#include "app/server/file_judgement.h"
+#include "base/text.h"
+
+namespace ringfence::app {
+
+namespace {
+
+using registry::FileRecord;
+using trust::ContentClass;
+
+json::object to_json(const FileRecord& file) {
+    json::object out;
+    out["path"] = file.path;
+    out["section"] = text_or_null(file.section);
+    out["model"] = text_or_null(file.model);
+    out["site"] = text_or_null(file.site);
+    out["class"] = trust::to_string(file.content_class);
+    out["owner"] = text_or_null(file.owner ? file.owner->colons() : "");
+    out["carries_login"] = file.is_manifest_with_login;
+    out["version"] = text_or_null(file.version);
+    out["size"] = file.size;
+    out["sha256"] = file.sha256;
+    out["put_at"] = format_time(file.put_at);
+    return out;
+}
+
+std::string describe(const FileRecord& file) {
+    std::string out = fmt::format("{}, {} bytes", to_string(file.content_class), file.size);
+    if (!file.section.empty()) out += fmt::format(", section {} version {}", file.section, file.version);
+    if (!file.model.empty()) out += ", model " + file.model;
+    if (!file.site.empty()) out += ", site " + file.site;
+    return out;
+}
+
+FileWish read_wish(const Arguments& arguments) {
+    FileWish wish;
+    wish.path = arguments.text("PATH");
+    wish.file_name = arguments.text("--from");
+    wish.section = arguments.text_or_empty("--section");
+    wish.model = arguments.text_or_empty("--model");
+    wish.site = arguments.text_or_empty("--site");
+    wish.version = arguments.text_or_empty("--version");
+    if (const auto name = arguments.find_text("--class")) wish.content_class = trust::parse_content_class(*name);
+    wish.device = arguments.find_mac("--device");
+    return wish;
+}
+
+Done check_wish(const family::Family& family, const FileWish& wish) {
+    if (!wish.section.empty() && !phonefile::parse_section_kind(wish.section))
+        return misuse("there is no manifest section " + printable(wish.section));
+    if (!wish.model.empty()) return require_model(family, wish.model);
+    return {};
+}
+
+Done put(const Arguments& arguments, Context& context) {
+    const auto family = context.family();
+    if (!family) return fail(family.error());
+    const FileWish wish = read_wish(arguments);
+    if (const auto fits = check_wish(**family, wish); !fits) return fits;
+    const auto bytes = context.disk().read(wish.file_name, registry::max_file_size);
+    if (!bytes) return fail(bytes.error());
+    const auto judgement = judge_file(**family, wish, *bytes);
+    if (!judgement) return fail(judgement.error());
+    if (!judgement->warnings.empty() && !arguments.has("--accept-warnings")) {
+        for (const auto& warning : judgement->warnings) remark(warning);
+        return fail(FaultCode::malformed, fmt::format("sets would misread {}; --accept-warnings puts it all the same",
+                                                      judgement->record.path));
+    }
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto stored = (*registry)->put_file(judgement->record, *bytes);
+    if (!stored) return fail(stored.error());
+    context.note({.outcome = "file-put",
+                  .detail = describe(*stored),
+                  .device = stored->owner,
+                  .site = stored->site,
+                  .path = stored->path});
+    json::object object = to_json(*stored);
+    object["warnings"] = to_array(judgement->warnings);
+    object["remarks"] = to_array(judgement->remarks);
+    std::string text = fmt::format("Put {}: {}.\n", stored->path, describe(*stored));
+    for (const auto& sentence : judgement->warnings) text += "Warning: " + sentence + ".\n";
+    for (const auto& sentence : judgement->remarks) text += "Note: " + sentence + ".\n";
+    context.output().answer(object, text);
+    return {};
+}
+
+Done list(const Arguments&, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto catalogue = (*registry)->catalogue();
+    if (!catalogue) return fail(catalogue.error());
+    Rows rows(context.output(), {"PATH", "SECTION", "VERSION", "MODEL", "SITE", "CLASS", "OWNER", "BYTES"});
+    for (const auto& file : (*catalogue)->files) {
+        json::object object = to_json(file);
+        std::string version = file.version;
+        // Every section but FW shows one number for all its files.
+        const auto shown = (*catalogue)->section_versions.find(file.section);
+        if (file.section != registry::firmware_section && shown != (*catalogue)->section_versions.end())
+            version = registry::format_version(shown->second);
+        object["version"] = text_or_null(version);
+        rows.add(object,
+                 {file.path, file.section, version, file.model, file.site, std::string(to_string(file.content_class)),
+                  file.owner ? file.owner->colons() : "", std::to_string(file.size)});
+    }
+    rows.finish("No files yet: ringfence file put.");
+    return {};
+}
+
+Done remove(const Arguments& arguments, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto family = context.family();
+    if (!family) return fail(family.error());
+    std::string path = arguments.text("PATH");
+    if (path == delivery::root_file_path || path == delivery::legacy_root_file_path)
+        return fail(FaultCode::forbidden, path + " is Ringfence's own root certificate: without it no set trusts us");
+    const auto asked = (*family)->recognise(path);
+    if (asked && asked->mac) path = (*family)->device_settings_name(*asked->mac);
+    const std::string model = arguments.text_or_empty("--model");
+    const std::string site = arguments.text_or_empty("--site");
+    const auto removed = (*registry)->remove_file(path, model, site);
+    if (!removed) return fail(removed.error());
+    context.note(
+        {.outcome = "file-removed",
+         .detail = fmt::format("model {}, site {}", model.empty() ? "any" : model, site.empty() ? "any" : site),
+         .site = site,
+         .path = path});
+    context.output().answer({{"path", path}, {"removed", true}}, "Removed " + path + ".");
+    return {};
+}
+
+}  // namespace
+
+std::vector<Command> file_commands() {
+    const Parameter path{.name = "PATH", .meaning = "as sets ask for it, without a leading '/'", .required = true};
+    const Parameter model{.name = "--model", .placeholder = "MODEL", .meaning = "only for sets of this model"};
+    const Parameter site{.name = "--site", .placeholder = "SITE", .meaning = "only for sets of this site"};
+    return {
+        {.words = {"file", "put"},
+         .purpose = "Puts a file for sets to fetch; again under the same path, model and site replaces it.",
+         .parameters =
+             {path,
+              {.name = "--from", .placeholder = "LOCAL", .meaning = "the file to copy", .required = true},
+              {.name = "--section",
+               .placeholder = "NAME",
+               .meaning = "manifest section that announces it: FW, LANGUAGE, TONES, DEVICE_CONFIG ..."},
+              model,
+              site,
+              {.name = "--version",
+               .placeholder = "V",
+               .meaning = "FW: its load name; else a number above the section's. Default: follows"},
+              {.name = "--class",
+               .shape = Shape::choice,
+               .meaning = "who may read it; default: public for FW, LANGUAGE, TONES and USER_KEYS, else "
+                          "internal",
+               .choices = {"public", "internal", "secret"}},
+              {.name = "--device", .shape = Shape::mac, .placeholder = "MAC", .meaning = "owner of a secret file"},
+              {.name = "--accept-warnings",
+               .shape = Shape::flag,
+               .meaning = "put it although sets skip or misread a part"}},
+         .notes =
+             "SIP<MAC>.cfg is always secret and its set's own. A manifest such as 1230SIP.cfg stands in the place of "
+             "the generated one; with a login in it, it is secret too.",
+         .run = put},
+        {.words = {"file", "list"}, .purpose = "Lists the files that were put.", .run = list},
+        {.words = {"file", "remove"},
+         .purpose = "Removes a file; a generated one of that name comes back.",
+         .parameters = {path, model, site},
+         .run = remove},
+    };
+}
+
+}  // namespace ringfence::app

@@ -1,0 +1,267 @@
+#include "app/server/installation_check.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "app/server/context.h"
+#include "app/server/device_report.h"
+#include "app/server/server_names.h"
+#include "base/text.h"
+#include "crypto/version.h"
+#include "delivery/installation.h"
+
+namespace ringfence::app {
+
+namespace {
+
+using registry::Device;
+
+constexpr mode_t anybody_else = S_IRWXG | S_IRWXO;
+
+enum class Level { ok, note, warning, wrong };
+
+std::string_view to_string(Level level) {
+    switch (level) {
+        case Level::ok: return "ok";
+        case Level::note: return "note";
+        case Level::warning: return "warning";
+        case Level::wrong: return "wrong";
+    }
+    return "wrong";
+}
+
+class Check {
+public:
+    explicit Check(Context& context) : context_(context) {}
+
+    Done run() {
+        check_library();
+        if (!check_settings()) return finish();
+        check_modes();
+        check_family();
+        check_registry();
+        check_authority();
+        check_devices();
+        return finish();
+    }
+
+private:
+    void say(Level level, std::string_view subject, std::string sentence) {
+        if (level == Level::wrong) ++wrong_;
+        if (level == Level::warning) ++warnings_;
+        json::object object;
+        object["kind"] = "finding";
+        object["level"] = to_string(level);
+        object["subject"] = subject;
+        object["sentence"] = sentence;
+        context_.output().answer(object, context_.output().as_json()
+                                             ? std::string()
+                                             : fmt::format("{:<8} {:<13} {}", to_string(level), subject, sentence));
+    }
+
+    Done finish() {
+        if (!context_.output().as_json())
+            context_.output().raw(fmt::format("\n{} wrong, {} warnings\n", wrong_, warnings_));
+        if (wrong_ == 0) return {};
+        return fail(FaultCode::conflict, fmt::format("{} {} wrong", wrong_, wrong_ == 1 ? "thing is" : "things are"));
+    }
+
+    void check_library() {
+        if (const auto warning = crypto::library_warning()) return say(Level::warning, "openssl", *warning);
+        say(Level::ok, "openssl", crypto::library_version());
+    }
+
+    bool check_settings() {
+        const auto settings = context_.settings();
+        if (!settings) {
+            say(Level::wrong, "settings", settings.error().message);
+            return false;
+        }
+        say(Level::ok, "settings", settings_path(context_.directory()));
+        return true;
+    }
+
+    void check_modes() {
+        const std::string& directory = context_.directory();
+        bool sound = check_mode(directory);
+        for (const std::string_view name : {"ringfence.toml", "registry.db", "events.db", "keys"}) {
+            const std::string path = directory + "/" + std::string(name);
+            if (context_.disk().exists(path)) sound = check_mode(path) && sound;
+        }
+        const std::string keys = directory + "/keys";
+        const auto names = context_.disk().list(keys);
+        if (!names) return say(Level::wrong, "keys", names.error().message);
+        for (const auto& name : *names) sound = check_mode(keys + "/" + name) && sound;
+        if (sound) say(Level::ok, "keys", "only the owner can read them");
+    }
+
+    bool check_mode(const std::string& path) {
+        struct stat facts {};
+        if (::stat(path.c_str(), &facts) != 0) {
+            say(Level::wrong, "keys", path + " cannot be looked at");
+            return false;
+        }
+        if ((facts.st_mode & anybody_else) == 0) return true;
+        say(Level::wrong, "keys", fmt::format("others than the owner can reach {}: chmod go= {}", path, path));
+        return false;
+    }
+
+    void check_family() {
+        const auto family = context_.family();
+        if (!family) return say(Level::wrong, "family", family.error().message);
+        say(Level::ok, "family",
+            fmt::format("{}, {} models, {} settings", (*family)->name(), (*family)->models().size(),
+                        (*family)->settings().size()));
+    }
+
+    void check_registry() {
+        const auto registry = context_.registry();
+        if (!registry) return say(Level::wrong, "database", registry.error().message);
+        if (const auto verified = (*registry)->verify_database(); !verified)
+            return say(Level::wrong, "database", verified.error().message);
+        const auto counts = (*registry)->counts();
+        if (!counts) return say(Level::wrong, "database", counts.error().message);
+        say(Level::ok, "database",
+            fmt::format("{} devices, {} sites, {} files, {} certificates", counts->devices, counts->sites,
+                        counts->files, counts->certificates));
+        check_contents(**registry);
+        check_windows(**registry);
+    }
+
+    void check_contents(registry::Registry& registry) {
+        const auto report = registry.verify_contents();
+        if (!report) return say(Level::wrong, "contents", report.error().message);
+        for (const auto& path : report->missing)
+            say(Level::wrong, "contents", path + " has lost its bytes: put it again");
+        for (const auto& path : report->corrupt)
+            say(Level::wrong, "contents", path + " does not hold what was put: put it again");
+        if (!report->orphans.empty())
+            say(Level::note, "contents", fmt::format("{} stored files belong to nothing", report->orphans.size()));
+        if (report->sound()) say(Level::ok, "contents", "every file holds what was put");
+    }
+
+    void check_windows(registry::Registry& registry) {
+        const auto catalogue = registry.catalogue();
+        if (!catalogue) return say(Level::wrong, "windows", catalogue.error().message);
+        for (const auto& window : (*catalogue)->windows)
+            say(Level::note, "window",
+                fmt::format("window {} is open until {}", window.id, format_time(window.closes)));
+    }
+
+    void check_authority() {
+        const auto authority = context_.authority();
+        if (!authority) return say(Level::wrong, "certificates", authority.error().message);
+        bool sound = true;
+        for (const auto& certificate : (*authority)->own_certificates()) sound = check_expiry(certificate) && sound;
+        if (sound) say(Level::ok, "certificates", "our own are good for more than 30 days");
+        check_names(**authority);
+        check_root_file(**authority, crypto::TlsLane::modern, delivery::root_file_path);
+        check_root_file(**authority, crypto::TlsLane::legacy, delivery::legacy_root_file_path);
+        check_lane();
+    }
+
+    bool check_expiry(const crypto::Certificate& certificate) {
+        const WallTime now = context_.clock().wall_now();
+        if (certificate.not_after() > now + ending_soon) return true;
+        const bool over = certificate.not_after() <= now;
+        say(over ? Level::wrong : Level::warning, "certificates",
+            fmt::format("{} {} on {}", certificate.subject(), over ? "ended" : "ends",
+                        format_time(certificate.not_after())));
+        return false;
+    }
+
+    void check_names(const authority::Authority& authority) {
+        const auto& installation = (*context_.settings())->installation;
+        std::vector<std::string> wanted = {installation.host, installation.address};
+        if (installation.legacy_lane) wanted.push_back(installation.legacy_lane->server);
+        if (const auto registry = context_.registry())
+            if (const auto catalogue = (*registry)->catalogue())
+                for (const auto& site : (*catalogue)->sites) wanted.push_back(site.server);
+        const auto& names = authority.server_names();
+        for (const auto& name : wanted) {
+            if (name.empty()) continue;
+            if (!is_named(names, name))
+                say(Level::wrong, "certificates",
+                    fmt::format("manifests name {0}, which the server's certificate lacks: cert server --add {0}",
+                                name));
+        }
+    }
+
+    void check_root_file(const authority::Authority& authority, crypto::TlsLane lane, std::string_view path) {
+        const auto registry = context_.registry();
+        if (!registry) return;
+        const auto catalogue = (*registry)->catalogue();
+        if (!catalogue) return;
+        const auto& files = (*catalogue)->files;
+        const auto found =
+            std::find_if(files.begin(), files.end(), [&](const auto& file) { return file.path == path; });
+        if (found == files.end()) return say(Level::wrong, "root", fmt::format("{} is not served", path));
+        if (!equals_ignoring_case(found->sha256, authority.root_file(lane).sha256))
+            say(Level::wrong, "root", fmt::format("{} is not what the authority made", path));
+    }
+
+    void check_lane() {
+        const auto& settings = **context_.settings();
+        const bool has_door = std::any_of(settings.listeners.begin(), settings.listeners.end(),
+                                          [](const auto& each) { return each.wire == trust::Wire::https_legacy; });
+        if (has_door && settings.installation.legacy_lane &&
+            settings.installation.legacy_lane->closes <= context_.clock().wall_now())
+            say(Level::warning, "https-legacy", "its closing date is past: it serves nobody");
+        legacy_door_ = has_door;
+    }
+
+    // ---- Devices
+
+    void check_devices() {
+        const auto registry = context_.registry();
+        const auto family = context_.family();
+        if (!registry || !family) return;
+        const auto surroundings = survey(**registry, context_.clock().wall_now());
+        if (!surroundings) return say(Level::wrong, "devices", surroundings.error().message);
+        Rows rows(context_.output(), {"DEVICE", "MODEL", "SITE", "PROVES ITSELF BY", "MISSING"});
+        std::size_t old_sets = 0;
+        const auto listed = (*registry)->list_devices([&](const Device& device) {
+            const auto report = report_on(device, *surroundings, **family);
+            add_row(rows, device, report);
+            const auto* model = (*family)->find_model(device.model);
+            if (model != nullptr && model->needs_legacy_tls) ++old_sets;
+            return true;
+        });
+        if (!listed) return say(Level::wrong, "devices", listed.error().message);
+        if (old_sets > 0 && !legacy_door_)
+            say(Level::warning, "https-legacy",
+                fmt::format("{} sets may know TLS 1.0 only, and there is no https-legacy door", old_sets));
+        if (incomplete_ > 0)
+            say(Level::warning, "devices", fmt::format("{} sets lack something, see below", incomplete_));
+        if (!context_.output().as_json()) context_.output().raw("\n");
+        rows.finish("No devices yet: ringfence device add.");
+    }
+
+    void add_row(Rows& rows, const Device& device, const DeviceReport& report) {
+        if (!report.missing.empty()) ++incomplete_;
+        json::object object;
+        object["kind"] = "device";
+        object["mac"] = device.mac.colons();
+        object["model"] = device.model;
+        object["site"] = text_or_null(device.site);
+        object["login_by"] = to_array(report.login_by);
+        object["missing"] = to_array(report.missing);
+        rows.add(object,
+                 {device.mac.colons(), device.model, device.site, fmt::format("{}", fmt::join(report.login_by, ", ")),
+                  fmt::format("{}", fmt::join(report.missing, "; "))});
+    }
+
+    Context& context_;
+    std::size_t wrong_ = 0;
+    std::size_t warnings_ = 0;
+    std::size_t incomplete_ = 0;
+    bool legacy_door_ = false;
+};
+
+}  // namespace
+
+Done check_installation(const Arguments&, Context& context) { return Check(context).run(); }
+
+}  // namespace ringfence::app

@@ -1,0 +1,198 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "app/server/commands.h"
+#include "app/server/context.h"
+#include "app/server/installation_check.h"
+#include "app/server/secret_input.h"
+#include "app/server/whole_folder.h"
+#include "base/text.h"
+#include "delivery/installation.h"
+#include "registry/backup.h"
+
+namespace ringfence::app {
+
+namespace {
+
+constexpr std::size_t max_passphrase = 1024;
+constexpr std::size_t min_passphrase = 12;  // an archive can be tried offline
+
+// ---- init
+
+struct Wish {
+    std::string name;
+    IpAddress address;
+};
+
+Status put_root_file(registry::Registry& registry, const authority::RootFile& file, std::string_view path,
+                     std::string_view section) {
+    registry::FileRecord record;
+    record.path = path;
+    record.section = section;
+    record.content_class = trust::ContentClass::public_;
+    const auto stored = registry.put_file(record, file.bytes);
+    if (!stored) return fail(stored.error());
+    return {};
+}
+
+// The settings file comes last: its presence marks a finished installation.
+Status build(Context& context, const std::string& folder, const Wish& wish) {
+    const auto family = load_family({});
+    if (!family) return fail(family.error());
+    std::vector<std::string> legacy_models;
+    for (const auto& model : family->models())
+        if (model.needs_legacy_tls) legacy_models.push_back(model.name);
+    const std::string settings =
+        server::format_default_settings(wish.name, wish.address.to_string(), legacy_models, context.clock().wall_now());
+    const auto sound = server::parse_settings(settings);
+    if (!sound) return fail(sound.error());
+
+    const auto registry = registry::Registry::create(folder, context.clock(), context.disk(), context.random());
+    if (!registry) return fail(registry.error());
+    const authority::ServerNames names{.hosts = {wish.name}, .addresses = {wish.address}};
+    const auto authority =
+        authority::Authority::create(folder, names, context.disk(), context.random(), context.clock());
+    if (!authority) return fail(authority.error());
+    auto status = (*authority)->record_own(**registry);
+    if (status)
+        status = put_root_file(**registry, (*authority)->root_file(crypto::TlsLane::modern), delivery::root_file_path,
+                               phonefile::to_string(phonefile::SectionKind::user_keys));
+    if (status)
+        status = put_root_file(**registry, (*authority)->root_file(crypto::TlsLane::legacy),
+                               delivery::legacy_root_file_path, {});
+    if (!status) return status;
+    return context.disk().write_new(folder + "/" + std::string(server::settings_file_name), settings, private_file);
+}
+
+Done init(const Arguments& arguments, Context& context) {
+    const std::string& directory = context.directory();
+    if (context.disk().exists(settings_path(directory)))
+        return fail(FaultCode::conflict, directory + " is a Ringfence installation already; nothing was changed");
+    const auto address = IpAddress::parse(arguments.text("--address"));
+    const Wish wish{arguments.text("--name"), *address};
+    const auto built = write_whole_folder(directory, context.disk(),
+                                          [&](const std::string& folder) { return build(context, folder, wish); });
+    if (!built) return fail(built.error());
+    context.note({.outcome = "installation-made", .detail = fmt::format("{} at {}", wish.name, address->to_string())});
+    const auto authority = context.authority();
+    if (!authority) return fail(authority.error());
+    const auto& root = (*authority)->root_file(crypto::TlsLane::modern);
+    json::object object;
+    object["data"] = printable(directory);
+    object["name"] = wish.name;
+    object["address"] = address->to_string();
+    object["settings"] = printable(settings_path(directory));
+    object["root"] = printable(root.path);
+    object["root_sha1"] = root.sha1;
+    object["root_sha256"] = root.sha256;
+    context.output().answer(
+        object, fmt::format("Made {0}: settings, keys, database and root.pem.\n\n"
+                            "Next:\n"
+                            "  look at         {0}/ringfence.toml\n"
+                            "  add a set       ringfence device add MAC --model 1230 --data {0}\n"
+                            "  serve           ringfence serve --data {0}\n"
+                            "  before a set accepts the root, compare with: ringfence root show --data {0}\n"
+                            "Keep a copy elsewhere: ringfence backup --to FILE --data {0}\n",
+                            directory));
+    return {};
+}
+
+// ---- backup, restore
+
+Result<std::optional<Secret>> read_passphrase(const Arguments& arguments, Disk& disk) {
+    const auto file = arguments.find_text("--passphrase-file");
+    if (!file) return std::optional<Secret>();
+    auto passphrase = read_secret(*file, max_passphrase, disk);
+    if (!passphrase) return fail(std::move(passphrase).error().within("reading the passphrase"));
+    return std::optional<Secret>(std::move(*passphrase));
+}
+
+Done make_backup(const Arguments& arguments, Context& context) {
+    if (const auto known = context.settings(); !known) return fail(known.error());
+    const auto passphrase = read_passphrase(arguments, context.disk());
+    if (!passphrase) return fail(passphrase.error());
+    if (*passphrase && (*passphrase)->reveal().size() < min_passphrase)
+        return fail(FaultCode::malformed,
+                    fmt::format("the passphrase must have at least {} characters", min_passphrase));
+    const std::string& archive = arguments.text("--to");
+    const auto made =
+        registry::backup(context.directory(), archive, *passphrase, context.clock(), context.disk(), context.random());
+    if (!made) return fail(made.error());
+    context.note({.outcome = "backup-made", .detail = fmt::format("{} files, {} bytes", made->files, made->bytes)});
+    json::object object;
+    object["archive"] = printable(archive);
+    object["files"] = made->files;
+    object["bytes"] = made->bytes;
+    object["sealed"] = made->sealed;
+    std::string text = fmt::format("Wrote {}: {} files, {} bytes.\n", archive, made->files, made->bytes);
+    if (!made->sealed)
+        text +=
+            "It holds the sealing key and the CA's keys in clear: keep it as safe as the server, or give "
+            "--passphrase-file.\n";
+    context.output().answer(object, text);
+    return {};
+}
+
+Done restore(const Arguments& arguments, Context& context) {
+    registry::RestoreOptions options;
+    auto passphrase = read_passphrase(arguments, context.disk());
+    if (!passphrase) return fail(std::move(passphrase).error());
+    options.passphrase = std::move(*passphrase);
+    options.previous = arguments.text_or_empty("--previous");
+    const std::string& archive = arguments.text("--from");
+    const auto restored = registry::restore(archive, context.directory(), options, context.clock(), context.disk());
+    if (!restored) return fail(restored.error());
+    context.note({.outcome = "restored", .detail = "from a backup of " + format_time(restored->made)});
+    json::object object;
+    object["data"] = printable(context.directory());
+    object["made"] = format_time(restored->made);
+    object["files"] = restored->files;
+    object["last_version"] = restored->last_version;
+    context.output().answer(object, fmt::format("Restored {} files from a backup of {}. Versions go on at {}.",
+                                                restored->files, format_time(restored->made), restored->last_version));
+    return {};
+}
+
+}  // namespace
+
+std::vector<Command> installation_commands() {
+    const Parameter passphrase{.name = "--passphrase-file",
+                               .placeholder = "F",
+                               .meaning = "the archive's passphrase, in this file ('-': standard input)"};
+    return {
+        {.words = {"init"},
+         .purpose = "Makes an installation, whole or not at all: settings, keys, database, certificate authority.",
+         .parameters = {{.name = "--name",
+                         .placeholder = "HOST",
+                         .meaning = "the server's DNS name, as its certificate says it",
+                         .required = true},
+                        {.name = "--address",
+                         .shape = Shape::address,
+                         .placeholder = "IP",
+                         .meaning = "the server's address as sets reach it; its certificate names it too",
+                         .required = true}},
+         .run = init},
+        {.words = {"check"},
+         .purpose =
+             "Looks whether all is sound: settings, keys, database, contents, certificates, and each set's login.",
+         .notes = "Ends with 1 when something is wrong; warnings alone end with 0.",
+         .run = check_installation},
+        {.words = {"backup"},
+         .purpose = "Writes the whole installation into one file, while the server runs.",
+         .parameters = {{.name = "--to", .placeholder = "FILE", .meaning = "a new file", .required = true}, passphrase},
+         .notes = "Without a passphrase the file opens every secret of the installation.",
+         .run = make_backup},
+        {.words = {"restore"},
+         .purpose = "Makes an installation from a backup; versions that sets may hold are not given out again.",
+         .parameters = {{.name = "--from", .placeholder = "FILE", .meaning = "the backup", .required = true},
+                        passphrase,
+                        {.name = "--previous",
+                         .placeholder = "DIR",
+                         .meaning = "the installation that this one replaces, if it can still be read"}},
+         .run = restore},
+    };
+}
+
+}  // namespace ringfence::app
