@@ -6,7 +6,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <csignal>
 #include <list>
+
+#include "base/log.h"
 
 namespace ringfence::net {
 
@@ -43,6 +46,8 @@ struct EventLoop::Core {
 
 EventLoop::EventLoop(const Clock& clock)
     : clock_(clock), scratch_(scratch_size, '\0'), core_(std::make_unique<Core>()) {
+    // OpenSSL writes to sockets itself, and a peer that is gone must not end the program.
+    std::signal(SIGPIPE, SIG_IGN);
     deadlines_.on_first([this] {
         if (!core_->ticking) core_->tick(*this);
     });
@@ -61,8 +66,17 @@ void EventLoop::on_signal(int number, std::function<void()> call) {
 
 // Outlives its Watch while Asio still holds a wait that it cancelled.
 struct Watch::State : std::enable_shared_from_this<Watch::State> {
-    State(asio::io_context& context, int descriptor, Calls made_calls)
-        : stream(context, descriptor), calls(std::move(made_calls)) {}
+    State(asio::io_context& context, Descriptor descriptor, Calls made_calls)
+        : stream(context), calls(std::move(made_calls)) {
+        ErrorCode error;
+        stream.assign(descriptor.get(), error);
+        // Every use then fails at once, and whoever made it sees a broken connection.
+        if (error) {
+            log::error("watching a socket: " + error.message());
+        } else {
+            descriptor.release();
+        }
+    }
 
     asio::posix::stream_descriptor stream;
     Calls calls;
@@ -72,12 +86,17 @@ struct Watch::State : std::enable_shared_from_this<Watch::State> {
 };
 
 Watch::Watch(EventLoop& loop, Descriptor descriptor, Calls calls)
-    : state_(std::make_shared<State>(loop.core_->context, descriptor.release(), std::move(calls))) {}
+    : state_(std::make_shared<State>(loop.core_->context, std::move(descriptor), std::move(calls))) {}
 
 Watch::~Watch() {
     state_->dead = true;
     ErrorCode ignored;
     state_->stream.close(ignored);
+}
+
+Descriptor Watch::release() {
+    state_->dead = true;
+    return Descriptor(state_->stream.is_open() ? state_->stream.release() : -1);
 }
 
 int Watch::descriptor() const { return state_->stream.native_handle(); }

@@ -15,7 +15,7 @@ namespace ringfence::net {
 
 class EventLoop {
 public:
-    // `clock` must outlive the loop.
+    // `clock` must outlive the loop. From then on the process ignores SIGPIPE.
     explicit EventLoop(const Clock& clock);
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;
@@ -62,6 +62,8 @@ public:
     Watch& operator=(const Watch&) = delete;
 
     int descriptor() const;
+    // Gives the descriptor away; no call follows.
+    Descriptor release();
     void await_readable();
     void await_writable();
 

@@ -24,7 +24,8 @@ bool set_option(int descriptor, int level, int name, int value = 1) {
     return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
 }
 
-Fault refused(const Endpoint& endpoint, int error) {
+Fault refused(const SocketAddress& address, int error) {
+    const Endpoint endpoint = address.endpoint();
     if (error == EADDRINUSE) {
         return {FaultCode::unavailable, fmt::format("another program already uses {}", endpoint.to_string())};
     }
@@ -39,15 +40,14 @@ Fault refused(const Endpoint& endpoint, int error) {
     return {FaultCode::unavailable, fmt::format("listening on {}: {}", endpoint.to_string(), std::strerror(error))};
 }
 
-Result<Descriptor> open_bound(const Endpoint& endpoint, int type, Sharing sharing) {
-    const SocketAddress address(endpoint);
+Result<Descriptor> open_bound(const SocketAddress& address, int type, Sharing sharing) {
     Descriptor socket(::socket(address.get()->sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket.valid()) return fail(refused(endpoint, errno));
+    if (!socket.valid()) return fail(refused(address, errno));
     bool is_set = true;
-    if (!endpoint.address.is_v4()) is_set = set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+    if (address.get()->sa_family == AF_INET6) is_set = set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
     if (type == SOCK_STREAM) is_set = is_set && set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR);
     if (sharing == Sharing::shared) is_set = is_set && set_option(socket.get(), SOL_SOCKET, SO_REUSEPORT);
-    if (!is_set || ::bind(socket.get(), address.get(), address.size()) != 0) return fail(refused(endpoint, errno));
+    if (!is_set || ::bind(socket.get(), address.get(), address.size()) != 0) return fail(refused(address, errno));
     return socket;
 }
 
@@ -140,23 +140,23 @@ bool operator==(const SocketAddress& a, const SocketAddress& b) {
            IN6_ARE_ADDR_EQUAL(&left.sin6_addr, &right.sin6_addr);
 }
 
-Result<Descriptor> listen_tcp(const Endpoint& endpoint, Sharing sharing) {
-    Result<Descriptor> socket = open_bound(endpoint, SOCK_STREAM, sharing);
+Result<Descriptor> listen_tcp(const SocketAddress& address, Sharing sharing) {
+    Result<Descriptor> socket = open_bound(address, SOCK_STREAM, sharing);
     if (!socket) return socket;
     // Linux hands TCP_NODELAY on to accepted sockets, which saves a call for each.
     set_option(socket->get(), IPPROTO_TCP, TCP_NODELAY);
-    if (::listen(socket->get(), listen_backlog) != 0) return fail(refused(endpoint, errno));
+    if (::listen(socket->get(), listen_backlog) != 0) return fail(refused(address, errno));
     return socket;
 }
 
-Result<Descriptor> bind_udp(const Endpoint& endpoint, Sharing sharing) {
-    Result<Descriptor> socket = open_bound(endpoint, SOCK_DGRAM, sharing);
+Result<Descriptor> bind_udp(const SocketAddress& address, Sharing sharing) {
+    Result<Descriptor> socket = open_bound(address, SOCK_DGRAM, sharing);
     if (!socket) return socket;
     set_option(socket->get(), SOL_SOCKET, SO_RCVBUF, request_queue_bytes);
-    if (!SocketAddress(endpoint).is_wildcard()) return socket;
-    const bool is_v4 = endpoint.address.is_v4();
+    if (!address.is_wildcard()) return socket;
+    const bool is_v4 = address.get()->sa_family == AF_INET;
     if (!set_option(socket->get(), is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_PKTINFO : IPV6_RECVPKTINFO)) {
-        return fail(refused(endpoint, errno));
+        return fail(refused(address, errno));
     }
     return socket;
 }
@@ -165,7 +165,7 @@ Result<Descriptor> bind_udp_answering(SocketAddress local) {
     local.set_port(0);
     Descriptor socket(::socket(local.get()->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket.valid() || ::bind(socket.get(), local.get(), local.size()) != 0) {
-        return fail(refused(local.endpoint(), errno));
+        return fail(refused(local, errno));
     }
     return socket;
 }

@@ -44,9 +44,9 @@ enum class Sharing {
 
 // Faults: unavailable with the system's reason and what to do about a port in use or a missing privilege.
 // Accepted sockets inherit TCP_NODELAY.
-Result<Descriptor> listen_tcp(const Endpoint& endpoint, Sharing sharing);
+Result<Descriptor> listen_tcp(const SocketAddress& address, Sharing sharing);
 // On a wildcard address, datagrams tell which address was asked.
-Result<Descriptor> bind_udp(const Endpoint& endpoint, Sharing sharing);
+Result<Descriptor> bind_udp(const SocketAddress& address, Sharing sharing);
 // A socket of its own for one transfer: `local`'s address and zone, any free port.
 Result<Descriptor> bind_udp_answering(SocketAddress local);
 

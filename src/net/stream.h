@@ -65,6 +65,8 @@ public:
     // until then nothing else may be sent.
     void send(std::string head, BodyPart body = {});
     bool is_sending() const { return sending_; }
+    // Of what was given to send(), head and body: how much the kernel has not taken yet.
+    std::size_t unsent() const { return head_.size() - head_sent_ + body_.length; }
 
     enum class Rest {
         none,     // the peer has nothing more to say

@@ -19,6 +19,7 @@ void TcpListener::resume() {
 
 void TcpListener::on_readable() {
     const std::weak_ptr<bool> life = life_;
+    const auto accept = accept_;  // the call may destroy the listener, and with it the function
     for (int i = 0; i < batch && !paused_; ++i) {
         tl::expected<Accepted, AcceptStop> accepted = accept_tcp(watch_.descriptor());
         if (!accepted && accepted.error() == AcceptStop::out_of_descriptors) {
@@ -28,7 +29,7 @@ void TcpListener::on_readable() {
             return;
         }
         if (!accepted) break;
-        accept_(std::move(*accepted));
+        accept(std::move(*accepted));
         if (life.expired()) return;
     }
     if (!paused_) watch_.await_readable();

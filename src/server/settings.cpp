@@ -236,7 +236,8 @@ Status settle_listeners(ServerSettings& settings) {
         for (std::size_t j = 0; j < i; ++j) {
             const ListenerSettings& b = settings.listeners[j];
             const bool same_kind = (a.wire == Wire::tftp) == (b.wire == Wire::tftp);
-            if (!same_kind || a.endpoint != b.endpoint || a.endpoint.port == 0) continue;
+            // Port 0 is a free port for each, but two of one kind could not be told apart.
+            if (!same_kind || a.endpoint != b.endpoint || (a.endpoint.port == 0 && a.wire != b.wire)) continue;
             return fail(FaultCode::malformed, fmt::format("two doors listen on {}", a.endpoint.to_string()));
         }
     }

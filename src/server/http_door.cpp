@@ -1,0 +1,329 @@
+#include "server/http_door.h"
+
+#include "base/log.h"
+#include "net/stream.h"
+#include "protocol/http_request.h"
+#include "protocol/http_response.h"
+
+namespace ringfence::server {
+
+using delivery::Outcome;
+using protocol::HttpPart;
+using protocol::HttpRequest;
+using protocol::HttpResponseHead;
+using trust::Wire;
+
+namespace {
+
+// Slow sets need two seconds of computing; the rest is for the line.
+constexpr Duration handshake_time = std::chrono::seconds(20);
+// From the first byte of a request to its last, however slowly they drip.
+constexpr Duration request_time = std::chrono::seconds(15);
+// Between requests. A set asks for its next file at once or not at all.
+constexpr Duration idle_time = std::chrono::seconds(20);
+constexpr Duration crowded_idle_time = std::chrono::seconds(2);
+
+constexpr std::string_view allowed_methods = "GET, HEAD";
+constexpr std::string_view file_type = "application/octet-stream";
+constexpr std::string_view sentence_type = "text/plain";
+
+// Fixed bytes: what was asked for must not show in the answer.
+std::string_view sentence_for(unsigned status) {
+    switch (status) {
+        case 400: return "This is not an HTTP request.\n";
+        case 401: return "A login or a device certificate is needed.\n";
+        case 404: return "There is no such file.\n";
+        case 405: return "Only GET and HEAD are served.\n";
+        case 431: return "The request is too long.\n";
+        default: return "Please try again later.\n";
+    }
+}
+
+}  // namespace
+
+class HttpDoor::Connection : public net::StreamOwner, public std::enable_shared_from_this<Connection> {
+public:
+    Connection(HttpDoor& door, net::Descriptor socket, const IpAddress& source,
+               std::optional<crypto::TlsConnection> tls)
+        : door_(door),
+          settings_(door.settings_),
+          source_(source),
+          stream_(door.parts_.loop, std::move(socket), *this, std::move(tls)) {}
+
+    ~Connection() override {
+        if (!delivery_) return;
+        const std::size_t total = delivery_->head_size + (delivery_->has_body ? delivery_->part.length : 0);
+        const std::size_t sent = total - std::min<std::size_t>(total, stream_.unsent());
+        record(*delivery_, {.bytes = sent - std::min(sent, delivery_->head_size)});
+    }
+
+    void start() {
+        is_securing_ = stream_.tls() != nullptr;
+        stream_.set_deadline(now() + (is_securing_ ? handshake_time : idle_time));
+        stream_.start();
+    }
+
+    void drain() {
+        if (is_securing_ || delivery_ || reader_.is_inside_request() || finishing_) return;
+        finish(net::Stream::Rest::none);
+    }
+
+private:
+    // An answer on its way.
+    struct Delivery {
+        std::optional<delivery::Ticket> ticket;  // none: nobody asked the pipeline
+        HttpPart part;
+        std::size_t head_size = 0;
+        bool has_body = false;
+        bool keep_alive = false;
+        net::Stream::Rest rest = net::Stream::Rest::none;
+    };
+
+    SteadyTime now() const { return door_.parts_.loop.now(); }
+    delivery::Pipeline& pipeline() const { return *door_.parts_.pipeline; }
+    Wire wire() const { return settings_->listener.wire; }
+
+    void on_secured() override {
+        is_securing_ = false;
+        stream_.set_deadline(now() + idle_time);
+    }
+
+    void on_bytes(std::string_view bytes) override {
+        const bool was_inside = reader_.is_inside_request();
+        reader_.add(bytes);
+        if (!was_inside) stream_.set_deadline(now() + request_time);
+        read_request();
+    }
+
+    void on_sent() override {
+        Delivery sent = *std::exchange(delivery_, std::nullopt);
+        record(sent, {.bytes = sent.has_body ? sent.part.length : 0, .complete = true});
+        if (!sent.keep_alive || door_.draining_) return finish(sent.rest);
+        stream_.set_deadline(now() + (door_.is_crowded() ? crowded_idle_time : idle_time));
+        read_request();
+    }
+
+    void on_ended(const net::Ended& ended) override {
+        if (is_securing_) record_failed_handshake(ended);
+        door_.end(*this);
+    }
+
+    void record_failed_handshake(const net::Ended& ended) const {
+        switch (ended.why) {
+            case net::Ended::Why::not_secured: return door_.record_failed_handshake(source_, ended.reason);
+            case net::Ended::Why::timed_out:
+                return door_.record_failed_handshake(source_, "the TLS handshake was not finished in time");
+            case net::Ended::Why::closed:
+            case net::Ended::Why::broken: break;
+        }
+        door_.record_failed_handshake(source_, "the client closed the connection during the TLS handshake");
+    }
+
+    // The next request of those that arrived, if one is whole.
+    void read_request() {
+        auto request = reader_.next();
+        if (!request) return refuse(protocol::http_status(request.error().code), net::Stream::Rest::expected);
+        if (!*request) return stream_.resume_reading();
+        stream_.pause_reading();
+        answer(**request);
+    }
+
+    void answer(const HttpRequest& request) {
+        const bool is_head = request.method == "HEAD";
+        if (request.method != "GET" && !is_head) return respond(405, request, std::nullopt, {});
+
+        delivery::Request asked;
+        asked.wire = wire();
+        asked.path = request.target_path;
+        asked.source = source_;
+        asked.user_agent = request.user_agent;
+        asked.method = request.method;
+        if (stream_.tls() != nullptr) {
+            asked.certificate_fingerprint = stream_.tls()->peer_fingerprint();
+            auto authorization = protocol::parse_authorization(request.authorization.reveal());
+            if (authorization) asked.authorization = std::move(*authorization);
+        }
+        if (settings_->lane) asked.lane = &*settings_->lane;
+        delivery::Answer answer = pipeline().answer(asked);
+        switch (answer.outcome) {
+            case Outcome::content: return deliver(request, std::move(answer));
+            case Outcome::needs_proof:
+                return respond(401, request, std::move(answer.ticket), challenge(answer.stale_nonce));
+            case Outcome::not_found: return respond(404, request, std::move(answer.ticket), {});
+            case Outcome::unavailable: return respond(503, request, std::move(answer.ticket), {});
+        }
+    }
+
+    std::string challenge(bool is_stale) const {
+        protocol::Challenge challenge;
+        challenge.kind = settings_->listener.challenge;
+        challenge.realm = settings_->realm;
+        challenge.stale = is_stale;
+        if (challenge.kind != protocol::ChallengeKind::basic) challenge.nonce = door_.parts_.nonces.issue(now());
+        return protocol::format_challenge(challenge);
+    }
+
+    void deliver(const HttpRequest& request, delivery::Answer answer) {
+        const std::uint64_t size = answer.body.view().size();
+        const HttpPart part = choose_part(request, {.size = size, .etag = answer.etag, .modified = answer.modified});
+        HttpResponseHead head = begin_head(part.status, request.keep_alive);
+        if (part.status != 304) head.content_length = part.length;
+        head.content_type = file_type;
+        head.etag = answer.etag;
+        head.modified = answer.modified;
+        head.accepts_ranges = true;
+        std::string range;
+        if (part.status == 206 || part.status == 416) range = format_content_range(part, size);
+        head.content_range = range;
+
+        Delivery delivery;
+        delivery.ticket = std::move(answer.ticket);
+        delivery.part = part;
+        delivery.has_body = request.method != "HEAD";
+        delivery.keep_alive = request.keep_alive;
+        const std::uint64_t length = delivery.has_body ? part.length : 0;
+        send(std::move(delivery), format_response_head(head), {answer.body.bytes, part.first, length});
+    }
+
+    // A fixed sentence.
+    void respond(unsigned status, const HttpRequest& request, std::optional<delivery::Ticket> ticket,
+                 const std::string& challenge) {
+        const std::string_view sentence = sentence_for(status);
+        HttpResponseHead head = begin_head(status, request.keep_alive);
+        head.content_type = sentence_type;
+        head.content_length = sentence.size();
+        head.www_authenticate = challenge;
+        if (status == 405) head.allow = allowed_methods;
+        std::string bytes = format_response_head(head);
+        if (request.method != "HEAD") bytes += sentence;
+        Delivery delivery;
+        delivery.ticket = std::move(ticket);
+        delivery.part.status = status;
+        delivery.keep_alive = request.keep_alive;
+        // The reader leaves a body that it will not take; GET and HEAD have none.
+        if (status == 405) delivery.rest = net::Stream::Rest::expected;
+        send(std::move(delivery), std::move(bytes), {});
+    }
+
+    // What cannot be read as a request: nothing after it can be either.
+    void refuse(unsigned status, net::Stream::Rest rest) {
+        stream_.pause_reading();
+        const std::string_view sentence = sentence_for(status);
+        HttpResponseHead head = begin_head(status, false);
+        head.content_type = sentence_type;
+        head.content_length = sentence.size();
+        std::string bytes = format_response_head(head);
+        bytes += sentence;
+        Delivery delivery;
+        delivery.part.status = status;
+        delivery.rest = rest;
+        send(std::move(delivery), std::move(bytes), {});
+    }
+
+    HttpResponseHead begin_head(unsigned status, bool keep_alive) const {
+        HttpResponseHead head;
+        head.status = status;
+        head.date = door_.parts_.clock().wall_now();
+        head.keep_alive = keep_alive && !door_.draining_;
+        return head;
+    }
+
+    void send(Delivery delivery, std::string head, net::BodyPart body) {
+        delivery.head_size = head.size();
+        delivery_ = std::move(delivery);
+        stream_.set_deadline(now() + longest_delivery(body.length));
+        stream_.send(std::move(head), std::move(body));
+    }
+
+    void record(Delivery& delivery, delivery::Delivered delivered) const {
+        if (!delivery.ticket) return;
+        delivered.not_modified = delivery.part.status == 304;
+        pipeline().record(std::move(*delivery.ticket), delivered);
+    }
+
+    void finish(net::Stream::Rest rest) {
+        finishing_ = true;
+        stream_.finish(rest);
+    }
+
+    HttpDoor& door_;
+    std::shared_ptr<const DoorSettings> settings_;
+    IpAddress source_;
+    protocol::HttpRequestReader reader_;
+    std::optional<Delivery> delivery_;
+    bool is_securing_ = false;
+    bool finishing_ = false;
+    net::Stream stream_;
+};
+
+HttpDoor::HttpDoor(LoopParts& parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings)
+    : parts_(parts),
+      settings_(std::move(settings)),
+      handshake_events_(parts.events, settings_->listener.wire),
+      judge_([this](std::string_view fingerprint) { return judge(fingerprint); }) {
+    listener_ = std::make_unique<net::TcpListener>(parts.loop, std::move(socket),
+                                                   [this](net::Accepted accepted) { accept(std::move(accepted)); });
+}
+
+HttpDoor::~HttpDoor() = default;
+
+void HttpDoor::drain() {
+    draining_ = true;
+    listener_.reset();
+    const auto connections = connections_;
+    for (const auto& connection : connections) connection->drain();
+}
+
+bool HttpDoor::is_closed_lane() const {
+    return settings_->lane && settings_->lane->closes && parts_.clock().wall_now() >= *settings_->lane->closes;
+}
+
+void HttpDoor::accept(net::Accepted accepted) {
+    const IpAddress source = accepted.peer.endpoint().address;
+    if (is_closed_lane()) return record_failed_handshake(source, "the lane of old TLS has passed its closing date");
+    std::optional<crypto::TlsConnection> tls;
+    if (settings_->tls) {
+        auto secured = settings_->tls->accept(accepted.socket.get(), judge_);
+        if (!secured) return log::error(secured.error().message);
+        tls = std::move(*secured);
+    }
+    const auto connection = std::make_shared<Connection>(*this, std::move(accepted.socket), source, std::move(tls));
+    connections_.insert(connection);
+    if (connections_.size() >= settings_->limits.connections) listener_->pause();
+    connection->start();
+}
+
+// Whether a certificate that our authority issued still opens the door. Its signature and dates were verified before,
+// at the latest when the session began that is being resumed.
+Status HttpDoor::judge(std::string_view fingerprint) {
+    auto found = parts_.lookup.find_certificate(fingerprint);
+    if (!found) return fail(std::move(found).error());
+    if (!*found) return fail(FaultCode::untrusted, "the client certificate is not in our register");
+    const registry::CertificateRecord& record = **found;
+    refused_device_ = record.device;
+    if (record.purpose != registry::CertificatePurpose::device || !record.device) {
+        return fail(FaultCode::untrusted, "the client certificate is not a device's");
+    }
+    if (record.revoked) {
+        return fail(FaultCode::untrusted, "the client certificate was revoked on " + format_time(*record.revoked));
+    }
+    if (parts_.clock().wall_now() > record.not_after) {
+        return fail(FaultCode::expired, "the client certificate ended on " + format_time(record.not_after));
+    }
+    auto device = parts_.lookup.find_device(*record.device);
+    if (!device) return fail(std::move(device).error());
+    if (!*device) return fail(FaultCode::untrusted, "the client certificate's device is no longer in the inventory");
+    refused_device_.reset();
+    return {};
+}
+
+void HttpDoor::record_failed_handshake(const IpAddress& source, const std::string& reason) {
+    handshake_events_.record({source, reason, std::exchange(refused_device_, std::nullopt)}, parts_.clock());
+}
+
+void HttpDoor::end(Connection& connection) {
+    connections_.erase(connection.shared_from_this());
+    if (listener_ && connections_.size() < settings_->limits.connections) listener_->resume();
+}
+
+}  // namespace ringfence::server
