@@ -59,7 +59,7 @@ TEST(manifest_builder, order_protocols_and_versions_follow_the_files) {
     for (const auto& section : manifest.sections) kinds.push_back(section.kind);
     EXPECT_EQ(kinds,
               (std::vector<SectionKind>{SectionKind::user_keys, SectionKind::device_config, SectionKind::user_config,
-                                        SectionKind::fw, SectionKind::language, SectionKind::licensing}));
+                                        SectionKind::fw, SectionKind::licensing, SectionKind::language}));
 
     EXPECT_EQ(find(manifest, SectionKind::user_keys)->protocol, Protocol::tftp);
     EXPECT_EQ(find(manifest, SectionKind::user_keys)->version, "000007");

@@ -1,0 +1,418 @@
+// The pipeline over a real registry in a temporary directory.
+#include "delivery/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "delivery/resource.h"
+#include "registry/registry.h"
+#include "tests/suites/counting_lookup.h"
+#include "tests/suites/temporary_directory.h"
+
+namespace ringfence::delivery {
+namespace {
+
+using registry::EventKind;
+using registry::Layer;
+using trust::ContentClass;
+using trust::Wire;
+
+constexpr std::initializer_list<Wire> every_wire = {Wire::tftp, Wire::ftp, Wire::http, Wire::https, Wire::https_legacy};
+
+class CollectedEvents final : public registry::EventSink {
+public:
+    void record(registry::Event event) override { events.push_back(std::move(event)); }
+    std::vector<registry::Event> events;
+};
+
+const family::Family& avaya() {
+    static const family::Family instance = family::Family::load(RINGFENCE_SOURCE_DIR "/families/avaya-1200").value();
+    return instance;
+}
+
+registry::Login login_of(const MacAddress& mac, const std::string& user, const std::string& password,
+                         const std::string& realm) {
+    registry::Login login;
+    login.user = user;
+    login.device = mac;
+    const std::string a1 = user + ":" + realm + ":" + password;
+    login.ha1_md5 = Secret(to_hex(crypto::md5(a1)));
+    login.ha1_sha256 = Secret(to_hex(crypto::sha256(a1)));
+    return login;
+}
+
+class PipelineTest : public testing::Test {
+protected:
+    static constexpr const char* realm = "Ringfence test";
+
+    PipelineTest() {
+        registry_ = registry::Registry::create(directory_.path(), clock_, disk_, random_).value();
+        lookup_ = std::make_unique<suites::CountingLookup>(*registry_);
+        add_device(one_, "phone-one");
+        add_device(two_, "phone-two");
+        put("fw/load.bin", "", ContentClass::public_, "firmware");
+        put("licence.lic", "LICENSING", ContentClass::internal, "licence");
+        EXPECT_TRUE(registry_->set_setting({Layer::device, one_.bare_upper()}, "AUTOLOGIN_PASSWD_KEY01",
+                                           Secret("canary-sip-password")));
+        EXPECT_TRUE(registry_->set_setting({Layer::global, ""}, "SNTP_SERVER", Secret("192.0.2.1")));
+        make_pipeline();
+    }
+
+    void make_pipeline() { pipeline_ = std::make_unique<Pipeline>(shared_, *lookup_); }
+
+    void add_device(const MacAddress& mac, const std::string& user) {
+        registry::Device device{.mac = mac, .model = "1230"};
+        ASSERT_TRUE(registry_->add_device(device, login_of(mac, user, "password of " + user, realm)));
+    }
+
+    void put(const std::string& path, const std::string& section, ContentClass content_class,
+             const std::string& bytes) {
+        registry::FileRecord file;
+        file.path = path;
+        file.section = section;
+        file.content_class = content_class;
+        const auto stored = registry_->put_file(file, bytes);
+        ASSERT_TRUE(stored) << stored.error().message;
+    }
+
+    Request request(Wire wire, const std::string& path) const {
+        Request out;
+        out.wire = wire;
+        out.path = path;
+        out.source = IpAddress::parse("192.0.2.77").value();
+        return out;
+    }
+
+    Request with_password(Request request, const std::string& user, const std::string& password) const {
+        request.authorization = protocol::BasicLogin{user, Secret(password)};
+        return request;
+    }
+
+    Answer ask(const Request& request) {
+        Answer answer = pipeline_->answer(request);
+        pipeline_->record(answer.ticket, {.bytes = answer.body.view().size(), .complete = true});
+        return answer;
+    }
+
+    Outcome outcome(const Request& request) { return ask(request).outcome; }
+
+    const registry::Event& last_event() const { return events_.events.back(); }
+
+    const MacAddress one_ = MacAddress::parse("00247F000001").value();
+    const MacAddress two_ = MacAddress::parse("00247F000002").value();
+    const MacAddress stranger_ = MacAddress::parse("00247F0000FF").value();
+    suites::TemporaryDirectory directory_;
+    SystemDisk disk_;
+    SystemRandom random_;
+    ManualClock clock_{parse_time("2026-11-23T08:00:00Z").value()};
+    std::unique_ptr<registry::Registry> registry_;
+    std::unique_ptr<suites::CountingLookup> lookup_;
+    protocol::NonceTable nonces_{random_, [](std::string_view bytes) { return crypto::hmac_sha256("key", bytes); }};
+    Limits limits_;
+    AddressMemory addresses_;
+    CollectedEvents events_;
+    Shared shared_{clock_,
+                   avaya(),
+                   nonces_,
+                   limits_,
+                   addresses_,
+                   events_,
+                   Installation{.host = "prov.example.net", .address = "192.0.2.1", .realm = realm}};
+    std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_F(PipelineTest, a_stranger_gets_the_manifest_and_public_files_on_every_wire) {
+    for (const Wire wire : every_wire) {
+        EXPECT_EQ(outcome(request(wire, "1230SIP.cfg")), Outcome::content) << trust::to_string(wire);
+        EXPECT_EQ(outcome(request(wire, "12xxSIP.cfg")), Outcome::content);
+        EXPECT_EQ(outcome(request(wire, "common/1230.cfg")), Outcome::content);
+        EXPECT_EQ(ask(request(wire, "fw/load.bin")).body.view(), "firmware");
+    }
+}
+
+TEST_F(PipelineTest, without_proof_https_challenges_for_every_path_and_the_others_know_nothing) {
+    for (const auto* path :
+         {"SIP00247F000001.cfg", "SIP00247F0000FF.cfg", "licence.lic", "nothing", "../etc/passwd", ""}) {
+        EXPECT_EQ(outcome(request(Wire::https, path)), Outcome::needs_proof) << path;
+        EXPECT_EQ(outcome(request(Wire::https_legacy, path)), Outcome::needs_proof) << path;
+        for (const Wire wire : {Wire::tftp, Wire::ftp, Wire::http})
+            EXPECT_EQ(outcome(request(wire, path)), Outcome::not_found);
+    }
+}
+
+TEST_F(PipelineTest, a_device_reads_its_own_file_and_no_other) {
+    const auto as_one = [&](const std::string& path) {
+        return with_password(request(Wire::https, path), "phone-one", "password of phone-one");
+    };
+    const auto own = ask(as_one("SIP00247F000001.cfg"));
+    EXPECT_EQ(own.outcome, Outcome::content);
+    EXPECT_NE(own.body.view().find("AUTOLOGIN_PASSWD_KEY01 canary-sip-password"), std::string::npos);
+    EXPECT_EQ(last_event().proof, "device-password");
+    EXPECT_EQ(last_event().device, one_);
+    EXPECT_EQ(last_event().outcome, "delivered");
+    EXPECT_EQ(outcome(as_one("SIP00247f000001.cfg")), Outcome::content);
+    EXPECT_EQ(outcome(as_one("SIP00247F000002.cfg")), Outcome::not_found);
+    EXPECT_EQ(outcome(as_one("SIP00247F0000FF.cfg")), Outcome::not_found);
+    EXPECT_EQ(outcome(as_one("licence.lic")), Outcome::content);
+}
+
+TEST_F(PipelineTest, a_password_is_worth_nothing_outside_https) {
+    for (const Wire wire : {Wire::http, Wire::ftp, Wire::tftp}) {
+        lookup_->reset();
+        EXPECT_EQ(outcome(with_password(request(wire, "SIP00247F000001.cfg"), "phone-one", "password of phone-one")),
+                  Outcome::not_found);
+        EXPECT_EQ(lookup_->counts().find_login, 0);
+    }
+}
+
+TEST_F(PipelineTest, wrong_password_unknown_user_and_certificate_only_device_get_the_same_answer_for_the_same_work) {
+    auto certified = registry_->find_device(two_).value().value();
+    certified.requires_certificate = true;
+    ASSERT_TRUE(registry_->update_device(certified));
+    const auto asked = request(Wire::https, "SIP00247F000001.cfg");
+    lookup_->reset();
+    EXPECT_EQ(outcome(with_password(asked, "phone-one", "wrong")), Outcome::needs_proof);
+    const auto for_wrong_password = lookup_->counts();
+    lookup_->reset();
+    EXPECT_EQ(outcome(with_password(asked, "nobody", "wrong")), Outcome::needs_proof);
+    EXPECT_EQ(lookup_->counts(), for_wrong_password);
+    EXPECT_EQ(outcome(with_password(asked, "phone-two", "password of phone-two")), Outcome::needs_proof);
+    EXPECT_EQ(last_event().kind, EventKind::login_failed);
+}
+
+TEST_F(PipelineTest, unknown_and_forbidden_cost_the_same_look_ups) {
+    for (const Wire wire : every_wire) {
+        lookup_->reset();
+        ask(request(wire, "SIP00247F000001.cfg"));
+        const auto known = lookup_->counts();
+        lookup_->reset();
+        ask(request(wire, "SIP00247F0000FF.cfg"));
+        EXPECT_EQ(lookup_->counts(), known) << trust::to_string(wire);
+        lookup_->reset();
+        ask(request(wire, "licence.lic"));
+        const auto internal = lookup_->counts();
+        lookup_->reset();
+        ask(request(wire, "no-such.lic"));
+        EXPECT_EQ(lookup_->counts(), internal) << trust::to_string(wire);
+    }
+    const auto as_one = [&](const std::string& path) {
+        return with_password(request(Wire::https, path), "phone-one", "password of phone-one");
+    };
+    lookup_->reset();
+    ask(as_one("SIP00247F000002.cfg"));
+    const auto forbidden = lookup_->counts();
+    lookup_->reset();
+    ask(as_one("SIP00247F0000FF.cfg"));
+    EXPECT_EQ(lookup_->counts(), forbidden);
+}
+
+TEST_F(PipelineTest, a_device_certificate_opens_its_device_until_it_is_revoked) {
+    registry::CertificateRecord certificate;
+    certificate.fingerprint = std::string(64, 'a');
+    certificate.serial = "01";
+    certificate.subject = "CN=one";
+    certificate.device = one_;
+    certificate.not_after = clock_.wall_now() + std::chrono::hours(1000);
+    ASSERT_TRUE(registry_->add_certificate(certificate));
+    auto asked = request(Wire::https, "SIP00247F000001.cfg");
+    asked.certificate_fingerprint = certificate.fingerprint;
+    EXPECT_EQ(outcome(asked), Outcome::content);
+    EXPECT_EQ(last_event().proof, "device-certificate");
+    asked.path = "SIP00247F000002.cfg";
+    EXPECT_EQ(outcome(asked), Outcome::not_found);
+    ASSERT_TRUE(registry_->revoke_certificate("01"));
+    asked.path = "SIP00247F000001.cfg";
+    EXPECT_EQ(outcome(asked), Outcome::needs_proof);
+    // A good password beside a bad certificate does not help.
+    EXPECT_EQ(outcome(with_password(asked, "phone-one", "password of phone-one")), Outcome::needs_proof);
+}
+
+TEST_F(PipelineTest, asking_for_ones_own_file_on_a_weaker_wire_after_https_is_an_event) {
+    EXPECT_EQ(outcome(request(Wire::tftp, "SIP00247F000001.cfg")), Outcome::not_found);
+    EXPECT_EQ(last_event().kind, EventKind::request);
+    ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one"));
+    EXPECT_EQ(outcome(request(Wire::tftp, "SIP00247F000001.cfg")), Outcome::not_found);
+    EXPECT_EQ(last_event().kind, EventKind::downgrade);
+    EXPECT_EQ(last_event().device, one_);
+}
+
+registry::Window window_for(const char* network, const Clock& clock) {
+    registry::Window window;
+    window.closes = clock.wall_now() + std::chrono::minutes(30);
+    window.networks = {Network::parse(network).value()};
+    return window;
+}
+
+TEST_F(PipelineTest, a_window_opens_internal_content_on_its_networks_only_and_for_its_time_only) {
+    ASSERT_TRUE(registry_->open_window(window_for("192.0.2.0/24", clock_)));
+    EXPECT_EQ(outcome(request(Wire::tftp, "licence.lic")), Outcome::content);
+    EXPECT_EQ(outcome(request(Wire::tftp, "SIP00247F000001.cfg")), Outcome::not_found);
+    auto elsewhere = request(Wire::tftp, "licence.lic");
+    elsewhere.source = IpAddress::parse("198.51.100.1").value();
+    EXPECT_EQ(outcome(elsewhere), Outcome::not_found);
+    clock_.advance(std::chrono::minutes(30));
+    EXPECT_EQ(outcome(request(Wire::tftp, "licence.lic")), Outcome::not_found);
+}
+
+TEST_F(PipelineTest, a_window_lets_in_as_many_phones_as_it_says) {
+    auto window = window_for("192.0.2.0/24", clock_);
+    window.count = 2;
+    ASSERT_TRUE(registry_->open_window(window));
+    auto asked = request(Wire::tftp, "licence.lic");
+    for (const auto* source : {"192.0.2.1", "192.0.2.2", "192.0.2.1"}) {
+        asked.source = IpAddress::parse(source).value();
+        EXPECT_EQ(outcome(asked), Outcome::content) << source;
+    }
+    asked.source = IpAddress::parse("192.0.2.3").value();
+    EXPECT_EQ(outcome(asked), Outcome::not_found);
+}
+
+TEST_F(PipelineTest, a_window_for_named_devices_waits_until_the_address_names_one) {
+    auto window = window_for("192.0.2.0/24", clock_);
+    window.devices = {one_};
+    ASSERT_TRUE(registry_->open_window(window));
+    EXPECT_EQ(outcome(request(Wire::tftp, "licence.lic")), Outcome::not_found);
+    EXPECT_EQ(outcome(request(Wire::tftp, "SIP00247F000001.cfg")), Outcome::not_found);
+    EXPECT_EQ(outcome(request(Wire::tftp, "licence.lic")), Outcome::content);
+}
+
+TEST_F(PipelineTest, the_bootstrap_login_stands_in_the_manifest_only_inside_a_window_that_hands_it_out) {
+    registry::Site site;
+    site.name = "berlin";
+    site.networks = {Network::parse("192.0.2.0/24").value()};
+    ASSERT_TRUE(registry_->add_site(site));
+    registry::Login login = login_of(one_, "staging", "canary-bootstrap", realm);
+    login.device.reset();
+    login.site = "berlin";
+    ASSERT_TRUE(registry_->store_login(login, Secret("canary-bootstrap")));
+    const auto manifest = [&] { return std::string(ask(request(Wire::tftp, "1230SIP.cfg")).body.view()); };
+    EXPECT_EQ(manifest().find("canary"), std::string::npos);
+    auto window = window_for("192.0.2.0/24", clock_);
+    ASSERT_TRUE(registry_->open_window(window));
+    EXPECT_EQ(manifest().find("canary"), std::string::npos);
+    window.hands_out_login = true;
+    window.count = 1;
+    ASSERT_TRUE(registry_->open_window(window));
+    const auto inside = manifest();
+    EXPECT_NE(inside.find("canary-bootstrap"), std::string::npos);
+    EXPECT_EQ(inside.find("canary-sip-password"), std::string::npos);
+
+    // That login opens internal content and no device's file.
+    EXPECT_EQ(outcome(with_password(request(Wire::https, "licence.lic"), "staging", "canary-bootstrap")),
+              Outcome::content);
+    EXPECT_EQ(outcome(with_password(request(Wire::https, "SIP00247F000001.cfg"), "staging", "canary-bootstrap")),
+              Outcome::not_found);
+
+    // Full: the next phone gets the plain manifest, not a refusal.
+    auto late = request(Wire::tftp, "1230SIP.cfg");
+    late.source = IpAddress::parse("192.0.2.78").value();
+    const auto plain = ask(late);
+    EXPECT_EQ(plain.outcome, Outcome::content);
+    EXPECT_EQ(plain.body.view().find("canary"), std::string::npos);
+}
+
+TEST_F(PipelineTest, a_raw_device_file_wins_over_the_rendered_one_and_is_as_secret) {
+    registry::FileRecord file;
+    file.path = "SIP00247F000001.cfg";
+    file.content_class = ContentClass::secret;
+    file.owner = one_;
+    ASSERT_TRUE(registry_->put_file(file, "BANNER raw\n"));
+    EXPECT_EQ(ask(with_password(request(Wire::https, "SIP00247f000001.cfg"), "phone-one", "password of phone-one"))
+                  .body.view(),
+              "BANNER raw\n");
+    EXPECT_EQ(outcome(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-two", "password of phone-two")),
+              Outcome::not_found);
+    EXPECT_EQ(outcome(request(Wire::tftp, "SIP00247F000001.cfg")), Outcome::not_found);
+}
+
+TEST_F(PipelineTest, the_legacy_lane_serves_its_models_until_it_closes) {
+    LanePolicy lane{.models = {"1220"}};
+    auto asked =
+        with_password(request(Wire::https_legacy, "SIP00247F000001.cfg"), "phone-one", "password of phone-one");
+    asked.lane = &lane;
+    EXPECT_EQ(outcome(asked), Outcome::not_found);
+    lane.models = {"1220", "1230"};
+    EXPECT_EQ(outcome(asked), Outcome::content);
+    lane.closes = clock_.wall_now();
+    EXPECT_EQ(outcome(asked), Outcome::not_found);
+}
+
+TEST_F(PipelineTest, a_replayed_digest_is_stale_and_opens_nothing) {
+    const std::string nonce = nonces_.issue(clock_.steady_now());
+    const std::string ha1 = to_hex(crypto::sha256(std::string("phone-one:") + realm + ":password of phone-one"));
+    const std::string ha2 = to_hex(crypto::sha256("GET:/SIP00247F000001.cfg"));
+    const std::string response = to_hex(crypto::sha256(ha1 + ":" + nonce + ":00000001:c:auth:" + ha2));
+    const auto authorization = protocol::parse_authorization(
+        std::string("Digest username=\"phone-one\", realm=\"") + realm + "\", nonce=\"" + nonce +
+        "\", uri=\"/SIP00247F000001.cfg\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c\", response=\"" +
+        response + "\"");
+    ASSERT_TRUE(authorization);
+    auto asked = request(Wire::https, "SIP00247F000001.cfg");
+    asked.authorization = *authorization;
+    EXPECT_EQ(outcome(asked), Outcome::content);
+    const auto replayed = ask(asked);
+    EXPECT_EQ(replayed.outcome, Outcome::needs_proof);
+    EXPECT_TRUE(replayed.stale_nonce);
+}
+
+TEST_F(PipelineTest, three_thousand_phones_behind_one_address_are_all_served) {
+    for (int i = 0; i < 3000; ++i) {
+        const auto mac =
+            MacAddress::parse(
+                to_upper("00247fa0" + to_hex(std::string{static_cast<char>(i >> 8), static_cast<char>(i)})))
+                .value();
+        add_device(mac, "phone" + std::to_string(i));
+    }
+    for (int i = 0; i < 3000; ++i) {
+        const std::string user = "phone" + std::to_string(i);
+        const std::string path =
+            "SIP" + to_upper("00247fa0" + to_hex(std::string{static_cast<char>(i >> 8), static_cast<char>(i)})) +
+            ".cfg";
+        ASSERT_EQ(outcome(request(Wire::tftp, "1230SIP.cfg")), Outcome::content);
+        ASSERT_EQ(outcome(request(Wire::https, path)), Outcome::needs_proof);
+        ASSERT_EQ(outcome(with_password(request(Wire::https, path), user, "password of " + user)), Outcome::content);
+        clock_.advance(Duration(20));
+    }
+}
+
+TEST_F(PipelineTest, no_event_holds_a_secret) {
+    ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "canary-wrong-password"));
+    ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one"));
+    for (const auto& event : events_.events)
+        for (const auto& text : {event.path, event.outcome, event.detail, event.source, event.site})
+            EXPECT_EQ(text.find("canary"), std::string::npos);
+}
+
+TEST_F(PipelineTest, a_miss_storm_is_summed_up) {
+    for (int i = 0; i < 500; ++i)
+        ask(request(
+            Wire::tftp,
+            "SIP00247F00" + to_upper(to_hex(std::string{static_cast<char>(i >> 8), static_cast<char>(i)})) + ".cfg"));
+    EXPECT_EQ(events_.events.size(), recorded_misses.burst);
+    clock_.advance(recorded_misses.refill);
+    ask(request(Wire::tftp, "SIP00247F00FFFF.cfg"));
+    EXPECT_EQ(events_.events[events_.events.size() - 2].kind, EventKind::misses);
+}
+
+TEST_F(PipelineTest, etags_follow_the_content) {
+    const auto before = ask(request(Wire::http, "common/1230.cfg")).etag;
+    EXPECT_EQ(ask(request(Wire::http, "common/1230.cfg")).etag, before);
+    ASSERT_TRUE(registry_->set_setting({Layer::global, ""}, "SNTP_SERVER", Secret("192.0.2.2")));
+    EXPECT_NE(ask(request(Wire::http, "common/1230.cfg")).etag, before);
+}
+
+TEST_F(PipelineTest, a_preview_masks_what_a_device_gets_in_clear) {
+    const auto catalogue = registry_->catalogue().value();
+    const Delivery delivery{avaya(), shared_.installation, *catalogue, *lookup_};
+    const auto masked = preview(delivery, one_, "", Reveal::masked).value();
+    EXPECT_EQ(masked.find("canary"), std::string::npos);
+    EXPECT_NE(masked.find("AUTOLOGIN_PASSWD_KEY01 ********"), std::string::npos);
+    EXPECT_NE(preview(delivery, one_, "", Reveal::clear).value().find("canary-sip-password"), std::string::npos);
+    EXPECT_NE(preview(delivery, one_, "1230SIP.cfg", Reveal::masked).value().find("[USER_CONFIG]"), std::string::npos);
+    EXPECT_EQ(preview(delivery, one_, "SIP00247F000002.cfg", Reveal::clear).error().code, FaultCode::not_found);
+    EXPECT_EQ(preview(delivery, stranger_, "", Reveal::clear).error().code, FaultCode::not_found);
+}
+
+}  // namespace
+}  // namespace ringfence::delivery
