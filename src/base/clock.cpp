@@ -28,9 +28,7 @@ CivilTime civil(WallTime time) {
 
 WallTime SystemClock::wall_now() const { return chrono::floor<chrono::milliseconds>(chrono::system_clock::now()); }
 
-SteadyTime SystemClock::steady_now() const {
-    return chrono::floor<chrono::milliseconds>(chrono::steady_clock::now());
-}
+SteadyTime SystemClock::steady_now() const { return chrono::floor<chrono::milliseconds>(chrono::steady_clock::now()); }
 
 std::string format_time(WallTime time) {
     const auto [date, clock, weekday] = civil(time);

@@ -14,7 +14,7 @@ namespace ringfence {
 
 class IpAddress {
 public:
-    IpAddress() = default;  // 0.0.0.0
+    IpAddress() = default;                                  // 0.0.0.0
     static Result<IpAddress> parse(std::string_view text);  // no zone, no brackets
     static IpAddress from_v4(std::array<std::uint8_t, 4> octets);
     static IpAddress from_v6(std::array<std::uint8_t, 16> octets);

@@ -1,5 +1,5 @@
-// The program's own log, for its operator: lines on standard error. What phones did stands in the registry's events, not
-// here. Callers pass finished sentences; secrets cannot be passed by mistake because Secret has no formatter.
+// The program's own log, for its operator: lines on standard error. What phones did stands in the registry's events,
+// not here. Callers pass finished sentences; secrets cannot be passed by mistake because Secret has no formatter.
 // Thread-safe.
 #pragma once
 

@@ -115,8 +115,7 @@ std::string to_base64(std::string_view bytes) {
         std::uint32_t group = 0;
         for (std::size_t k = 0; k < 3; ++k)
             group = (group << 8) | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        for (std::size_t k = 0; k < 4; ++k)
-            out += k <= count ? base64_alphabet[(group >> (18 - 6 * k)) & 63] : '=';
+        for (std::size_t k = 0; k < 4; ++k) out += k <= count ? base64_alphabet[(group >> (18 - 6 * k)) & 63] : '=';
     }
     return out;
 }

@@ -31,7 +31,7 @@ std::optional<std::uint64_t> parse_number(std::string_view digits);
 std::string to_hex(std::string_view bytes);  // lower case
 Result<std::string> from_hex(std::string_view hex);
 
-std::string to_base64(std::string_view bytes);  // with padding, one line
+std::string to_base64(std::string_view bytes);           // with padding, one line
 Result<std::string> from_base64(std::string_view text);  // strict: padding required, no white space
 
 // RFC 3986 section 2.1. Refuses a '%' that is not followed by two hex digits.

@@ -14,7 +14,7 @@ namespace ringfence {
 
 enum class Protocol { tftp, ftp, http, https };
 
-std::string_view to_string(Protocol protocol);  // "tftp" ...
+std::string_view to_string(Protocol protocol);                  // "tftp" ...
 std::optional<Protocol> parse_protocol(std::string_view name);  // any case
 std::uint16_t standard_port(Protocol protocol);
 
