@@ -1,0 +1,137 @@
+// Servers on a table: files by URL, and a phone that is booted against them by hand.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "crypto/certificate_builder.h"
+#include "memory_disk.h"
+#include "phone/boot.h"
+
+namespace ringfence::phone {
+
+inline const WallTime test_time = std::chrono::sys_days(std::chrono::November / 23 / 2026) + std::chrono::hours(6);
+
+// A root as [USER_KEYS] carries it. Keys are slow to make, so each name is made once.
+inline const std::string& root_pem(const std::string& name) {
+    static std::map<std::string, std::string> made;
+    auto& pem = made[name];
+    if (!pem.empty()) return pem;
+    SystemRandom random;
+    const auto key = crypto::PrivateKey::generate(crypto::KeyType::p256);
+    crypto::CertificateRequest request;
+    request.role = crypto::CertificateRole::root;
+    request.common_name = name;
+    request.not_before = test_time - std::chrono::hours(24);
+    request.not_after = test_time + std::chrono::hours(24 * 365);
+    const auto root = crypto::make_root(request, *key, random);
+    EXPECT_TRUE(root.has_value());
+    pem = root->to_pem();
+    return pem;
+}
+
+inline std::string leaf_pem() {
+    SystemRandom random;
+    const auto key = crypto::PrivateKey::generate(crypto::KeyType::p256);
+    crypto::CertificateRequest request;
+    request.role = crypto::CertificateRole::root;
+    request.common_name = "signer";
+    request.not_before = test_time - std::chrono::hours(24);
+    request.not_after = test_time + std::chrono::hours(24 * 365);
+    const auto root = crypto::make_root(request, *key, random);
+    request.role = crypto::CertificateRole::device;
+    request.common_name = "leaf";
+    const auto leaf = crypto::sign_certificate(request, *key, crypto::Signer{*root, *key}, random);
+    EXPECT_TRUE(leaf.has_value());
+    return leaf->to_pem();
+}
+
+class StagedNetwork : public ::testing::Test {
+protected:
+    static constexpr const char* folder = "/flash";
+    static constexpr const char* mac = "00247F0102AB";
+
+    BootSettings settings_for(const std::string& url) {
+        BootSettings settings{*MacAddress::parse(mac), "1230", *Url::parse(url), std::nullopt, false};
+        settings.device_login = device_login_;
+        settings.has_certificate = has_certificate_;
+        return settings;
+    }
+
+    FetchOutcome serve(const FetchOrder& order) {
+        orders_.push_back(order);
+        const auto found = served_.find(order.url());
+        if (found == served_.end()) return {fail(FaultCode::not_found, "the server has no such file"), server_time_};
+        return {found->second, server_time_};
+    }
+
+    // Boots to the end, from the flash as it is on the disk.
+    BootReport boot(const std::string& url = "tftp://192.0.2.1") {
+        orders_.clear();
+        questions_.clear();
+        auto flash = Flash::open(disk_, folder, clock_);
+        if (!flash) return unusable(flash.error());
+        auto recovered = flash->recover();
+        if (!recovered) return unusable(recovered.error());
+        BootSession session(settings_for(url), *flash, clock_);
+        Step step = session.start();
+        while (!std::holds_alternative<Finished>(step)) {
+            if (const auto* order = std::get_if<FetchOrder>(&step)) {
+                step = session.fetched(serve(*order));
+            } else {
+                questions_.push_back(std::get<Question>(step));
+                step = session.answered(answer_);
+            }
+        }
+        return session.report();
+    }
+
+    Flash flash() {
+        auto opened = Flash::open(disk_, folder, clock_);
+        EXPECT_TRUE(opened.has_value()) << opened.error().message;
+        return std::move(*opened);
+    }
+
+    // What the phone holds of a section, by name.
+    std::map<std::string, std::string> held(std::string_view section) {
+        Flash opened = flash();
+        std::map<std::string, std::string> out;
+        for (const auto* file : opened.state().files_of(section)) {
+            auto bytes = opened.read(*file);
+            EXPECT_TRUE(bytes.has_value()) << file->name << ": " << bytes.error().message;
+            out[file->name] = bytes.value_or("unreadable");
+        }
+        return out;
+    }
+
+    static std::string actions(const BootReport& report) {
+        std::string out;
+        for (const auto& file : report.sections) out += file.file + " " + std::string(to_string(file.action)) + "\n";
+        return out;
+    }
+
+    MemoryDisk disk_;
+    ManualClock clock_{test_time};
+    std::map<std::string, std::string> served_;
+    std::vector<FetchOrder> orders_;
+    std::vector<Question> questions_;
+    Answer answer_{true, "yes in the test"};
+    std::optional<Login> device_login_;
+    std::optional<WallTime> server_time_;
+    bool has_certificate_ = false;
+
+private:
+    static BootReport unusable(const Fault& fault) {
+        BootReport report;
+        report.flash_fault = fault.message;
+        return report;
+    }
+};
+
+}  // namespace ringfence::phone
