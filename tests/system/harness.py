@@ -4,6 +4,7 @@ Everything runs on loopback. A Workspace ends only the processes that it started
 """
 
 import contextlib
+import copy
 import itertools
 import json
 import os
@@ -329,6 +330,16 @@ class Installation:
         server.ports = ports
         server.wait_ready()
         return server
+
+    def backup(self, archive, *options):
+        return self("backup", "--to", archive, *options)
+
+    def restore(self, archive):
+        """The same installation, restored into another folder."""
+        restored = copy.copy(self)
+        restored.data = self.work.path("restored")
+        restored("restore", "--from", archive)
+        return restored
 
     def configure(self, key, value):
         """Puts this value where `key = ...` stands in ringfence.toml, commented out or not."""
