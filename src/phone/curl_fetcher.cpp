@@ -194,11 +194,21 @@ std::optional<Fault> fault_of_status(long status, const FetchOrder& order, bool 
     if (status == unauthorized)
         return Fault{FaultCode::unauthenticated, order.login ? "the server refused the login"
                                                              : "the server wants a login, and there is none for it"};
-    const bool may_want_certificate =
-        order.protocol == Protocol::https && (status == bad_request || status == forbidden) && !showed_certificate;
-    return Fault{may_want_certificate ? FaultCode::unauthenticated : FaultCode::unavailable,
-                 fmt::format("the server answers with status {}{}", status,
-                             may_want_certificate ? "; it may want a device certificate" : "")};
+    const bool is_about_certificate =
+        order.protocol == Protocol::https && (status == bad_request || status == forbidden);
+    if (!is_about_certificate)
+        return Fault{FaultCode::unavailable, fmt::format("the server answers with status {}", status)};
+    return Fault{FaultCode::unauthenticated,
+                 fmt::format("the server answers with status {}; it may {}", status,
+                             showed_certificate ? "not accept this phone's certificate" : "want a device certificate")};
+}
+
+// libcurl reads the digits that a Content-Length begins with, and of several lines the last.
+bool has_one_true_length(CURL* curl, std::size_t received) {
+    curl_header* header = nullptr;
+    constexpr int last_request = -1;
+    if (curl_easy_header(curl, "Content-Length", 0, CURLH_HEADER, last_request, &header) != CURLHE_OK) return false;
+    return header->amount == 1 && parse_number(trim(header->value)) == received;
 }
 
 // A body's end must be told by a length or by chunks: one that ends with the connection may have been cut.
@@ -206,11 +216,12 @@ std::optional<Fault> fault_of_framing(CURL* curl, const Transfer& transfer) {
     const auto encoding = find_header(curl, "Content-Encoding");
     if (!encoding.empty() && !equals_ignoring_case(encoding, "identity"))
         return Fault{FaultCode::malformed, "the server compressed the file, which a set does not understand"};
-    if (transfer.has_excess) return Fault{FaultCode::malformed, "the server sent more than its Content-Length said"};
-    curl_off_t length = -1;
-    curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    if (length < 0 && !equals_ignoring_case(find_header(curl, "Transfer-Encoding"), "chunked"))
+    if (equals_ignoring_case(find_header(curl, "Transfer-Encoding"), "chunked")) return std::nullopt;
+    if (find_header(curl, "Content-Length").empty())
         return Fault{FaultCode::malformed, "the server does not say how long the file is, so a cut would not be seen"};
+    if (transfer.has_excess) return Fault{FaultCode::malformed, "the server sent more than its Content-Length said"};
+    if (!has_one_true_length(curl, transfer.body.size()))
+        return Fault{FaultCode::malformed, "the server's Content-Length is not the length of the file"};
     return std::nullopt;
 }
 

@@ -22,8 +22,11 @@ json::object file_object(const phone::FileReport& file) {
 }  // namespace
 
 std::string boot_json(const phone::BootReport& report) {
-    json::object manifest = file_object(report.manifest);
-    manifest.erase("section");
+    json::object manifest{{"file", text(report.manifest.file)},
+                          {"action", to_string(report.manifest.action)},
+                          {"reason", text(report.manifest.reason)},
+                          {"url", text(report.manifest.url)},
+                          {"bytes", report.manifest.bytes}};
     json::array sections;
     for (const auto& file : report.sections) sections.push_back(file_object(file));
     json::array notes;
