@@ -114,6 +114,15 @@ std::string_view value_of(const Parameters& parameters, const std::string& name)
 
 std::size_t hex_length(DigestAlgorithm algorithm) { return algorithm == DigestAlgorithm::md5 ? 32 : 64; }
 
+// At most 16 digits, known to be hex and even in number.
+std::uint64_t number_from_hex(std::string_view digits) {
+    const auto bytes = from_hex(digits);
+    RINGFENCE_ASSERT(bytes.has_value());
+    std::uint64_t number = 0;
+    for (const char byte : *bytes) number = (number << 8) | static_cast<unsigned char>(byte);
+    return number;
+}
+
 bool is_hex(std::string_view text) { return std::all_of(text.begin(), text.end(), is_hex_digit); }
 
 std::optional<DigestAlgorithm> parse_algorithm(const Parameters& parameters) {
@@ -241,10 +250,8 @@ std::optional<NonceTable::Key> NonceTable::find_key(std::string_view nonce) cons
     if (nonce.size() != nonce_length) return std::nullopt;
     const auto stamp = nonce.substr(0, stamp_length);
     if (!equal_in_constant_time(mac_of(stamp), nonce.substr(stamp_length))) return std::nullopt;
-    const auto time = from_hex(stamp.substr(0, stamp_length / 2));
-    RINGFENCE_ASSERT(time.has_value());  // the MAC says that we wrote it
-    std::uint64_t issued = 0;
-    for (const char byte : *time) issued = (issued << 8) | static_cast<unsigned char>(byte);
+    // The MAC says that we wrote it, so it is hex.
+    const auto issued = number_from_hex(stamp.substr(0, stamp_length / 2));
     return Key(issued, std::string(stamp.substr(stamp_length / 2)));
 }
 
@@ -265,7 +272,7 @@ NonceUse NonceTable::use(std::string_view nonce, std::optional<std::uint32_t> no
     const auto time = milliseconds(now);
     if (key->first + static_cast<std::uint64_t>(limits_.lifetime.count()) < time) return NonceUse::unknown_or_expired;
 
-    Shard& shard = shards_[(*from_hex(key->second.substr(0, 2)))[0] & (shard_count - 1)];
+    Shard& shard = shards_[number_from_hex(std::string_view(key->second).substr(0, 2)) % shard_count];
     const std::lock_guard lock(shard.mutex);
     const auto found = shard.used.find(*key);
     if (found == shard.used.end()) {
