@@ -141,11 +141,11 @@ Result<family::Family> load_family(const std::string& folder) {
     return family;
 }
 
-Done require_model(const family::Family& family, const std::string& model) {
+Status require_model(const family::Family& family, const std::string& model) {
     if (family.has_model(model)) return {};
     std::string known;
     for (const auto& each : family.models()) known += (known.empty() ? "" : ", ") + each.name;
-    return misuse(fmt::format("there is no model '{}'; known are {}", printable(model), known));
+    return fail(FaultCode::not_found, fmt::format("there is no model '{}'; known are {}", printable(model), known));
 }
 
 void remark(std::string_view sentence) {

@@ -77,8 +77,8 @@ Result<server::ServerSettings> load_settings(const std::string& directory, Disk&
 // The phone family, from `folder` or from where Ringfence was installed when that is empty.
 Result<family::Family> load_family(const std::string& folder);
 
-// Misuse when the family does not know the model.
-Done require_model(const family::Family& family, const std::string& model);
+// not_found, with the models that there are, when the family does not know this one.
+Status require_model(const family::Family& family, const std::string& model);
 
 // A remark on standard error that is no failure.
 void remark(std::string_view sentence);

@@ -84,7 +84,7 @@ Done add(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
     const auto known = require_model(**family, arguments.text("--model"));
-    if (!known) return known;
+    if (!known) return fail(known.error());
     auto request = read_login_request(arguments, context.disk());
     if (!request) return fail(std::move(request).error());
 
@@ -207,7 +207,7 @@ Done set(const Arguments& arguments, Context& context) {
     if (!device) return fail(std::move(device).error());
     if (const auto model = arguments.find_text("--model")) {
         const auto known = require_model(**family, *model);
-        if (!known) return known;
+        if (!known) return fail(known.error());
         device->model = *model;
     }
     if (arguments.has("--site")) device->site = arguments.text("--site") == "-" ? "" : arguments.text("--site");
@@ -276,7 +276,7 @@ Checked<std::pair<Device, MadeLogin>> import_row(Context& context, const family:
     const auto mac = MacAddress::parse(row.mac);
     if (!mac) return fail(mac.error());
     const auto known = require_model(family, row.model);
-    if (!known) return tl::unexpected<Stop>(known.error());
+    if (!known) return fail(known.error());
     Device device{.mac = *mac};
     device.model = row.model;
     device.site = row.site;

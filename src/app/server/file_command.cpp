@@ -52,7 +52,9 @@ FileWish read_wish(const Arguments& arguments) {
 Done check_wish(const family::Family& family, const FileWish& wish) {
     if (!wish.section.empty() && !phonefile::parse_section_kind(wish.section))
         return misuse("there is no manifest section " + printable(wish.section));
-    if (!wish.model.empty()) return require_model(family, wish.model);
+    if (wish.model.empty()) return {};
+    const auto known = require_model(family, wish.model);
+    if (!known) return fail(known.error());
     return {};
 }
 

@@ -237,7 +237,7 @@ Done import(const Arguments& arguments, Context& context) {
     options.keep_manifests = arguments.has("--keep-manifests");
     if (!options.model.empty()) {
         const auto known = require_model(*family, options.model);
-        if (!known) return known;
+        if (!known) return fail(known.error());
     }
     const std::string& folder = arguments.text("DIR");
     const auto old = read_old_folder(folder);

@@ -55,7 +55,7 @@ Checked<SettingScope> read_scope(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
     const auto known = require_model(**family, *model);
-    if (!known) return tl::unexpected<Stop>(known.error());
+    if (!known) return fail(known.error());
     return SettingScope{Layer::model, *model};
 }
 

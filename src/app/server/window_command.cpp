@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/server/commands.h"
 #include "app/server/context.h"
 
@@ -43,6 +45,19 @@ json::object to_json(const Window& window, WallTime now) {
     return out;
 }
 
+bool overlap(const Network& a, const Network& b) { return a.contains(b.address()) || b.contains(a.address()); }
+
+// Only a site's shared login can be handed out, so without one the flag does nothing.
+bool has_login_to_hand_out(const registry::Catalogue& catalogue, const std::vector<Network>& networks) {
+    return std::any_of(catalogue.sites.begin(), catalogue.sites.end(), [&](const registry::Site& site) {
+        if (site.login_user.empty()) return false;
+        return std::any_of(networks.begin(), networks.end(), [&](const Network& wanted) {
+            return std::any_of(site.networks.begin(), site.networks.end(),
+                               [&](const Network& own) { return overlap(wanted, own); });
+        });
+    });
+}
+
 Done open(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
@@ -59,6 +74,9 @@ Done open(const Arguments& arguments, Context& context) {
                                         fmt::join(show_networks(*opened), ", "), format_time(opened->closes),
                                         opened->hands_out_login ? ", with the bootstrap login" : ""),
                   .kind = registry::EventKind::window_opened});
+    const auto catalogue = (*registry)->catalogue();
+    if (opened->hands_out_login && catalogue && !has_login_to_hand_out(**catalogue, opened->networks))
+        remark("no site on these networks has a shared login to hand out: site set NAME --login");
     context.output().answer(to_json(*opened, context.clock().wall_now()),
                             fmt::format("Window {} is open until {}.", opened->id, format_time(opened->closes)));
     return {};
