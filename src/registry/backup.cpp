@@ -34,8 +34,8 @@ constexpr std::uint32_t kept_in_reserve = 1'000'000;
 
 // What an installation consists of; a name that ends in '/' is a folder. All else in the directory (sockets, logs,
 // leftovers) is no part of it, and an archive that names it is refused.
-constexpr std::array<std::string_view, 7> members = {"ringfence.toml", "root.pem", "registry.db", "events.db",
-                                                     "keys/",          "pki/",     "content/"};
+constexpr std::array<std::string_view, 8> members = {
+    "ringfence.toml", "root.pem", "root-legacy.pem", "registry.db", "events.db", "keys/", "pki/", "content/"};
 
 bool is_member(std::string_view path) {
     if (path.size() > max_entry_path || printable(path, max_entry_path) != path) return false;
@@ -129,7 +129,7 @@ Result<std::vector<std::string>> contents_named_by(const std::string& database_p
 Result<std::vector<Source>> plain_files(const std::string& directory) {
     std::vector<Source> out;
     std::error_code error;
-    for (const auto& name : {"ringfence.toml", "root.pem"})
+    for (const auto& name : {"ringfence.toml", "root.pem", "root-legacy.pem"})
         if (fs::is_regular_file(fs::path(directory) / name, error)) out.push_back({name, directory + "/" + name});
     for (const auto& folder : {"keys", "pki"}) {
         if (!fs::exists(fs::path(directory) / folder, error)) continue;
