@@ -304,10 +304,10 @@ class Installation:
         local.unlink()
         return done
 
-    def issue(self, mac, key="p256"):
+    def issue(self, mac, key="p256", lane="https"):
         """Issues a device certificate; returns the folder with key.pem, cert.pem, chain.pem, device.p12, p12.txt."""
         folder = self.work.path(f"cert-{mac.replace(':', '')}-{key}")
-        self("cert", "issue", mac, "--out", folder, "--key", key)
+        self("cert", "issue", mac, "--out", folder, "--key", key, "--lane", lane)
         return folder
 
     def events(self, *options):

@@ -93,6 +93,12 @@ def tftp_ask(port, packet, timeout=WAIT):
     return client, reply, peer
 
 
+def tftp_give_up(client, peer):
+    """Tells the server that nobody waits any more, so that it need not be patient, and closes the port."""
+    client.sendto(struct.pack("!HH", TFTP_ERROR, 0) + b"given up\0", peer)
+    client.close()
+
+
 class TftpRefused(Exception):
     def __init__(self, packet):
         self.packet = packet
@@ -126,7 +132,7 @@ def tftp_get(port, path, options=(), block=512):
 def tftp_refusal(port, path):
     """The error packet that the request gets; AssertionError when it is served."""
     client, reply, peer = tftp_ask(port, tftp_rrq(path))
-    client.close()
+    tftp_give_up(client, peer)
     if reply[:2] != struct.pack("!H", TFTP_ERROR):
         raise AssertionError(f"TFTP served {path!r}")
     return reply
