@@ -358,8 +358,8 @@ client_certificates = "ask"
 # How a phone without proof is asked for its login: "basic", "digest-md5" or "digest-sha256". All are accepted.
 challenge = "basic"
 
-# Sets of before 2012 may know nothing newer than TLS 1.0. They need a door of their own, on an address of its own, since
-# phones know only port 443:
+# Sets of before 2012 may know nothing newer than TLS 1.0. They need a door of their own, on an address of its own,
+# since phones know only port 443:
 # [[listen]]
 # door = "https-legacy"
 # at = "192.0.2.11:443"

@@ -1,0 +1,143 @@
+#include "server/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ringfence::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string head = "[server]\nhost = \"prov.example.net\"\naddress = \"192.0.2.10\"\n";
+
+std::string complaint(const std::string& toml) {
+    const auto settings = parse_settings(toml);
+    if (settings) return "no complaint";
+    EXPECT_EQ(settings.error().code, FaultCode::malformed);
+    return settings.error().message;
+}
+
+TEST(Settings, TheDefaultFileIsReadWhole) {
+    const WallTime now = *parse_time("2026-11-23T06:10:00Z");
+    const std::string text = format_default_settings("prov.example.net", "192.0.2.10", {"1220", "1230"}, now);
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = text.find('\n', begin);
+        EXPECT_LE(end - begin, 120U) << text.substr(begin, end - begin);
+        begin = end + 1;
+    }
+    const auto settings = parse_settings(text);
+    ASSERT_TRUE(settings) << settings.error().message;
+    EXPECT_EQ(settings->installation.host, "prov.example.net");
+    EXPECT_EQ(settings->installation.address, "192.0.2.10");
+    EXPECT_EQ(settings->installation.realm, "ringfence");
+    ASSERT_EQ(settings->listeners.size(), 4U);
+    EXPECT_EQ(settings->listeners[0].endpoint.to_string(), "0.0.0.0:69");
+    EXPECT_EQ(settings->listeners[3].wire, trust::Wire::https);
+    EXPECT_EQ(settings->listeners[3].client_certificates, crypto::ClientCertificates::ask);
+    EXPECT_EQ(settings->listeners[3].challenge, protocol::ChallengeKind::basic);
+    EXPECT_FALSE(settings->installation.legacy_lane) << "no door, no lane";
+    ASSERT_TRUE(settings->legacy);
+    EXPECT_EQ(settings->legacy->models, (std::vector<std::string>{"1220", "1230"}));
+    EXPECT_EQ(format_time(*settings->legacy->closes), "2029-11-22T06:10:00Z");
+}
+
+// Every line that the file shows behind '#' as a setting must be one that is understood.
+TEST(Settings, TheDefaultFilesExamplesAreUnderstood) {
+    std::string text = format_default_settings("prov.example.net", "192.0.2.10", {"1230"}, WallTime{});
+    std::string uncommented;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = text.find('\n', begin);
+        std::string line = text.substr(begin, end - begin);
+        const std::string bare = line.substr(std::min<std::size_t>(2, line.size()));
+        const bool is_example = line.rfind("# ", 0) == 0 && (bare.find(" = ") != std::string::npos || bare[0] == '[');
+        uncommented += (is_example ? bare : line) + "\n";
+        begin = end + 1;
+    }
+    const auto settings = parse_settings(uncommented);
+    ASSERT_TRUE(settings) << settings.error().message << uncommented;
+    EXPECT_EQ(settings->listeners.size(), 5U);
+    ASSERT_TRUE(settings->passive_ports);
+    EXPECT_EQ(settings->passive_ports->last, 50099);
+    EXPECT_EQ(settings->limits.transfers, DoorLimits().transfers);
+    EXPECT_EQ(settings->limits.connections, DoorLimits().connections);
+    EXPECT_EQ(settings->drain_time, ServerSettings().drain_time);
+    EXPECT_EQ(settings->loops, 0U);
+}
+
+TEST(Settings, AnUnknownKeyIsRefusedByItsName) {
+    EXPECT_EQ(complaint(head + "hots = \"x\"\n"), "line 4: [server] knows no key 'hots'");
+    EXPECT_EQ(complaint("colour = 1\n" + head), "line 1: the file knows no key 'colour'");
+    EXPECT_EQ(complaint(head + "[[listen]]\ndoor = \"http\"\nat = \"127.0.0.1:80\"\nport = 80\n"),
+              "line 7: [[listen]] knows no key 'port'");
+    EXPECT_EQ(complaint(head + "[limits]\nphones = 3\n"), "line 5: [limits] knows no key 'phones'");
+    EXPECT_EQ(complaint(head + "[legacy]\nmodels = [\"1230\"]\ncloses = \"2030-01-01T00:00:00Z\"\nsecret = 1\n"),
+              "line 7: [legacy] knows no key 'secret'");
+}
+
+TEST(Settings, WhatIsWrongIsSaid) {
+    EXPECT_EQ(complaint(""), "[server] is missing");
+    EXPECT_THAT(complaint("this is [not toml"), HasSubstr("line 1: "));
+    EXPECT_THAT(complaint("[server]\naddress = \"192.0.2.1\"\n"), HasSubstr("host is missing"));
+    EXPECT_THAT(complaint("[server]\nhost = \"a\"\naddress = \"b\"\n"), HasSubstr("must be an IP address"));
+    EXPECT_THAT(complaint(head + "loops = -1\n"), HasSubstr("loops must be a number from 0 to 256"));
+    EXPECT_THAT(complaint(head + "loops = \"two\"\n"), HasSubstr("loops must be a number"));
+    EXPECT_THAT(complaint(head + "realm = \"a\\u0007\"\n"), HasSubstr("realm must be printable ASCII"));
+    EXPECT_THAT(complaint(head + "passive_ports = \"9-3\"\n"), HasSubstr("must be two ports"));
+    EXPECT_THAT(complaint("listen = 3\n" + head), HasSubstr("must be tables: [[listen]]"));
+    EXPECT_THAT(complaint("legacy = 3\n" + head), HasSubstr("[legacy]"));
+    const std::string door = head + "[[listen]]\ndoor = \"https\"\nat = \"192.0.2.10:443\"\n";
+    EXPECT_EQ(complaint(door), "no complaint");
+    EXPECT_THAT(complaint(door + "client_certificates = \"maybe\"\n"), HasSubstr("\"off\", \"ask\" or \"require\""));
+    EXPECT_THAT(complaint(door + "challenge = \"ntlm\"\n"), HasSubstr("\"basic\", \"digest-md5\""));
+    EXPECT_THAT(complaint(head + "[[listen]]\ndoor = \"gopher\"\nat = \"192.0.2.10:70\"\n"), HasSubstr("door must be"));
+    EXPECT_THAT(complaint(head + "[[listen]]\ndoor = \"http\"\nat = \"nowhere\"\n"), HasSubstr("at must be"));
+    EXPECT_THAT(complaint(head + "[[listen]]\ndoor = \"http\"\nat = \"192.0.2.10:80\"\nchallenge = \"basic\"\n"),
+                HasSubstr("https doors only"));
+    EXPECT_EQ(complaint(door + "[[listen]]\ndoor = \"http\"\nat = \"192.0.2.10:443\"\n"),
+              "two doors listen on 192.0.2.10:443");
+}
+
+TEST(Settings, TheLegacyLaneIsNamedAndEnds) {
+    const std::string door = head + "[[listen]]\ndoor = \"https-legacy\"\nat = \"192.0.2.11\"\n";
+    EXPECT_THAT(complaint(door), HasSubstr("needs a [legacy] table"));
+    EXPECT_THAT(complaint(door + "[legacy]\ncloses = \"2030-01-01T00:00:00Z\"\n"), HasSubstr("must name the models"));
+    EXPECT_THAT(complaint(door + "[legacy]\nmodels = [\"1230\"]\n"), HasSubstr("closes must be a date"));
+    const std::string lane = "[legacy]\nmodels = [\"1230\"]\ncloses = \"2030-01-01T00:00:00Z\"\n";
+    const auto without_server = parse_settings(door + lane);
+    ASSERT_TRUE(without_server);
+    EXPECT_EQ(without_server->listeners[0].endpoint.to_string(), "192.0.2.11:443");
+    EXPECT_FALSE(without_server->installation.legacy_lane) << "manifests lead nobody there";
+    const auto with_server = parse_settings(door + lane + "server = \"192.0.2.11\"\n");
+    ASSERT_TRUE(with_server);
+    ASSERT_TRUE(with_server->installation.legacy_lane);
+    EXPECT_EQ(with_server->installation.legacy_lane->server, "192.0.2.11");
+}
+
+TEST(Settings, ListenersAreReplacedAndKeepWhatTheFileSaysOfTheirDoor) {
+    auto settings = parse_settings(head +
+                                   "[[listen]]\ndoor = \"https\"\nat = \"192.0.2.10:443\"\n"
+                                   "client_certificates = \"require\"\nchallenge = \"digest-sha256\"\n");
+    ASSERT_TRUE(settings);
+    ASSERT_TRUE(replace_listeners(*settings, {"https=127.0.0.1:8443", "tftp=[::1]:6969", "ftp=[::]", "http=0.0.0.0"}));
+    ASSERT_EQ(settings->listeners.size(), 4U);
+    EXPECT_EQ(settings->listeners[0].client_certificates, crypto::ClientCertificates::require);
+    EXPECT_EQ(settings->listeners[0].challenge, protocol::ChallengeKind::digest_sha256);
+    EXPECT_EQ(settings->listeners[1].endpoint.to_string(), "[::1]:6969");
+    EXPECT_EQ(settings->listeners[2].endpoint.to_string(), "[::]:21");
+    EXPECT_EQ(settings->listeners[3].endpoint.to_string(), "0.0.0.0:80");
+    for (const char* wrong : {"https", "gopher=127.0.0.1:70", "tftp=127.0.0.1:99999", "tftp=", "=127.0.0.1:1"}) {
+        EXPECT_FALSE(replace_listeners(*settings, {wrong})) << wrong;
+    }
+    EXPECT_FALSE(replace_listeners(*settings, {"https-legacy=127.0.0.1:443"})) << "no [legacy] table";
+    EXPECT_FALSE(replace_listeners(*settings, {"http=127.0.0.1:80", "ftp=127.0.0.1:80"}));
+    EXPECT_TRUE(replace_listeners(*settings, {"http=127.0.0.1:69", "tftp=127.0.0.1:69"})) << "TCP beside UDP";
+}
+
+TEST(Settings, AFileThatNobodyWroteByHandIsRefused) {
+    const auto settings = parse_settings(head + "#" + std::string(max_settings_size, 'x'));
+    ASSERT_FALSE(settings);
+    EXPECT_EQ(settings.error().code, FaultCode::too_large);
+}
+
+}  // namespace
+}  // namespace ringfence::server
