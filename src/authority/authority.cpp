@@ -223,28 +223,26 @@ struct Authority::Parts {
         return crypto::sign_certificate(request, key, at(plan.issuer), random);
     }
 
+    // Nothing of this counts before root.pem stands, which is written last.
     Status make_all(const ServerNames& names) {
+        if (auto made = files.make_directories(); !made) return made;
         const std::string suffix = to_hex(random.bytes(name_suffix_bytes));
         for (const PartPlan& plan : plans) {
-            auto key = PrivateKey::generate(plan.key);
-            if (!key) return fail(std::move(key).error());
-            auto certificate = certify(plan, *key, names, suffix);
-            if (!certificate) return fail(std::move(certificate).error());
-            signers[index_of(plan.part)].emplace(Signer{*certificate, *key});
-        }
-        return {};
-    }
-
-    Status save_all() {
-        if (auto made = files.make_directories(); !made) return made;
-        for (const PartPlan& plan : plans) {
-            if (auto saved = files.save_key(plan.part, at(plan.part).key); !saved) return saved;
-        }
-        for (const PartPlan& plan : plans) {
-            if (auto saved = files.save_certificate(plan.part, certificate(plan.part)); !saved) return saved;
+            if (auto made = make_part(plan, names, suffix); !made) return made;
         }
         if (auto saved = files.save_public(legacy_root_path, root_bundle(Part::issuing_legacy)); !saved) return saved;
         return files.save_public(root_path, root_bundle(Part::issuing_rsa));
+    }
+
+    Status make_part(const PartPlan& plan, const ServerNames& names, const std::string& suffix) {
+        auto key = PrivateKey::generate(plan.key);
+        if (!key) return fail(std::move(key).error());
+        auto certificate = certify(plan, *key, names, suffix);
+        if (!certificate) return fail(std::move(certificate).error());
+        if (auto saved = files.save_key(plan.part, *key); !saved) return saved;
+        if (auto saved = files.save_certificate(plan.part, *certificate); !saved) return saved;
+        signers[index_of(plan.part)].emplace(Signer{*certificate, *key});
+        return {};
     }
 
     Status load_all() {
@@ -304,7 +302,6 @@ Result<std::unique_ptr<Authority>> Authority::create(const std::string& director
         return fail(FaultCode::conflict, fmt::format("{} exists already", parts->files.path(root_path)));
     }
     if (auto made = parts->make_all(names); !made) return fail(std::move(made).error());
-    if (auto saved = parts->save_all(); !saved) return fail(std::move(saved).error());
     if (auto taken = parts->take_root_files(); !taken) return fail(std::move(taken).error());
     return std::unique_ptr<Authority>(new Authority(std::move(parts)));
 }

@@ -106,6 +106,19 @@ TEST(Certificate, WhatIsNoCertificateIsRefused) {
     EXPECT_NE(with_key.error().message.find("PRIVATE KEY"), std::string::npos);
 }
 
+TEST(Certificate, TheCorpusGetsItsVerdicts) {
+    int files = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(RINGFENCE_SOURCE_DIR "/tests/corpus/certificate_bundle")) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        const bool valid = entry.path().stem().string().find("-valid") != std::string::npos;
+        EXPECT_EQ(Certificate::parse_bundle(bytes).has_value(), valid) << entry.path();
+        ++files;
+    }
+    EXPECT_GE(files, 8);
+}
+
 TEST(PrivateKey, SurvivesPemAndRefusesWhatIsNone) {
     for (const KeyType type : {KeyType::rsa2048, KeyType::p256}) {
         const PrivateKey made = test::key("survives", type);

@@ -51,7 +51,7 @@ struct ProgramResult {
 // Runs a shell command line with nothing on standard input.
 inline ProgramResult run(const std::string& command) {
     ProgramResult result;
-    std::FILE* pipe = ::popen((command + " 2>&1 </dev/null").c_str(), "r");
+    std::FILE* pipe = ::popen(("(" + command + ") 2>&1 </dev/null").c_str(), "r");
     if (pipe == nullptr) return result;
     char buffer[4096];
     for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)

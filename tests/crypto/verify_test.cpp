@@ -234,7 +234,7 @@ class VerifyForeign : public Verify {
 protected:
     struct Wish {
         std::string extensions;
-        std::string key = "-newkey rsa:2048";
+        std::string key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
         std::string digest = "-sha256";
         std::string serial = "0x1234";
     };
