@@ -40,7 +40,9 @@ HttpTarget parse_http_target(std::string_view target) {
     if (!is_path || hides_slash || !std::all_of(target.begin(), target.end(), is_raw_path_char) || !decoded ||
         std::any_of(decoded->begin(), decoded->end(), is_control) || decoded->find('\\') != std::string::npos) {
         result.is_malformed = true;
-        result.path = target.substr(0, 1) == "/" ? std::string(target) : "/" + std::string(target);
+        result.path = target;
+        // "1230SIP.cfg" without a slash must not be taken for the file; an empty segment is refused.
+        if (target.substr(0, 1) != "/") result.path.insert(0, "//");
         return result;
     }
     result.path = decoded->substr(1);

@@ -8,7 +8,8 @@ namespace ringfence::protocol {
 
 struct HttpTarget {
     // Percent-decoded, one leading '/' removed, no query; dot segments are left for the pipeline to refuse. Of a
-    // malformed target: its raw bytes without the query, always with a leading '/', so that no file has this path.
+    // malformed target: its raw bytes without the query ("//" before them if they begin with no '/'), which no file's
+    // path can be.
     std::string path;
     // Not a path or http(s) URL, or it holds (raw or encoded) a control byte, NUL or backslash, an encoded '/', a raw
     // non-ASCII byte, '#', or a '%' without two hex digits. Answer it as any absent path is answered.

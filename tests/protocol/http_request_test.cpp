@@ -83,7 +83,7 @@ TEST(http_request, a_malformed_target_is_a_request_all_the_same) {
         EXPECT_EQ(request.target_path, target);
     }
     for (const auto* target : {"*", "1230SIP.cfg", "ftp://a/b"})
-        EXPECT_EQ(read_one("GET "s + target + " HTTP/1.1\r\nHost: a\r\n\r\n").target_path, "/"s + target);
+        EXPECT_EQ(read_one("GET "s + target + " HTTP/1.1\r\nHost: a\r\n\r\n").target_path, "//"s + target);
     const auto request = read_one("GET http://b:1/x%20y HTTP/1.1\r\nHost: a\r\n\r\n");
     EXPECT_EQ(request.target_path, "x y");
     EXPECT_EQ(request.host, "b:1");
