@@ -15,7 +15,6 @@ bool is_plain_segment(std::string_view segment) { return !segment.empty() && seg
 }  // namespace
 
 Result<std::string> parse_path(std::string_view asked) {
-    if (!asked.empty() && asked.front() == '/') asked.remove_prefix(1);
     if (asked.size() > max_path_length) return fail(FaultCode::malformed, "path is longer than 255 characters");
     if (!std::all_of(asked.begin(), asked.end(), is_path_character))
         return fail(FaultCode::malformed, "path '" + printable(asked) + "' holds a character that no phone file has");

@@ -125,11 +125,10 @@ private:
 
     void carry_out(const protocol::FtpRetrieve& retrieve) {
         delivery::Answer answer = ask(retrieve.path);
-        if (answer.outcome != delivery::Outcome::content) return run(session_.transfer_failed(refusal(answer)));
-        const std::uint64_t size = answer.body.view().size();
-        if (retrieve.offset > size) {
-            door_.parts_.pipeline->record(std::move(answer.ticket), {});
-            return run(session_.transfer_failed(FaultCode::not_found));
+        const bool is_content = answer.outcome == delivery::Outcome::content;
+        if (!is_content || retrieve.offset > answer.body.view().size()) {
+            drop_data_connection();
+            return run(session_.transfer_failed(refusal(answer)));
         }
         retrieval_ = Retrieval{std::move(answer), retrieve.offset};
         connect_deadline_.set(now() + connect_time);
