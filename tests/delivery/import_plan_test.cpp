@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <random>
 
+#include "base/random.h"
+#include "crypto/certificate_builder.h"
+
 namespace ringfence::delivery {
 namespace {
 
@@ -257,6 +260,28 @@ TEST(ImportPlan, WhatIsNoCertificateIsNotServedAsOne) {
     const auto made = plan({file("root.pem", certificate_of_somebody)});
     EXPECT_EQ(made.items[0].kind, OldFileKind::root_certificate);
     EXPECT_EQ(made.items[0].action, ImportAction::leave);
+}
+
+TEST(ImportPlan, AnOldRootStaysToBeFetchedByItsName) {
+    SystemRandom random;
+    const auto key = crypto::PrivateKey::generate(crypto::KeyType::p256);
+    ASSERT_TRUE(key);
+    crypto::CertificateRequest request;
+    request.role = crypto::CertificateRole::root;
+    request.common_name = "Old Root";
+    request.not_before = WallTime{} + std::chrono::hours(24 * 365 * 40);
+    request.not_after = request.not_before + std::chrono::hours(24 * 365);
+    const auto root = crypto::make_root(request, *key, random);
+    ASSERT_TRUE(root);
+    const auto made = plan({file("1230SIP.cfg", "[USER_KEYS]\nFILENAME old.pem\n"), file("old.pem", root->to_pem()),
+                            file("spare.pem", root->to_pem())});
+    for (const auto* item : {&made.items[1], &made.items[2]}) {
+        EXPECT_EQ(item->kind, OldFileKind::root_certificate);
+        EXPECT_EQ(item->action, ImportAction::keep);
+        EXPECT_EQ(item->content_class, ContentClass::public_);
+        EXPECT_EQ(item->section, "");  // [USER_KEYS] names our own root
+        EXPECT_THAT(all_words(*item), HasSubstr("signed below it"));
+    }
 }
 
 TEST(ImportPlan, PrivateKeysAreNeverServed) {

@@ -32,22 +32,27 @@ std::string show_in_usage(const Parameter& parameter) {
     return parameter.required ? shown : "[" + shown + "]";
 }
 
-// Breaks `text` at blanks, so that lines below the first begin at `column`.
-std::string wrap(std::string_view text, std::size_t column) {
+// Puts the pieces in lines, so that lines below the first begin at `column`.
+std::string wrap_pieces(const std::vector<std::string>& pieces, std::size_t column) {
     std::string out;
     std::size_t used = column;
-    for (const std::string_view word : split(text, ' ')) {
-        if (used > column && used + 1 + word.size() > text_width) {
+    for (const auto& piece : pieces) {
+        if (used > column && used + 1 + piece.size() > text_width) {
             out += "\n" + std::string(column, ' ');
             used = column;
         } else if (used > column) {
             out += ' ';
             ++used;
         }
-        out += word;
-        used += word.size();
+        out += piece;
+        used += piece.size();
     }
     return out;
+}
+
+std::string wrap(std::string_view text, std::size_t column) {
+    const auto words = split(text, ' ');
+    return wrap_pieces({words.begin(), words.end()}, column);
 }
 
 std::string show_parameter(const Parameter& parameter) {
@@ -172,9 +177,10 @@ Checked<void> check_shape(const Parameter& parameter, std::string_view value) {
 }
 
 std::string format_help(const Command& command) {
-    std::string usage = "Usage: ringfence " + command.title();
-    for (const auto& parameter : command.parameters) usage += " " + show_in_usage(parameter);
-    std::string out = wrap(usage, 0) + "\n\n" + wrap(command.purpose, 0) + "\n\n";
+    const std::string beginning = "Usage: ringfence " + command.title() + " ";
+    std::vector<std::string> pieces;
+    for (const auto& parameter : command.parameters) pieces.push_back(show_in_usage(parameter));
+    std::string out = beginning + wrap_pieces(pieces, beginning.size()) + "\n\n" + wrap(command.purpose, 0) + "\n\n";
     for (const auto& parameter : command.parameters) out += show_parameter(parameter);
     out += show_parameter({.name = "--help", .shape = Shape::flag, .meaning = "this text"});
     if (command.notes.empty()) return out;

@@ -29,7 +29,7 @@ json::object to_json(const FileRecord& file) {
 }
 
 std::string describe(const FileRecord& file) {
-    std::string out = fmt::format("{}, {} bytes", to_string(file.content_class), file.size);
+    std::string out = fmt::format("{}, {}", to_string(file.content_class), count_of(file.size, "byte"));
     if (!file.section.empty()) out += fmt::format(", section {} version {}", file.section, file.version);
     if (!file.model.empty()) out += ", model " + file.model;
     if (!file.site.empty()) out += ", site " + file.site;

@@ -96,16 +96,17 @@ public:
         object["devices"] = devices_;
         object["settings"] = settings_;
         object["files"] = files_;
-        context_.note({.outcome = "imported",
-                       .detail = fmt::format("{} devices, {} settings, {} files from an old server", devices_,
-                                             settings_, files_)});
-        context_.output().answer(
-            object, fmt::format("\nTook over {} devices, {} settings and {} files. Passwords are shown this once.\n",
-                                devices_, settings_, files_));
+        context_.note({.outcome = "imported", .detail = count_done() + " from an old server"});
+        context_.output().answer(object, "\nTook over " + count_done() + ". Passwords are shown this once.\n");
         return {};
     }
 
 private:
+    std::string count_done() const {
+        return fmt::format("{}, {}, {}", count_of(devices_, "device"), count_of(settings_, "setting"),
+                           count_of(files_, "file"));
+    }
+
     Status raise_floor(std::uint32_t floor) {
         if (floor == 0) return {};
         return registry_.raise_version_floor(floor);

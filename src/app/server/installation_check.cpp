@@ -63,7 +63,7 @@ private:
 
     Done finish() {
         if (!context_.output().as_json())
-            context_.output().raw(fmt::format("\n{} wrong, {} warnings\n", wrong_, warnings_));
+            context_.output().raw(fmt::format("\n{} wrong, {}\n", wrong_, count_of(warnings_, "warning")));
         if (wrong_ == 0) return {};
         return fail(FaultCode::conflict, fmt::format("{} {} wrong", wrong_, wrong_ == 1 ? "thing is" : "things are"));
     }
@@ -124,8 +124,8 @@ private:
         const auto counts = (*registry)->counts();
         if (!counts) return say(Level::wrong, "database", counts.error().message);
         say(Level::ok, "database",
-            fmt::format("{} devices, {} sites, {} files, {} certificates", counts->devices, counts->sites,
-                        counts->files, counts->certificates));
+            fmt::format("{}, {}, {}, {}", count_of(counts->devices, "device"), count_of(counts->sites, "site"),
+                        count_of(counts->files, "file"), count_of(counts->certificates, "certificate")));
         check_contents(**registry);
         check_windows(**registry);
     }
@@ -138,7 +138,7 @@ private:
         for (const auto& path : report->corrupt)
             say(Level::wrong, "contents", path + " does not hold what was put: put it again");
         if (!report->orphans.empty())
-            say(Level::note, "contents", fmt::format("{} stored files belong to nothing", report->orphans.size()));
+            say(Level::note, "contents", count_of(report->orphans.size(), "stored file") + " in no use");
         if (report->sound()) say(Level::ok, "contents", "every file holds what was put");
     }
 
@@ -232,9 +232,9 @@ private:
         if (!listed) return say(Level::wrong, "devices", listed.error().message);
         if (old_sets > 0 && !legacy_door_)
             say(Level::warning, "https-legacy",
-                fmt::format("{} sets may know TLS 1.0 only, and there is no https-legacy door", old_sets));
+                fmt::format("{} may know TLS 1.0 only, and there is no https-legacy door", count_of(old_sets, "set")));
         if (incomplete_ > 0)
-            say(Level::warning, "devices", fmt::format("{} sets lack something, see below", incomplete_));
+            say(Level::warning, "devices", count_of(incomplete_, "set") + " with something missing, see below");
         if (!context_.output().as_json()) context_.output().raw("\n");
         rows.finish("No devices yet: ringfence device add.");
     }

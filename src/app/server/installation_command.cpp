@@ -126,7 +126,8 @@ Done make_backup(const Arguments& arguments, Context& context) {
     object["files"] = made->files;
     object["bytes"] = made->bytes;
     object["sealed"] = made->sealed;
-    std::string text = fmt::format("Wrote {}: {} files, {} bytes.\n", archive, made->files, made->bytes);
+    std::string text =
+        fmt::format("Wrote {}: {}, {}.\n", archive, count_of(made->files, "file"), count_of(made->bytes, "byte"));
     if (!made->sealed)
         text +=
             "It holds the sealing key and the CA's keys in clear: keep it as safe as the server, or give "

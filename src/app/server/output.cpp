@@ -67,6 +67,10 @@ std::string format_facts(const std::vector<std::pair<std::string, std::string>>&
     return out;
 }
 
+std::string count_of(std::size_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 json::value text_or_null(std::string_view text) {
     if (text.empty()) return nullptr;
     return json::value(text);

@@ -50,6 +50,9 @@ private:
 // "name: value" lines with the values aligned.
 std::string format_facts(const std::vector<std::pair<std::string, std::string>>& facts);
 
+// "1 set", "2 sets".
+std::string count_of(std::size_t count, std::string_view thing);
+
 // null where the text is empty.
 json::value text_or_null(std::string_view text);
 json::array to_array(const std::vector<std::string>& texts);

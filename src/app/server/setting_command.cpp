@@ -93,7 +93,7 @@ std::string suggest(const family::Family& family, std::string_view name) {
     if (near.size() > max_suggestions) near.resize(max_suggestions);
     std::string out;
     for (const auto& each : near) out += (out.empty() ? "; did you mean " : " or ") + each.second;
-    return out;
+    return out.empty() ? out : out + "?";
 }
 
 Result<const SettingSpec*> get_spec(Context& context, const std::string& name) {

@@ -69,7 +69,7 @@ Done open(const Arguments& arguments, Context& context) {
     window.hands_out_login = arguments.has("--bootstrap-login");
     const auto opened = (*registry)->open_window(window);
     if (!opened) return fail(opened.error());
-    context.note({.outcome = "window-opened",
+    context.note({.outcome = "opened",
                   .detail = fmt::format("window {} on {} until {}{}", opened->id,
                                         fmt::join(show_networks(*opened), ", "), format_time(opened->closes),
                                         opened->hands_out_login ? ", with the bootstrap login" : ""),
@@ -88,7 +88,7 @@ Done close(const Arguments& arguments, Context& context) {
     const auto id = static_cast<std::int64_t>(arguments.number("ID", 0));
     const auto closed = (*registry)->close_window(id);
     if (!closed) return fail(closed.error());
-    context.note({.outcome = "window-closed",
+    context.note({.outcome = "closed",
                   .detail = fmt::format("window {} by hand", id),
                   .kind = registry::EventKind::window_closed});
     context.output().answer({{"id", id}, {"state", "closed"}}, fmt::format("Closed window {}.", id));
