@@ -1,4 +1,4 @@
-#include "commands.h"
+#include "app/phone/commands.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,17 +7,17 @@
 #include <utility>
 #include <variant>
 
+#include "app/phone/fingerprint_answer.h"
+#include "app/phone/report.h"
+#include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
-#include "fingerprint_answer.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
 #include "phone/flash.h"
-#include "report.h"
-#include "state_folder.h"
 
 namespace ringfence::app {
 

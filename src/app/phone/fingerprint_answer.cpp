@@ -1,4 +1,4 @@
-#include "fingerprint_answer.h"
+#include "app/phone/fingerprint_answer.h"
 
 #include <fmt/format.h>
 #include <poll.h>

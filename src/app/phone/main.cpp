@@ -1,6 +1,6 @@
 #include <CLI/CLI.hpp>
 
-#include "commands.h"
+#include "app/phone/commands.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // Boost.JSON is compiled into this one file.
 #include <boost/json/src.hpp>
 
+#include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "report.h"
 
 namespace ringfence::app {
 

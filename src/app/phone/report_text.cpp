@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "report.h"
 
 namespace ringfence::app {
 

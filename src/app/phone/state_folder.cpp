@@ -1,4 +1,4 @@
-#include "state_folder.h"
+#include "app/phone/state_folder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
