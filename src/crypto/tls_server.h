@@ -65,6 +65,7 @@ public:
     // `fd` is a connected non-blocking socket; the caller closes it after the connection is gone. `judge` (may be
     // empty when client certificates are off) is called on the thread that drives the connection and must outlive it.
     Result<TlsConnection> accept(int fd, const ClientJudge& judge) const;
+    Result<TlsConnection> accept(int fd, ClientJudge&& judge) const = delete;  // a temporary would be gone too early
 
     struct State;  // for this room
 

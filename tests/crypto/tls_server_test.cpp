@@ -252,6 +252,23 @@ TEST_P(Resumption, TheSessionOfAPhoneThatJustGoesAwaySurvives) {
     EXPECT_TRUE(door->last().resumed);
 }
 
+// A phone's next connection may land on another loop.
+TEST_P(Resumption, LoopsShareTheSessionsOfTheirContext) {
+    auto context = TlsServerContext::create(profile(ClientCertificates::ask), clock);
+    ASSERT_TRUE(context.has_value()) << context.error().message;
+    const ClientJudge everybody = [](std::string_view) { return Status(); };
+    door.emplace(*context, everybody);
+    TlsDoor other(*context, everybody);
+    s_client(session("sess_out"));
+    ASSERT_TRUE(door->last().handshake_done) << door->last().failure;
+    std::thread beside([this] { curl(client("phone")); });  // both loops at work
+    run("(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 0.3) | openssl s_client -connect 127.0.0.1:" + other.port() + " " +
+        session("sess_in"));
+    beside.join();
+    EXPECT_TRUE(other.last().resumed);
+    EXPECT_EQ(door->last().fingerprint, other.last().fingerprint);
+}
+
 TEST_P(Resumption, ARevokedPhoneDoesNotResume) {
     open_door(profile(ClientCertificates::ask));
     s_client(session("sess_out"));
