@@ -22,6 +22,8 @@ constexpr Duration request_time = std::chrono::seconds(15);
 // Between requests. A set asks for its next file at once or not at all.
 constexpr Duration idle_time = std::chrono::seconds(20);
 constexpr Duration crowded_idle_time = std::chrono::seconds(2);
+// How long a connection that is still in its handshake holds up the end: a phone that means to ask does so at once.
+constexpr Duration draining_time = std::chrono::seconds(5);
 
 constexpr std::string_view allowed_methods = "GET, HEAD";
 constexpr std::string_view file_type = "application/octet-stream";
@@ -64,7 +66,8 @@ public:
     }
 
     void drain() {
-        if (is_securing_ || delivery_ || reader_.is_inside_request() || finishing_) return;
+        if (is_securing_) return stream_.set_deadline(now() + draining_time);
+        if (delivery_ || reader_.is_inside_request() || finishing_) return;
         finish(net::Stream::Rest::none);
     }
 
@@ -85,7 +88,7 @@ private:
 
     void on_secured() override {
         is_securing_ = false;
-        stream_.set_deadline(now() + idle_time);
+        stream_.set_deadline(now() + (door_.draining_ ? draining_time : idle_time));
     }
 
     void on_bytes(std::string_view bytes) override {
