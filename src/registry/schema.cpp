@@ -87,7 +87,7 @@ CREATE TABLE sections(
 ) STRICT, WITHOUT ROWID;
 
 -- What every installation announces from its first day.
-INSERT INTO sections VALUES('DEVICE_CONFIG', 1), ('USER_KEYS', 1);
+INSERT INTO sections VALUES('DEVICE_CONFIG', 1), ('USER_CONFIG', 1), ('USER_KEYS', 1);
 
 CREATE TABLE windows(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
