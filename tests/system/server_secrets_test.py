@@ -54,7 +54,7 @@ class Canaries(SystemTest):
             self.assertEqual(http_get(ports["https"], "/" + OWN_FILE, tls, [self.basic(password)]).status, 401)
         # Secrets in places where they do not belong.
         http_get(ports["http"], "/" + OWN_FILE, None, [self.basic(self.password)])
-        http_get(ports["https"], f"/SIP{GUESS}.cfg?password={self.password}", tls, [b"Authorization: " + self.password.encode()])
+        http_get(ports["https"], f"/SIP00247F0102AB.cfg?password={self.password}", tls, [b"Authorization: " + self.password.encode()])
         http_get(ports["https"], f"/{OWN_FILE}", tls, [b"Authorization: Digest username=\"" + self.password.encode() + b'"'])
         with FtpControl(ports["ftp"]) as ftp:
             ftp.log_in(self.user, self.password)
