@@ -6,7 +6,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <csignal>
 #include <list>
 
 #include "base/log.h"
@@ -46,8 +45,6 @@ struct EventLoop::Core {
 
 EventLoop::EventLoop(const Clock& clock)
     : clock_(clock), scratch_(scratch_size, '\0'), core_(std::make_unique<Core>()) {
-    // OpenSSL writes to sockets itself, and a peer that is gone must not end the program.
-    std::signal(SIGPIPE, SIG_IGN);
     deadlines_.on_first([this] {
         if (!core_->ticking) core_->tick(*this);
     });

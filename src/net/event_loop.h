@@ -15,7 +15,7 @@ namespace ringfence::net {
 
 class EventLoop {
 public:
-    // `clock` must outlive the loop. From then on the process ignores SIGPIPE.
+    // `clock` must outlive the loop.
     explicit EventLoop(const Clock& clock);
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace ringfence::net {
 
@@ -145,6 +146,7 @@ Stream::Moved Stream::write_some() {
 }
 
 bool Stream::receive() {
+    if (std::exchange(is_drained_, false)) return wait_for(TlsStep::want_read);
     const Moved moved = read_some();
     switch (moved.step) {
         case TlsStep::want_read:
@@ -166,6 +168,7 @@ Stream::Moved Stream::read_some() {
     const ssize_t count = ::recv(watch_.descriptor(), buffer.data(), buffer.size(), 0);
     if (count < 0) return {step_of(errno, TlsStep::want_read), 0};
     if (count == 0) return {TlsStep::closed, 0};
+    is_drained_ = static_cast<std::size_t>(count) < buffer.size();
     return {TlsStep::done, static_cast<std::size_t>(count)};
 }
 

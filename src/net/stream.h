@@ -115,6 +115,7 @@ private:
     Phase phase_;
     bool driving_ = false;
     bool reading_ = true;
+    bool is_drained_ = false;  // the last read took all there was: asking again would cost a call for nothing
     bool sending_ = false;
     std::optional<Rest> finishing_;
     std::string head_;

@@ -23,7 +23,6 @@ namespace {
 
 // How often a draining loop looks whether its doors are idle.
 constexpr Duration drain_look = std::chrono::milliseconds(100);
-// Two settings files in a row are not read faster than this many reloads: each is quick, but a script may loop.
 constexpr std::string_view needs_restart = "loops and families change only with a restart";
 
 // One listener, with what all loops need of it.
@@ -255,6 +254,9 @@ Result<Generation> Server::Core::load() const {
 
 Status Server::Core::start() {
     raise_descriptor_limit();
+    // Before anybody is told that we are ready, since what they do next may be a signal.
+    for (const int number : {SIGTERM, SIGINT}) control.on_signal(number, [this] { drain(); });
+    control.on_signal(SIGHUP, [this] { reload(); });
     auto loaded = load();
     if (!loaded) return fail(std::move(loaded).error());
     if (loaded->listeners.empty()) return fail(FaultCode::malformed, "there is no door to listen on");
@@ -371,8 +373,6 @@ Status Server::start() { return core_->start(); }
 
 void Server::run() {
     Core& core = *core_;
-    for (const int number : {SIGTERM, SIGINT}) core.control.on_signal(number, [&core] { core.drain(); });
-    core.control.on_signal(SIGHUP, [&core] { core.reload(); });
     core.control.run();
     core.workers.clear();
     core.record("stopped", "");

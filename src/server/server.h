@@ -1,8 +1,8 @@
 // Server: all doors on all loops, from start to drain. One thread and event loop per core, each with every door, its
 // own registry connection and its own pipeline; the kernel spreads peers over them (SO_REUSEPORT).
 //
-// Tells systemd what it does by NOTIFY_SOCKET (sd_notify(3): READY, RELOADING, STOPPING). Signals, while run() runs:
-// SIGTERM and SIGINT drain, a second one stops at once; SIGHUP reloads.
+// Tells systemd what it does by NOTIFY_SOCKET (sd_notify(3): READY, RELOADING, STOPPING). Signals, from start() on and
+// answered by run(): SIGTERM and SIGINT drain, a second one stops at once; SIGHUP reloads.
 #pragma once
 
 #include <functional>

@@ -89,6 +89,11 @@ TEST_F(FtpDoorTest, GoesOnWhereItStopped) {
     control.passive_port();
     control.say("REST 100001");
     EXPECT_THAT(control.say("RETR " + test::public_path), StartsWith("550 "));
+    Client data(control.passive_port());
+    control.say("REST 100000");
+    control.send("RETR " + test::public_path + "\r\n");
+    EXPECT_EQ(data.read_to_end(), "") << "nothing is left to send";
+    EXPECT_THAT(control.read_until("226 "), HasSubstr("226 "));
 }
 
 TEST_F(FtpDoorTest, UnknownAndForbiddenAreTheSameReply) {
