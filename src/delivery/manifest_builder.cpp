@@ -62,7 +62,8 @@ const FileRecord* section_file(const Catalogue& catalogue, SectionKind kind, con
 
 std::string section_version(const Catalogue& catalogue, SectionKind kind) {
     const auto found = catalogue.section_versions.find(std::string(phonefile::to_string(kind)));
-    return fmt::format("{:06}", found == catalogue.section_versions.end() ? 1U : std::max(found->second, 1U));
+    const std::uint32_t risen = found == catalogue.section_versions.end() ? 1U : found->second;
+    return registry::format_version(std::max({risen, catalogue.version_floor, 1U}));
 }
 
 // What a phone holds may come from another site, with a higher number: AUTO would keep it for good.

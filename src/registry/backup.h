@@ -1,6 +1,6 @@
 // Backup and restore of a whole installation: one file that holds consistent copies of both databases, the content that
-// they name, keys/, pki/, the root files and ringfence.toml. The sealing key is among them: without a passphrase the archive
-// opens every secret of the installation, and `sealed` in the answer says so.
+// they name, keys/, pki/, the root files and ringfence.toml. The sealing key is among them: without a passphrase the
+// archive opens every secret of the installation, and `sealed` in the answer says so.
 //
 // Format: the line "ringfence-backup 1 plain" or "ringfence-backup 1 sealed SALT", then records of a 4-byte big-endian
 // length and that many bytes; sealed archives seal each record, bound to its place. End to end the records say "made

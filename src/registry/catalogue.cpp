@@ -92,6 +92,9 @@ Status load_windows(Registry::Parts& parts, Catalogue& out) {
 }
 
 Status load_sections(Registry::Parts& parts, Catalogue& out) {
+    auto floor = parts.database->number("SELECT version_floor FROM state");
+    if (!floor) return fail(std::move(floor.error()));
+    out.version_floor = static_cast<std::uint32_t>(*floor);
     return Database::each_row(parts.database->statement("SELECT name, version FROM sections"),
                               [&](const Statement& row) -> Status {
                                   out.section_versions.emplace(row.text(0), static_cast<std::uint32_t>(row.integer(1)));

@@ -121,6 +121,7 @@ struct Catalogue {
     std::map<SettingScope, std::vector<Setting>> settings;  // all layers but the devices'
     std::vector<Window> windows;                            // not closed and not past when the snapshot was made
     std::map<std::string, std::uint32_t> section_versions;  // by section name; rises whenever its content may differ
+    std::uint32_t version_floor = 0;                        // no section shows a lower number
 };
 
 // The site whose network holds `address`; the longest prefix wins. Null when none does. Lives as long as `catalogue`.

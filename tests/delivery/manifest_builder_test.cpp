@@ -81,6 +81,15 @@ TEST(manifest_builder, order_protocols_and_versions_follow_the_files) {
     EXPECT_EQ(reading.manifest, manifest);
 }
 
+TEST(manifest_builder, no_section_shows_a_version_below_the_floor) {
+    Catalogue catalogue = staged();
+    catalogue.version_floor = 2023081501;
+    const auto manifest = build_manifest(avaya(), catalogue, installation, {.model = "1230"});
+    EXPECT_EQ(find(manifest, SectionKind::user_config)->version, "2023081501");
+    EXPECT_EQ(find(manifest, SectionKind::language)->version, "2023081502");
+    EXPECT_EQ(find(manifest, SectionKind::fw)->version, "SIP12x004.04.09.00");
+}
+
 TEST(manifest_builder, the_time_server_is_told_before_anything_by_https) {
     Catalogue catalogue = staged();
     catalogue.files.push_back(file("zz/policy.txt", "SEC_POLICY", ContentClass::internal));
