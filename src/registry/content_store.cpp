@@ -71,7 +71,9 @@ Result<std::vector<ContentStore::Entry>> ContentStore::list() const {
         if (!names) return fail(std::move(names.error()));
         for (const auto& name : *names) {
             const bool ours = is_name(name) && name.substr(0, 2) == shelf;
-            out.push_back({shelf + "/" + name, ours ? name : std::string()});
+            std::string place = shelf;
+            place.append("/").append(name);
+            out.push_back({std::move(place), ours ? name : std::string()});
         }
     }
     return out;
