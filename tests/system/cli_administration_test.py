@@ -356,6 +356,24 @@ class Files(WithInstallation):
         self.put("fw/SIP12x004.04.09.00.bin", "x", "--section", "FW", "--model", "1140e", code=1)
         self.put("fw/old.bin", "x", "--section", "FW", "--version", "04041300", code=1)
 
+    def test_what_is_no_longer_announced_is_said(self):
+        first = self.put("banner-1.txt", "x", "--section", "LOGIN_BANNER").json()
+        self.assertEqual(first["remarks"], [])
+        second = self.put("banner-2.txt", "x", "--section", "LOGIN_BANNER").json()
+        self.assertIn("banner-1.txt", " ".join(second["remarks"]))
+        for number in range(5):
+            self.put(f"tone-{number}.wav", "x", "--section", "TONES")
+        self.assertEqual(len(self.put("tone-5.wav", "x", "--section", "TONES").json()["remarks"]), 1)
+
+    def test_another_root_must_hold_our_own(self):
+        own = self.house.root.read_text()
+        other = Installation(self.work).root.read_text()
+        refused = self.put("trust/other.pem", other, "--section", "USER_KEYS", code=1)
+        self.assertIn("cannot verify this server", refused.err)
+        both = self.put("trust/both.pem", own + "\n" + other, "--section", "USER_KEYS").json()
+        self.assertEqual(both["warnings"], [])
+        self.house("file", "remove", "trust/both.pem")
+
     def test_a_raw_device_file_is_secret_and_its_owners(self):
         shown = self.put("SIP00247f0102ab.cfg", "AUTOLOGIN_ID_KEY01 4711@example.net\n").json()
         self.assertEqual((shown["path"], shown["class"], shown["owner"]), ("SIP00247F0102AB.cfg", "secret", MAC.lower()))

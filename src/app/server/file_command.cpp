@@ -58,14 +58,39 @@ Done check_wish(const family::Family& family, const FileWish& wish) {
     return {};
 }
 
+// What a manifest announces beside the file that was just put: some sections hold one, others five.
+std::vector<std::string> judge_neighbours(const family::Family& family, const registry::Catalogue& catalogue,
+                                          const FileRecord& put) {
+    const auto section = phonefile::parse_section_kind(put.section);
+    if (!section) return {};
+    std::vector<std::string> others;
+    for (const auto& file : catalogue.files)
+        if (file.section == put.section && file.path != put.path && file.model == put.model && file.site == put.site)
+            others.push_back(file.path);
+    const auto& limits = family.limits();
+    const bool is_language = *section == phonefile::SectionKind::language;
+    if (is_language || *section == phonefile::SectionKind::tones) {
+        const std::size_t limit = is_language ? limits.language_files : limits.tone_files;
+        if (others.size() < limit) return {};
+        return {fmt::format("a set holds {} such files: only the first by path are announced", limit)};
+    }
+    if (others.empty()) return {};
+    return {fmt::format("[{}] holds one file: {} is no longer announced there", put.section, fmt::join(others, ", "))};
+}
+
 Done put(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
-    const FileWish wish = read_wish(arguments);
+    FileWish wish = read_wish(arguments);
     if (const auto fits = check_wish(**family, wish); !fits) return fits;
+    if (wish.section == phonefile::to_string(phonefile::SectionKind::user_keys)) {
+        const auto authority = context.authority();
+        if (!authority) return fail(authority.error());
+        wish.own_root = (*authority)->root_file(crypto::TlsLane::modern).bytes;
+    }
     const auto bytes = context.disk().read(wish.file_name, registry::max_file_size);
     if (!bytes) return fail(bytes.error());
-    const auto judgement = judge_file(**family, wish, *bytes);
+    auto judgement = judge_file(**family, wish, *bytes);
     if (!judgement) return fail(judgement.error());
     if (!judgement->warnings.empty() && !arguments.has("--accept-warnings")) {
         for (const auto& warning : judgement->warnings) remark(warning);
@@ -76,6 +101,10 @@ Done put(const Arguments& arguments, Context& context) {
     if (!registry) return fail(registry.error());
     const auto stored = (*registry)->put_file(judgement->record, *bytes);
     if (!stored) return fail(stored.error());
+    const auto catalogue = (*registry)->catalogue();
+    if (!catalogue) return fail(catalogue.error());
+    for (auto& sentence : judge_neighbours(**family, **catalogue, *stored))
+        judgement->remarks.push_back(std::move(sentence));
     context.note({.outcome = "file-put",
                   .detail = describe(*stored),
                   .device = stored->owner,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "delivery/installation.h"
@@ -216,10 +218,19 @@ private:
         return {};
     }
 
+    // A set takes the first root only, so this one stands in the place of our own.
     Status judge_root() {
         const auto certificates = crypto::Certificate::parse_bundle(bytes_);
         if (!certificates) return fail(certificates.error().within("[USER_KEYS] takes certificates in PEM form"));
-        out_.remarks.emplace_back("only the first root is accepted unsigned; Ringfence's own is announced already");
+        const auto own = crypto::Certificate::parse_bundle(wish_.own_root);
+        if (!own) return fail(own.error());
+        const bool holds_own = std::all_of(own->begin(), own->end(), [&](const auto& certificate) {
+            return std::find(certificates->begin(), certificates->end(), certificate) != certificates->end();
+        });
+        out_.remarks.push_back("announced in the place of " + std::string(delivery::root_file_path));
+        if (!holds_own)
+            out_.warnings.push_back("it lacks certificates of " + std::string(delivery::root_file_path) +
+                                    ": sets that hold it alone cannot verify this server");
         return judge_version();
     }
 

@@ -22,6 +22,7 @@ struct FileWish {
     std::string version;  // empty: follows
     std::optional<trust::ContentClass> content_class{};
     std::optional<MacAddress> device{};
+    std::string own_root;  // PEM of the root file that sets need to verify this server
 };
 
 struct FileJudgement {
