@@ -124,13 +124,6 @@ const SettingSpec* Family::find_setting(std::string_view name) const {
     return at == settings_.end() ? nullptr : &at->second;
 }
 
-std::vector<std::pair<std::string, std::string>> Family::licence_defaults() const {
-    std::vector<std::pair<std::string, std::string>> defaults;
-    for (const auto& [name, spec] : settings_)
-        if (spec.safe_value) defaults.emplace_back(name, *spec.safe_value);
-    return defaults;
-}
-
 bool Family::is_public_by_default(phonefile::SectionKind section) const {
     return std::find(public_sections_.begin(), public_sections_.end(), section) != public_sections_.end();
 }

@@ -114,7 +114,7 @@ public:
     const SettingSpec* find_setting(std::string_view name) const;  // exact case; null when absent
     const std::map<std::string, SettingSpec, std::less<>>& settings() const { return settings_; }
     // Name and safe value of each setting that needs a licence.
-    std::vector<std::pair<std::string, std::string>> licence_defaults() const;
+    const std::vector<std::pair<std::string, std::string>>& licence_defaults() const { return licence_defaults_; }
 
     const std::vector<phonefile::SectionKind>& section_order() const { return section_order_; }  // every kind once
     bool is_public_by_default(phonefile::SectionKind section) const;
@@ -136,6 +136,7 @@ private:
     std::string device_settings_suffix_;
     std::vector<std::string> user_agents_;
     std::map<std::string, SettingSpec, std::less<>> settings_;
+    std::vector<std::pair<std::string, std::string>> licence_defaults_;  // kept apart: asked for with every file
     std::vector<phonefile::SectionKind> section_order_;
     std::vector<phonefile::SectionKind> public_sections_;
     Limits limits_;

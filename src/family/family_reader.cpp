@@ -314,6 +314,8 @@ private:
                 if (auto setting = settings->table(name)) add_setting(*setting, group, name);
         }
         if (family_.settings_.size() > max_settings) data.complain("there are too many settings");
+        for (const auto& [name, spec] : family_.settings_)
+            if (spec.safe_value) family_.licence_defaults_.emplace_back(name, *spec.safe_value);
     }
 
     void add_setting(Data& data, const std::string& group, const std::string& pattern) {
