@@ -376,7 +376,7 @@ EffectiveSettings BootSession::settings_with(const AcceptedFile& accepted) {
     return settings;
 }
 
-FetchOrder BootSession::order_to(Protocol protocol, std::string host, std::string path) const {
+FetchOrder BootSession::order_to(Protocol protocol, std::string host, std::string_view path) const {
     FetchOrder order;
     order.protocol = protocol;
     order.host = std::move(host);

@@ -100,7 +100,7 @@ private:
         return next_file();
     }
 
-    FetchOrder order_to(Protocol protocol, std::string host, std::string path) const;
+    FetchOrder order_to(Protocol protocol, std::string host, std::string_view path) const;
     FetchOrder order_for_current() const;
     std::optional<Login> login_for(const FetchOrder& order) const;
     bool is_provisioning_server(const FetchOrder& order) const;

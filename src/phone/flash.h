@@ -64,9 +64,9 @@ struct Commit {
 
 class Flash {
 public:
-    static constexpr std::size_t log_limit = 32 * 1024;          // bytes per log file: some hundred events
-    static constexpr std::size_t index_limit = 4 * 1024 * 1024;  // far above what a manifest can name
-    static constexpr std::size_t file_limit = 64 * 1024 * 1024;  // above the largest firmware
+    static constexpr std::size_t log_limit = std::size_t{32} * 1024;          // bytes per log file: some hundred events
+    static constexpr std::size_t index_limit = std::size_t{4} * 1024 * 1024;  // far above what a manifest can name
+    static constexpr std::size_t file_limit = std::size_t{64} * 1024 * 1024;  // above the largest firmware
 
     // Reads; changes nothing. A folder that does not exist is a phone fresh from the factory. corrupt when the index is
     // not what was stored.

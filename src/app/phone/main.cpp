@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 
 #include "app/phone/commands.h"
 
@@ -34,9 +36,7 @@ void add_state(CLI::App& app, StateOptions& options) {
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     CLI::App app("The deskphone's side of Ringfence: boots a virtual 11xx or 12xx set against a provisioning server.");
     app.name("ringfence-phone");
     app.require_subcommand(1);
@@ -57,4 +57,17 @@ int main(int argc, char** argv) {
     if (boot->parsed()) return ringfence::app::boot(boot_options);
     if (show->parsed()) return ringfence::app::show(show_options);
     return ringfence::app::reset(reset_options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fputs("ringfence-phone: ", stderr);
+        std::fputs(error.what(), stderr);
+        std::fputs("\n", stderr);
+        return ringfence::app::exit_failed;
+    }
 }
