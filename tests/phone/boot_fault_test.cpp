@@ -37,46 +37,60 @@ protected:
         return out;
     }
 
+    struct Found {
+        FlashState state;
+        Stage stage = Stage::idle;
+        std::map<std::string, Contents> by_section;
+        Contents all;
+    };
+
+    Found find_everything() {
+        Flash opened = flash();
+        Found found{opened.state(), opened.stage().stage, {}, {}};
+        for (const auto& file : opened.state().files) {
+            auto bytes = opened.read(file);
+            EXPECT_TRUE(bytes.has_value()) << file.name << ": " << bytes.error().message;
+            found.by_section[file.section][file.name] = bytes.value_or("unreadable");
+        }
+        for (const auto& [section, files] : found.by_section) found.all.insert(files.begin(), files.end());
+        return found;
+    }
+
     // Old or new whole, and no version without its files. `before` is 0 for a phone that held nothing.
     void expect_whole(int before, int after) {
         const Contents old_files = before > 0 ? contents_of(before) : Contents();
         const Contents new_files = contents_of(after);
-        Contents all;
-        for (const char* section : sections)
-            for (const auto& [name, bytes] : held(section)) {
-                const bool is_old = old_files.count(name) > 0 && old_files.at(name) == bytes;
-                const bool is_new = new_files.count(name) > 0 && new_files.at(name) == bytes;
-                EXPECT_TRUE(is_old || is_new) << name << " is neither the old nor the new file";
-                all[name] = bytes;
-            }
-        const auto state = flash().state();
-        for (const char* section : sections) {
-            const auto version = state.find_version(section);
+        Found found = find_everything();
+        for (const auto& [name, bytes] : found.all) {
+            const bool is_old = old_files.count(name) > 0 && old_files.at(name) == bytes;
+            const bool is_new = new_files.count(name) > 0 && new_files.at(name) == bytes;
+            EXPECT_TRUE(is_old || is_new) << name << " is neither the old nor the new file";
+        }
+        for (const auto& [section, version] : found.state.versions) {
+            EXPECT_FALSE(found.by_section[section].empty()) << section;
             if (version != "00000" + std::to_string(after)) continue;
-            for (const auto& [name, bytes] : held(section)) EXPECT_EQ(new_files.at(name), bytes) << section;
-            EXPECT_FALSE(held(section).empty()) << section;
+            for (const auto& [name, bytes] : found.by_section[section]) EXPECT_EQ(new_files.at(name), bytes) << section;
         }
         // The settings are those of the files that are in.
-        if (all.count("SIP00247F0102AB.cfg") > 0) {
-            EXPECT_EQ("VMAIL " + state.settings.at("VMAIL").value + "\n", all["SIP00247F0102AB.cfg"]);
+        const auto& settings = found.state.settings;
+        if (found.all.count("SIP00247F0102AB.cfg") > 0) {
+            EXPECT_EQ("VMAIL " + settings.at("VMAIL").value + "\n", found.all["SIP00247F0102AB.cfg"]);
         }
-        if (all.count("site.cfg") > 0) {
-            EXPECT_EQ(all["site.cfg"].find("BANNER " + state.settings.at("BANNER").value + "\n"), 0u);
+        if (found.all.count("site.cfg") > 0) {
+            EXPECT_EQ(found.all["site.cfg"].find("BANNER " + settings.at("BANNER").value + "\n"), 0u);
         } else {
-            EXPECT_EQ(state.settings.count("BANNER"), 0u);
+            EXPECT_EQ(settings.count("BANNER"), 0u);
         }
     }
 
     void expect_complete(int generation) {
-        Contents all;
-        for (const char* section : sections) {
-            for (const auto& [name, bytes] : held(section)) all[name] = bytes;
-            EXPECT_EQ(flash().state().find_version(section), "00000" + std::to_string(generation)) << section;
-        }
-        EXPECT_EQ(all, contents_of(generation));
-        EXPECT_EQ(flash().state().settings.at("VMAIL").value, "own" + std::to_string(generation));
-        EXPECT_EQ(flash().state().settings.at("BANNER").value, "site" + std::to_string(generation));
-        EXPECT_EQ(flash().stage().stage, Stage::idle);
+        const Found found = find_everything();
+        const std::string n = std::to_string(generation);
+        for (const char* section : sections) EXPECT_EQ(found.state.find_version(section), "00000" + n) << section;
+        EXPECT_EQ(found.all, contents_of(generation));
+        EXPECT_EQ(found.state.settings.at("VMAIL").value, "own" + n);
+        EXPECT_EQ(found.state.settings.at("BANNER").value, "site" + n);
+        EXPECT_EQ(found.stage, Stage::idle);
     }
 
     void expect_nothing_left_over() {
