@@ -1,6 +1,7 @@
-// What an address said of itself lately: the model whose manifest it asked for, and the device whose file. A manifest
-// request carries no MAC, so this is how a later request finds its model variant or its device-bound window. A hint,
-// never a proof. Thread-safe, bounded; entries fade after an hour.
+// Which device an address named last, by the file that it asked for. A manifest request carries no MAC, so this is how
+// a window that is bound to devices knows its phones. A hint, never a proof: it can only narrow what the window's
+// networks open. Whether the name is in the inventory makes no difference. Thread-safe, bounded; entries fade after an
+// hour.
 #pragma once
 
 #include <array>
@@ -16,16 +17,10 @@
 
 namespace ringfence::delivery {
 
-struct AddressHint {
-    std::string model;  // empty: never said
-    std::optional<MacAddress> device;
-};
-
 class AddressMemory {
 public:
-    AddressHint find(const IpAddress& address, SteadyTime now);
-    void remember_model(const IpAddress& address, const std::string& model, SteadyTime now);
-    void remember_device(const IpAddress& address, const MacAddress& device, SteadyTime now);
+    std::optional<MacAddress> find(const IpAddress& address, SteadyTime now);
+    void remember(const IpAddress& address, const MacAddress& device, SteadyTime now);
 
     static constexpr std::size_t max_entries_per_shard = 4096;  // 65,536 addresses in all, about 10 MB
     static constexpr std::chrono::hours lifetime{1};  // a boot takes minutes; an address changes hands in days
@@ -35,7 +30,7 @@ private:
 
     struct Entry {
         std::string key;
-        AddressHint hint;
+        MacAddress device;
         SteadyTime told{};
     };
 
@@ -46,7 +41,6 @@ private:
     };
 
     Shard& shard_for(const std::string& key);
-    static AddressHint& hint_in(Shard& shard, const std::string& key, SteadyTime now);
 
     std::array<Shard, shard_count> shards_;
 };

@@ -9,6 +9,10 @@ namespace {
 
 std::string login_key(std::string_view user) { return "login " + std::string(user); }
 
+std::string source_key(std::string_view user, std::string_view source) {
+    return "try " + std::string(user) + " " + std::string(source);
+}
+
 const Budget& attempts_of(registry::LoginKind kind) {
     return kind == registry::LoginKind::keypad ? keypad_attempts : random_attempts;
 }
@@ -41,31 +45,38 @@ Limits::Entry& Limits::entry_in(Shard& shard, std::string key, const Budget& bud
     return shard.recent.front();
 }
 
-bool Limits::may_attempt(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now) {
-    std::string key = login_key(user);
+// A key that is not there has spent nothing, and asking leaves no entry.
+bool Limits::has_token(std::string key, const Budget& budget, std::string_view good_source, SteadyTime now) {
     Shard& shard = shard_for(key);
     const std::lock_guard lock(shard.mutex);
-    const auto found = shard.by_key.find(key);
-    if (found == shard.by_key.end()) return true;
-    Entry& entry = entry_in(shard, std::move(key), attempts_of(kind), now);
+    if (!shard.by_key.contains(key)) return true;
+    const Entry& entry = entry_in(shard, std::move(key), budget, now);
     if (entry.tokens >= 1.0) return true;
-    return std::find(entry.good_sources.begin(), entry.good_sources.end(), source) != entry.good_sources.end();
+    return std::find(entry.good_sources.begin(), entry.good_sources.end(), good_source) != entry.good_sources.end();
 }
 
-void Limits::attempt_failed(std::string_view user, registry::LoginKind kind, SteadyTime now) {
-    std::string key = login_key(user);
+void Limits::take_token(std::string key, const Budget& budget, SteadyTime now) {
     Shard& shard = shard_for(key);
     const std::lock_guard lock(shard.mutex);
-    Entry& entry = entry_in(shard, std::move(key), attempts_of(kind), now);
+    Entry& entry = entry_in(shard, std::move(key), budget, now);
     entry.tokens = std::max(0.0, entry.tokens - 1.0);
+}
+
+bool Limits::may_attempt(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now) {
+    return has_token(source_key(user, source), attempts_of(kind), {}, now) &&
+           has_token(login_key(user), login_attempts, source, now);
+}
+
+void Limits::attempt_failed(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now) {
+    take_token(source_key(user, source), attempts_of(kind), now);
+    take_token(login_key(user), login_attempts, now);
 }
 
 void Limits::attempt_succeeded(std::string_view user, std::string_view source, SteadyTime now) {
     std::string key = login_key(user);
     Shard& shard = shard_for(key);
     const std::lock_guard lock(shard.mutex);
-    Entry& entry = entry_in(shard, std::move(key), random_attempts, now);
-    auto& sources = entry.good_sources;
+    auto& sources = entry_in(shard, std::move(key), login_attempts, now).good_sources;
     if (std::find(sources.begin(), sources.end(), source) != sources.end()) return;
     if (sources.size() >= remembered_sources) sources.erase(sources.begin());
     sources.emplace_back(source);

@@ -23,19 +23,21 @@ struct Budget {
     Duration refill;
 };
 
-// 12 typed digits: at 6 tries a minute, a guesser needs 150,000 years for half of them.
+// Wrong passwords for one login from one address. 12 typed digits and 128 random bits bear very different rates.
 inline constexpr Budget keypad_attempts{10, std::chrono::seconds(10)};
-// 128 bits cannot be guessed; this only keeps the work of verifying small.
 inline constexpr Budget random_attempts{60, std::chrono::seconds(1)};
-// Requests for absent files that are recorded one by one, per asker. The rest are counted together.
+// Wrong passwords for one login from all addresses together that never gave the right one. At one a second, half of all
+// 12-digit passwords take 15,000 years.
+inline constexpr Budget login_attempts{100, std::chrono::seconds(1)};
+// Refusals that are recorded one by one, per asker. The rest are counted together.
 inline constexpr Budget recorded_misses{60, std::chrono::seconds(1)};
 
 class Limits {
 public:
-    // False: this login has failed too often lately and `source` has not succeeded with it before, so the attempt must
-    // be answered like a wrong password without being looked at.
+    // For logins that exist. False: too many wrong passwords lately, from `source`, or from everywhere while `source`
+    // has never given the right one. The attempt must then be answered like a wrong password.
     bool may_attempt(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now);
-    void attempt_failed(std::string_view user, registry::LoginKind kind, SteadyTime now);
+    void attempt_failed(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now);
     void attempt_succeeded(std::string_view user, std::string_view source, SteadyTime now);
 
     struct Miss {
@@ -65,6 +67,8 @@ private:
     };
 
     Shard& shard_for(std::string_view key);
+    bool has_token(std::string key, const Budget& budget, std::string_view good_source, SteadyTime now);
+    void take_token(std::string key, const Budget& budget, SteadyTime now);
     static Entry& entry_in(Shard& shard, std::string key, const Budget& budget, SteadyTime now);
     static void refill(Entry& entry, const Budget& budget, SteadyTime now);
 

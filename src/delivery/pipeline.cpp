@@ -19,6 +19,9 @@ using registry::Window;
 using trust::Proof;
 
 constexpr std::size_t max_recorded_path = 200;
+constexpr std::size_t max_recorded_agent = 80;
+// Ours have 8 to 12 characters; longer names are nobody's, and would only fill tables.
+constexpr std::size_t max_user_length = 64;
 
 Protocol protocol_of(trust::Wire wire) {
     switch (wire) {
@@ -53,7 +56,8 @@ struct Identity {
     std::optional<registry::Device> device;
     std::string site_of_login;
     bool stale_nonce = false;
-    std::string remark;  // for the event: why a proof that was shown does not count
+    std::string remark;                   // for the event: why a proof that was shown does not count
+    std::optional<MacAddress> attempted;  // whose proof was tried in vain, if it is anybody's
 };
 
 Identity nobody(const Request& request, std::string remark = {}) {
@@ -104,37 +108,47 @@ bool is_replay_safe(const Shared& shared, const protocol::Authorization& authori
 
 Result<Identity> identify_by_login(const Shared& shared, const Request& request, registry::Lookup& lookup) {
     const std::string& user = user_of(*request.authorization);
+    if (user.size() > max_user_length) return nobody(request, "unknown user");
     const std::string source = request.source.to_string();
     const SteadyTime now = shared.clock.steady_now();
     auto found = lookup.find_login(user);
     if (!found) return fail(std::move(found).error());
-    const registry::Login& login = *found ? **found : decoy_login();
-
-    if (!shared.limits.may_attempt(user, source, login.kind, now))
-        return nobody(request, "too many wrong passwords for this login lately");
-    if (!verify_password(shared, request, login) || !*found) {
-        shared.limits.attempt_failed(user, login.kind, now);
-        return nobody(request, *found ? "wrong password" : "unknown user");
+    // A login that does not exist, or is not to be tried now, costs the same work.
+    const bool may_attempt = *found && shared.limits.may_attempt(user, source, (*found)->kind, now);
+    const registry::Login& login = may_attempt ? **found : decoy_login();
+    const bool is_right = verify_password(shared, request, login);
+    const auto rejected = [&](std::string remark) {
+        Identity out = nobody(request, std::move(remark));
+        if (*found) out.attempted = (*found)->device;
+        return out;
+    };
+    if (!*found) return rejected("unknown user");
+    if (!may_attempt) return rejected("too many wrong passwords for this login lately");
+    if (!is_right) {
+        shared.limits.attempt_failed(user, source, login.kind, now);
+        return rejected("wrong password");
+    }
+    std::optional<registry::Device> device;
+    if (login.device) {
+        auto known = lookup.find_device(*login.device);
+        if (!known) return fail(std::move(known).error());
+        if (!*known) return rejected("the login's device is no longer in the inventory");
+        // Answered like a wrong password, or the answer would confirm a right one.
+        if ((*known)->requires_certificate)
+            return rejected("right password, but this device must show its certificate");
+        device = std::move(*known);
     }
     if (!is_replay_safe(shared, *request.authorization, now)) {
-        Identity out = nobody(request, "Digest nonce used up or replayed");
+        Identity out = rejected("Digest nonce used up or replayed");
         out.stale_nonce = true;
         return out;
     }
     shared.limits.attempt_succeeded(user, source, now);
-    if (!login.device) {
-        Identity out = nobody(request);
-        out.asker.proof = Proof::site_login;
-        out.site_of_login = login.site;
-        return out;
-    }
-    auto device = lookup.find_device(*login.device);
-    if (!device) return fail(std::move(device).error());
-    if (!*device) return nobody(request, "the login's device is no longer in the inventory");
-    // Answered like a wrong password, or the answer would confirm a right one.
-    if ((*device)->requires_certificate)
-        return nobody(request, "right password, but this device must show its certificate");
-    return proved(request, Proof::device_password, std::move(**device));
+    if (device) return proved(request, Proof::device_password, std::move(*device));
+    Identity out = nobody(request);
+    out.asker.proof = Proof::site_login;
+    out.site_of_login = login.site;
+    return out;
 }
 
 // What was shown on a wire that anybody can read proves nothing.
@@ -145,17 +159,23 @@ Result<Identity> identify(const Shared& shared, const Request& request, registry
     return nobody(request);
 }
 
-bool is_served_by_lane(const Request& request, const Identity& identity, const registry::Site* site, WallTime now) {
+// By the model of the proved device or of the path. A site's login names neither, so it needs a lane for named sites.
+bool is_served_by_lane(const Request& request, const Identity& identity, const std::string& model_of_path,
+                       const registry::Site* site, WallTime now) {
     if (request.lane == nullptr) return true;
-    const std::string model = identity.device ? identity.device->model : "";
-    return is_served(*request.lane, model, site ? site->name : "", now);
+    if (identity.asker.proof == Proof::site_login && request.lane->sites.empty()) return false;
+    const std::string site_name = site ? site->name : "";
+    if (identity.device && !is_served(*request.lane, identity.device->model, site_name, now)) return false;
+    return is_served(*request.lane, model_of_path, site_name, now);
 }
 
+// `full` are windows that were tried already.
 const Window* find_window(const Catalogue& catalogue, const IpAddress& source, const std::optional<MacAddress>& device,
-                          WallTime now) {
+                          const std::vector<std::int64_t>& full, WallTime now) {
     const Window* best = nullptr;
     for (const Window& window : catalogue.windows) {
         if (window.closed || now < window.opened || now >= window.closes) continue;
+        if (std::find(full.begin(), full.end(), window.id) != full.end()) continue;
         const bool on_network = std::any_of(window.networks.begin(), window.networks.end(),
                                             [&](const Network& network) { return network.contains(source); });
         if (!on_network) continue;
@@ -183,6 +203,8 @@ registry::Event begin_event(const Request& request, const Identity& identity, Wa
     event.path = printable(request.path, max_recorded_path);
     event.proof = trust::to_string(identity.asker.proof);
     event.detail = identity.remark;
+    if (event.detail.empty() && !request.user_agent.empty())
+        event.detail = "User-Agent " + printable(request.user_agent, max_recorded_agent);
     return event;
 }
 
@@ -219,11 +241,10 @@ Answer Pipeline::answer(const Request& request) {
     if (!identity) return unavailable(identity.error());
 
     const SteadyTime steady = shared_.clock.steady_now();
-    const AddressHint hint = shared_.addresses.find(request.source, steady);
     Perspective perspective;
     perspective.protocol = protocol_of(request.wire);
     perspective.now = now;
-    perspective.model = identity->device ? identity->device->model : hint.model;
+    if (identity->device) perspective.model = identity->device->model;
     if (identity->device && !identity->device->site.empty())
         perspective.site = registry::find_site(shared_part, std::string_view(identity->device->site));
     else if (!identity->site_of_login.empty())
@@ -232,14 +253,15 @@ Answer Pipeline::answer(const Request& request) {
         perspective.site = registry::find_site(shared_part, request.source);
 
     const Delivery delivery{shared_.family, shared_.installation, shared_part, lookup_};
-    const bool lane_serves = is_served_by_lane(request, *identity, perspective.site, now);
-    const auto who = identity->asker.device ? identity->asker.device : hint.device;
-    const Window* window = find_window(shared_part, request.source, who, now);
+    const auto who = identity->asker.device ? identity->asker.device : shared_.addresses.find(request.source, steady);
     const auto path = parse_path(request.path);
 
     Resolved resolved;
+    const Window* window = nullptr;
+    std::vector<std::int64_t> full_windows;
     tl::expected<trust::Grant, trust::Refusal> grant = tl::make_unexpected(trust::Refusal::absent);
     while (true) {
+        window = find_window(shared_part, request.source, who, full_windows, now);
         perspective.window_hands_out_login = window != nullptr && window->hands_out_login;
         if (path) {
             auto found = resolve(delivery, *path, perspective);
@@ -247,24 +269,23 @@ Answer Pipeline::answer(const Request& request) {
             resolved = std::move(*found);
         }
         std::optional<trust::Wanted> wanted;
-        if (resolved.resource && lane_serves) wanted = resolved.resource->wanted;
+        if (resolved.resource && is_served_by_lane(request, *identity, resolved.model, perspective.site, now))
+            wanted = resolved.resource->wanted;
         grant = trust::decide(identity->asker, as_open(window), wanted);
         if (!grant || !grant->by_window()) break;
         auto entered = lookup_.enter_window(window->id, who ? who->colons() : request.source.to_string());
         if (!entered) return unavailable(entered.error());
         if (*entered) break;
-        window = nullptr;  // full: decide again as if it were closed
+        full_windows.push_back(window->id);  // decide again without it
     }
 
     Answer out;
     out.stale_nonce = identity->stale_nonce;
     out.ticket.event = begin_event(request, *identity, now);
     registry::Event& event = out.ticket.event;
-    if (!event.device && resolved.named) event.device = resolved.named;
+    if (!event.device) event.device = identity->attempted ? identity->attempted : resolved.named;
     if (perspective.site != nullptr) event.site = perspective.site->name;
-    if (!resolved.model.empty()) shared_.addresses.remember_model(request.source, resolved.model, steady);
-    const auto& owner = resolved.resource ? resolved.resource->wanted.owner : std::nullopt;
-    if (owner) shared_.addresses.remember_device(request.source, *owner, steady);
+    if (resolved.named) shared_.addresses.remember(request.source, *resolved.named, steady);
     if (identity->asker.device) {
         const auto noted = lookup_.note_proved(*identity->asker.device, now);
         if (!noted) log::warning(noted.error().message);
@@ -275,12 +296,16 @@ Answer Pipeline::answer(const Request& request) {
         out.outcome = challenge ? Outcome::needs_proof : Outcome::not_found;
         event.outcome = challenge ? "challenged" : "refused";
         event.detail = explain(resolved, *identity);
-        const bool was_proved_once =
-            resolved.resource && resolved.resource->device && resolved.resource->device->last_proved;
+        const bool was_proved_once = resolved.device && resolved.device->last_proved;
         if (!identity->remark.empty())
             event.kind = EventKind::login_failed;
         else if (was_proved_once && !trust::is_https(request.wire))
             event.kind = EventKind::downgrade;
+        // What concerns a device of ours is not hidden by noise from its address.
+        const bool is_about_device =
+            event.kind == EventKind::downgrade || identity->attempted || identity->asker.device;
+        out.ticket.asker = is_about_device ? event.device->colons() : event.source;
+        out.ticket.asker.insert(0, std::string(registry::to_string(event.kind)) + " ");
         return out;
     }
 
@@ -305,8 +330,7 @@ void Pipeline::record(Ticket ticket, const Delivered& delivered) {
         shared_.events.record(std::move(event));
         return;
     }
-    const std::string asker = event.proof == trust::to_string(Proof::none) ? event.source : event.device->colons();
-    const auto miss = shared_.limits.note_miss(asker, shared_.clock.steady_now());
+    const auto miss = shared_.limits.note_miss(ticket.asker, shared_.clock.steady_now());
     if (miss.suppressed > 0) {
         registry::Event summary;
         summary.time = event.time;

@@ -35,6 +35,7 @@ enum class Outcome {
 // What record() needs later; opaque to doors.
 struct Ticket {
     registry::Event event;
+    std::string asker;  // of a refusal: whose budget of recorded refusals it is counted against
 };
 
 struct Answer {

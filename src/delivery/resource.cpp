@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "delivery/path.h"
+#include "delivery/secret_lines.h"
 
 namespace ringfence::delivery {
 
@@ -116,30 +117,13 @@ Result<std::string> render_text(const Delivery& delivery, const Resource& resour
     return phonefile::format_manifest(manifest);
 }
 
-// A stored text with what may be secret masked: logins of a manifest, secret and unknown settings of a settings file.
-std::string mask_stored(const family::Family& family, std::string_view text) {
-    std::string out;
-    for (const auto line : split(text, '\n')) {
-        const auto content = trim(line);
-        const auto name = content.substr(0, content.find_first_of(" \t"));
-        const auto* spec = family.find_setting(name);
-        const bool is_login = name == phonefile::to_string(phonefile::Keyword::srv_user_pass);
-        const bool has_value = name.size() < content.size();
-        const bool mask = has_value && (is_login || (spec != nullptr && spec->is_secret));
-        out += mask ? std::string(name) + " " + std::string(masked_secret) : std::string(line);
-        out += '\n';
-    }
-    out.pop_back();
-    return out;
-}
-
 Result<std::string> preview_stored(const Delivery& delivery, const registry::FileRecord& file, Reveal reveal) {
     if (file.size > phonefile::max_file_size)
         return fail(FaultCode::too_large, file.path + " is larger than a text file of a phone; it is not shown");
     auto body = delivery.lookup.open_content(file.sha256);
     if (!body) return fail(std::move(body).error());
     if (reveal == Reveal::clear) return std::string(body->view());
-    return mask_stored(delivery.family, body->view());
+    return mask_secrets(delivery.family, body->view());
 }
 
 }  // namespace
@@ -153,22 +137,21 @@ Result<Resolved> resolve(const Delivery& delivery, const std::string& path, cons
         out.named = requested->mac;
     }
     const std::string& model = out.model.empty() ? perspective.model : out.model;
-    std::optional<registry::Device> device;
     if (out.named) {
         auto found = delivery.lookup.find_device(*out.named);
         if (!found) return fail(std::move(found).error());
-        device = std::move(*found);
+        out.device = std::move(*found);
     }
     // A raw file is kept under the upper-case name, however the phone spells it.
     const std::string stored_path = out.named ? delivery.family.device_settings_name(*out.named) : path;
     if (const auto* file = find_file(delivery.catalogue, stored_path, model, site)) {
         out.resource = stored(*file);
-    } else if (device) {
+    } else if (out.device) {
         Resource resource;
         resource.kind = ResourceKind::device_settings;
         resource.wanted = {
-            .content_class = ContentClass::secret, .owner = device->mac, .is_manifest_with_login = false};
-        resource.device = std::move(device);
+            .content_class = ContentClass::secret, .owner = out.device->mac, .is_manifest_with_login = false};
+        resource.device = out.device;
         out.resource = std::move(resource);
     } else if (requested && !out.named) {
         out.resource = generated_manifest(delivery, requested->role, requested->model, perspective);

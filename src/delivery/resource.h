@@ -17,7 +17,7 @@ namespace ringfence::delivery {
 // Who looks, as far as resolving cares. Points into the catalogue that it is used with.
 struct Perspective {
     Protocol protocol = Protocol::tftp;
-    std::string model;                     // proved or hinted; empty: unknown
+    std::string model;                     // of the proved device; empty: unknown
     const registry::Site* site = nullptr;  // of the proved device, else of the address
     bool window_hands_out_login = false;
     WallTime now{};
@@ -34,9 +34,10 @@ struct Resource {
 };
 
 struct Resolved {
-    std::optional<Resource> resource;  // empty: nothing of that name
-    std::optional<MacAddress> named;
-    std::string model;  // that the path names; empty: none
+    std::optional<Resource> resource;        // empty: nothing of that name
+    std::optional<MacAddress> named;         // the MAC in the path, known or not
+    std::optional<registry::Device> device;  // that device, if it is in the inventory
+    std::string model;                       // that the path names; empty: none
 };
 
 struct Delivery {

@@ -89,6 +89,17 @@ protected:
         return request;
     }
 
+    static protocol::Authorization digest(const std::string& user, const std::string& password,
+                                          const std::string& nonce, const std::string& path) {
+        const std::string ha1 = to_hex(crypto::sha256(user + ":" + realm + ":" + password));
+        const std::string ha2 = to_hex(crypto::sha256("GET:/" + path));
+        const std::string response = to_hex(crypto::sha256(ha1 + ":" + nonce + ":00000001:c:auth:" + ha2));
+        return protocol::parse_authorization(
+                   "Digest username=\"" + user + "\", realm=\"" + realm + "\", nonce=\"" + nonce + "\", uri=\"/" +
+                   path + "\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c\", response=\"" + response + "\"")
+            .value();
+    }
+
     Answer ask(const Request& request) {
         Answer answer = pipeline_->answer(request);
         pipeline_->record(answer.ticket, {.bytes = answer.body.view().size(), .complete = true});
@@ -339,17 +350,8 @@ TEST_F(PipelineTest, the_legacy_lane_serves_its_models_until_it_closes) {
 }
 
 TEST_F(PipelineTest, a_replayed_digest_is_stale_and_opens_nothing) {
-    const std::string nonce = nonces_.issue(clock_.steady_now());
-    const std::string ha1 = to_hex(crypto::sha256(std::string("phone-one:") + realm + ":password of phone-one"));
-    const std::string ha2 = to_hex(crypto::sha256("GET:/SIP00247F000001.cfg"));
-    const std::string response = to_hex(crypto::sha256(ha1 + ":" + nonce + ":00000001:c:auth:" + ha2));
-    const auto authorization = protocol::parse_authorization(
-        std::string("Digest username=\"phone-one\", realm=\"") + realm + "\", nonce=\"" + nonce +
-        "\", uri=\"/SIP00247F000001.cfg\", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"c\", response=\"" +
-        response + "\"");
-    ASSERT_TRUE(authorization);
     auto asked = request(Wire::https, "SIP00247F000001.cfg");
-    asked.authorization = *authorization;
+    asked.authorization = digest("phone-one", "password of phone-one", nonces_.issue(clock_.steady_now()), asked.path);
     EXPECT_EQ(outcome(asked), Outcome::content);
     const auto replayed = ask(asked);
     EXPECT_EQ(replayed.outcome, Outcome::needs_proof);
@@ -374,6 +376,66 @@ TEST_F(PipelineTest, three_thousand_phones_behind_one_address_are_all_served) {
         ASSERT_EQ(outcome(with_password(request(Wire::https, path), user, "password of " + user)), Outcome::content);
         clock_.advance(Duration(20));
     }
+}
+
+TEST_F(PipelineTest, a_downgrade_is_recorded_for_a_raw_file_too_and_through_any_noise) {
+    registry::FileRecord file;
+    file.path = "SIP00247F000001.cfg";
+    file.content_class = ContentClass::secret;
+    file.owner = one_;
+    ASSERT_TRUE(registry_->put_file(file, "BANNER raw\n"));
+    ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one"));
+    for (int i = 0; i < 200; ++i) ask(request(Wire::tftp, "nothing"));
+    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    EXPECT_EQ(last_event().kind, EventKind::downgrade);
+    EXPECT_EQ(last_event().device, one_);
+    ask(with_password(request(Wire::https, "SIP00247F000002.cfg"), "phone-two", "wrong"));
+    EXPECT_EQ(last_event().kind, EventKind::login_failed);
+    EXPECT_EQ(last_event().device, two_);
+}
+
+TEST_F(PipelineTest, a_site_login_that_opens_nothing_is_recorded_and_stays_off_a_lane_without_named_sites) {
+    registry::Site site;
+    site.name = "berlin";
+    ASSERT_TRUE(registry_->add_site(site));
+    registry::Login login = login_of(one_, "staging", "bootstrap", realm);
+    login.device.reset();
+    login.site = "berlin";
+    ASSERT_TRUE(registry_->store_login(login, Secret("bootstrap")));
+    auto asked = with_password(request(Wire::https, "SIP00247F000001.cfg"), "staging", "bootstrap");
+    EXPECT_EQ(outcome(asked), Outcome::not_found);
+    EXPECT_EQ(last_event().proof, "site-login");
+    asked.wire = Wire::https_legacy;
+    asked.path = "licence.lic";
+    LanePolicy lane{.models = {"1230"}};
+    asked.lane = &lane;
+    EXPECT_EQ(outcome(asked), Outcome::not_found);
+    lane.sites = {"berlin"};
+    EXPECT_EQ(outcome(asked), Outcome::content);
+}
+
+TEST_F(PipelineTest, a_full_window_does_not_hide_another_that_is_open) {
+    auto window = window_for("192.0.2.0/24", clock_);
+    window.count = 1;
+    window.hands_out_login = true;
+    ASSERT_TRUE(registry_->open_window(window));
+    ASSERT_TRUE(registry_->open_window(window_for("192.0.2.0/24", clock_)));
+    auto asked = request(Wire::tftp, "licence.lic");
+    for (const auto* source : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
+        asked.source = IpAddress::parse(source).value();
+        EXPECT_EQ(outcome(asked), Outcome::content) << source;
+    }
+}
+
+TEST_F(PipelineTest, a_made_up_nonce_does_not_confirm_the_password_of_a_device_that_must_show_its_certificate) {
+    auto certified = registry_->find_device(one_).value().value();
+    certified.requires_certificate = true;
+    ASSERT_TRUE(registry_->update_device(certified));
+    auto asked = request(Wire::https, "SIP00247F000001.cfg");
+    asked.authorization = digest("phone-one", "password of phone-one", "made-up", asked.path);
+    const auto answer = ask(asked);
+    EXPECT_EQ(answer.outcome, Outcome::needs_proof);
+    EXPECT_FALSE(answer.stale_nonce);
 }
 
 TEST_F(PipelineTest, no_event_holds_a_secret) {
