@@ -71,10 +71,10 @@ TEST_F(FtpDoorTest, ServesTheClientsOfOthers) {
                              test::public_path + " -o lftped'",
                          "lftped"),
               whole);
-    EXPECT_EQ(fetched_by("curl -sS -o six 'ftp://[::1]:" + std::to_string(house_->port("ftp", 1)) + "/" +
-                             test::public_path + "'",
-                         "six"),
-              whole);
+    if (test::has_ipv6()) {
+        const std::string v6 = "curl -sS -o six 'ftp://[::1]:" + std::to_string(house_->port("ftp", 1)) + "/";
+        EXPECT_EQ(fetched_by(v6 + test::public_path + "'", "six"), whole);
+    }
     const auto event = house_->find_event(EventKind::request, "delivered");
     ASSERT_TRUE(event);
     EXPECT_EQ(event->wire, "ftp");
@@ -127,6 +127,7 @@ TEST_F(FtpDoorTest, PassiveAnswersNameTheAddressThatWasAsked) {
     Control control(port_);
     EXPECT_THAT(control.say("PASV"), StartsWith("227 Entering Passive Mode (127,0,0,1,"));
     EXPECT_THAT(control.say("PASV"), StartsWith("227 "));
+    if (!test::has_ipv6()) return;
     Control six(house_->port("ftp", 1), "::1");
     EXPECT_THAT(six.say("PASV"), StartsWith("425 "));
     EXPECT_THAT(six.say("EPSV"), StartsWith("229 "));

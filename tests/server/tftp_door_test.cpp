@@ -68,7 +68,7 @@ protected:
         house_ = new House();
         house_->put("fw/big.lng", "LANGUAGE", std::string(3'000'000, 'b'));
         house_->put("small.lng", "LANGUAGE", "small");
-        house_->start({"tftp=127.0.0.1:0", "tftp=[::1]:0", "tftp=0.0.0.0:0"});
+        house_->start({"tftp=127.0.0.1:0", "tftp=0.0.0.0:0", "tftp=[::1]:0"});
         port_ = house_->port("tftp");
     }
     static void TearDownTestSuite() { delete std::exchange(house_, nullptr); }
@@ -93,8 +93,10 @@ TEST_F(TftpDoorTest, ServesTheClientsOfOthers) {
     EXPECT_EQ(fetched_by("busybox tftp -b 1400 -g -r fw/big.lng -l boxed 127.0.0.1 " + port, "boxed"),
               std::string(3'000'000, 'b'));
     EXPECT_EQ(fetched_by("curl -sS -o curled " + house_->url("tftp", test::public_path), "curled"), whole);
-    const std::string v6 = "curl -sS -o six 'tftp://[::1]:" + std::to_string(house_->port("tftp", 1)) + "/";
-    EXPECT_EQ(fetched_by(v6 + test::public_path + "'", "six"), whole);
+    if (test::has_ipv6()) {
+        const std::string v6 = "curl -sS -o six 'tftp://[::1]:" + std::to_string(house_->port("tftp", 2)) + "/";
+        EXPECT_EQ(fetched_by(v6 + test::public_path + "'", "six"), whole);
+    }
     EXPECT_TRUE(test::eventually([&] {
         const auto event = house_->find_event(EventKind::request, "delivered");
         return event && event->wire == "tftp";
@@ -179,7 +181,7 @@ TEST_F(TftpDoorTest, AWildcardDoorAnswersFromTheAddressThatWasAsked) {
     const Phone phone;
     for (const char* address : {"127.0.0.1", "127.0.0.2"}) {
         for (const char* path : {"small.lng", "absent"}) {
-            phone.send(read_request(path), house_->port("tftp", 2), address);
+            phone.send(read_request(path), house_->port("tftp", 1), address);
             const auto heard = phone.hear();
             ASSERT_TRUE(heard);
             EXPECT_EQ(heard->from.endpoint().address.to_string(), address) << path;
