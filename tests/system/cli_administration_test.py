@@ -412,6 +412,56 @@ class Files(WithInstallation):
         self.house("file", "remove", "1230SIP.cfg")
         self.assertIn("USER_KEYS", self.house("render", MAC, "1230SIP.cfg").out)
 
+    def test_a_login_in_a_line_that_phones_drop_makes_a_manifest_secret(self):
+        good = "[USER_CONFIG]\nVERSION 000001\nPROTOCOL HTTPS\n"
+        long_comment = "# " + "x" * 90 + "\n"
+        for secret in (long_comment + "SRV_USER_PASS Canary1Login\n", "# SRV_USER_PASS Canary1Login\n",
+                       "srv_user_pass=Canary1Login\n", "[NOWHERE]\nSRV_USER_PASS Canary1Login\n",
+                       long_comment + "ADMIN_PASSWORD Canary1Login\n"):
+            with self.subTest(secret=secret):
+                done = self.put("1140eSIP.cfg", good + secret, "--accept-warnings")
+                shown = done.json()
+                self.assertEqual((shown["class"], shown["carries_login"]), ("secret", True))
+                self.assertRegex(" ".join(shown["remarks"]), r"line \d+ carries (SRV_USER_PASS|ADMIN_PASSWORD)")
+                self.assertNotIn("Canary1Login", done.out + done.err)
+                refused = self.put("1140eSIP.cfg", good + secret, "--accept-warnings", "--class", "public", code=1)
+                self.assertNotIn("Canary1Login", refused.err)
+        self.assertNotIn("manifest", " ".join(self.house.json("device", "show", MAC)["login_by"]))  # another model's
+        self.house("device", "add", mac(3), "--model", "1140e")
+        self.assertEqual(self.house.json("device", "show", mac(3))["login_by"], ["typed", "manifest, inside a window"])
+        self.house("file", "remove", "1140eSIP.cfg")
+        server = self.house.serve()
+        self.put("1140eSIP.cfg", good + long_comment + "SRV_USER_PASS Canary1Login\n", "--accept-warnings")
+        self.assertNotIn("Canary1Login", run(["curl", "-sS", server.url("http", "1140eSIP.cfg")]).out)
+        self.assertNotIn("Canary1Login", run(["curl", "-sS", server.url("tftp", "1140eSIP.cfg")]).out)
+        server.stop()
+        self.house("file", "remove", "1140eSIP.cfg")
+
+    def test_a_secret_in_any_line_of_a_shared_file_is_refused(self):
+        long_line = "# " + "x" * 90 + "\n"
+        for options in ([], ["--class", "public"], ["--section", "DEVICE_CONFIG"], ["--section", "LANGUAGE"]):
+            for secret in ("ADMIN_PASSWORD canary-4", "admin_password=canary-4", "# SRV_USER_PASS canary-4"):
+                with self.subTest(options=options, secret=secret):
+                    refused = self.put("ns.cfg", long_line + secret + "\n", "--accept-warnings", *options, code=1)
+                    self.assertRegex(refused.err, "line 2: (ADMIN_PASSWORD|SRV_USER_PASS) is a secret")
+                    self.assertNotIn("canary-4", refused.err)
+
+    def test_settings_that_no_set_is_told_of_are_noted(self):
+        self.assertIn("looks like settings", " ".join(self.put("lost.cfg", "BANNER x\n").json()["remarks"]))
+        self.assertEqual(self.put("plan.cfg", "something else\n").json()["remarks"], [])
+
+    def test_a_path_means_one_content_for_all_models(self):
+        self.house("site", "add", "oslo", "--net", "192.0.2.0/25")
+        self.house("site", "add", "rome", "--net", "192.0.2.128/25")
+        self.put("b.txt", "one", "--model", "1230")
+        self.put("b.txt", "one", "--model", "1220")
+        self.assertIn("use another path", self.put("b.txt", "two", "--model", "1140e", code=1).err)
+        self.put("b.txt", "two", code=1)
+        self.put("b.txt", "two", "--model", "1140e", "--site", "oslo", code=1)
+        self.put("c.txt", "one", "--model", "1230", "--site", "oslo")
+        self.put("c.txt", "two", "--model", "1220", "--site", "rome")
+        self.put("c.txt", "three", "--model", "1230", "--site", "oslo")
+
     def test_secrets_need_an_owner_and_never_hide_in_shared_files(self):
         self.put("secret.bin", "x", "--class", "secret", code=1)
         self.assertEqual(self.put("secret.bin", "x", "--class", "secret", "--device", MAC).json()["owner"], MAC.lower())
@@ -646,6 +696,23 @@ class Import(SystemTest):
         self.assertEqual(next(line for line in again if line["kind"] == "device")["result"], "known")
         self.assertEqual(self.house.json("device", "show", MAC)["user"], device["user"])
         self.assertNotIn("canary", self.house("events", "--json").out)
+
+    def test_a_login_in_a_line_that_phones_drop_keeps_a_kept_manifest_secret(self):
+        (self.old / "1140eSIP.cfg").write_text(self.MANIFEST + "# " + "x" * 90 + "\nSRV_USER_PASS Canary1Login\n")
+        (self.old / "lang" / "French.lng").write_text("#admin_password = Canary2Login\n")
+        done = self.house("import", "tftpdir", self.old, "--model", "1230", "--keep-manifests")
+        self.assertNotIn("Canary", done.out + done.err)
+        files = {f["path"]: f for f in self.house.json_lines("file", "list")}
+        self.assertEqual((files["1140eSIP.cfg"]["class"], files["1140eSIP.cfg"]["carries_login"]), ("secret", True))
+        self.assertEqual(files["1220SIP.cfg"]["class"], "public")
+        self.assertNotIn("lang/French.lng", files)
+        self.assertFalse([f for f in self.house.json_lines("check") if f.get("subject") == "secrets"])
+
+    def test_a_path_that_another_model_has_is_an_obstacle(self):
+        self.house.put("lang/French.lng", "salut", "--section", "LANGUAGE", "--model", "1140e")
+        done = self.house("import", "tftpdir", self.old, "--model", "1230", code=1)
+        self.assertIn("use another path", done.err)
+        self.assertEqual(self.house.json_lines("device", "list"), [])
 
     def test_raw_files_and_kept_manifests(self):
         self.house("import", "tftpdir", self.old, "--model", "1230", "--raw", "--keep-manifests", "--login", "keypad")

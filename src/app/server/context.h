@@ -55,9 +55,10 @@ public:
     // Before a secret is shown: a Fault when it cannot be told, and then nothing may be shown.
     Status note_reveal(const Change& change);
 
-private:
+    // forbidden when root works on a folder that belongs to somebody else. Asked before the settings are read.
     Status check_owner() const;
 
+private:
     std::string directory_;
     Output& output_;
     SystemClock clock_;

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/device_report.h"
@@ -176,7 +174,7 @@ Done show(const Arguments& arguments, Context& context) {
          {"model", device->model},
          {"site", device->site.empty() ? "-" : device->site},
          {"user", device->user.empty() ? "-" : fmt::format("{} ({})", device->user, to_string(device->login_kind))},
-         {"proves itself by", report.login_by.empty() ? "nothing" : join(report.login_by, ", ")},
+         {"proves itself by", report.login_by.empty() ? "nothing" : join(report.login_by, "; ")},
          {"certificate", device->requires_certificate ? "required" : "not required"},
          {"last proved", device->last_proved ? format_time(*device->last_proved) : "never"}});
     for (const auto& line : owned->lines) text += line + "\n";

@@ -1,5 +1,7 @@
 #include "app/server/device_report.h"
 
+#include <algorithm>
+
 namespace ringfence::app {
 
 Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
@@ -16,19 +18,25 @@ Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
     for (const auto& site : (*catalogue)->sites)
         if (!site.login_user.empty()) out.sites_with_login.insert(site.name);
     for (const auto& file : (*catalogue)->files)
-        out.manifest_with_login = out.manifest_with_login || file.is_manifest_with_login;
+        if (file.is_manifest_with_login) out.manifests_with_login.push_back(file.path);
     return out;
 }
 
 DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
                        const family::Family& family) {
     DeviceReport out;
+    const auto reads_one_of = [&](const std::vector<std::string>& manifests) {
+        return std::any_of(manifests.begin(), manifests.end(), [&](const auto& path) {
+            const auto asked = family.recognise(path);
+            return asked && (asked->model.empty() || asked->model == device.model);
+        });
+    };
     const auto good = surroundings.good_certificates.find(device.mac);
     const bool has_certificate = good != surroundings.good_certificates.end();
     const bool may_use_password = !device.requires_certificate && !device.user.empty();
     if (may_use_password) out.login_by.emplace_back("typed");
-    if (surroundings.manifest_with_login || surroundings.sites_with_login.contains(device.site))
-        out.login_by.emplace_back("manifest");
+    if (surroundings.sites_with_login.contains(device.site) || reads_one_of(surroundings.manifests_with_login))
+        out.login_by.emplace_back("manifest, inside a window");
     if (has_certificate) out.login_by.emplace_back("certificate");
 
     if (!family.has_model(device.model)) out.missing.push_back("the phone family has no model " + device.model);

@@ -18,14 +18,15 @@ struct DeviceSurroundings {
     std::map<MacAddress, unsigned> good_certificates;  // neither revoked nor over
     std::map<MacAddress, unsigned> ending_soon;        // of those
     std::set<std::string> sites_with_login;
-    bool manifest_with_login = false;  // a hand-written manifest carries one
+    std::vector<std::string> manifests_with_login;  // paths of hand-written ones
 };
 inline constexpr std::chrono::hours ending_soon{24 * 30};  // time enough to walk to the set
 
 Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now);
 
 struct DeviceReport {
-    // How a real set comes to prove itself: "typed" on the set, "manifest" (internal files only), "certificate".
+    // How a real set comes to prove itself: "typed" on the set, "manifest, inside a window" (its login opens
+    // internal files only, and no manifest carries one elsewhere), "certificate".
     std::vector<std::string> login_by;
     std::vector<std::string> missing;  // sentences; empty: nothing
 };

@@ -4,6 +4,8 @@
 #include "app/server/context.h"
 #include "app/server/file_judgement.h"
 #include "base/text.h"
+#include "crypto/hash.h"
+#include "delivery/shared_path.h"
 
 namespace ringfence::app {
 
@@ -78,6 +80,15 @@ std::vector<std::string> judge_neighbours(const family::Family& family, const re
     return {fmt::format("[{}] holds one file: {} is no longer announced there", put.section, fmt::join(others, ", "))};
 }
 
+Status check_path_is_free(registry::Registry& registry, FileRecord file, std::string_view bytes) {
+    const auto catalogue = registry.catalogue();
+    if (!catalogue) return fail(catalogue.error());
+    file.sha256 = to_hex(crypto::sha256(bytes));
+    const auto clash = delivery::find_clash(**catalogue, file, {file.model});
+    if (!clash) return {};
+    return fail(FaultCode::conflict, *clash);
+}
+
 Done put(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
@@ -99,6 +110,7 @@ Done put(const Arguments& arguments, Context& context) {
     }
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
+    if (const auto free = check_path_is_free(**registry, judgement->record, *bytes); !free) return fail(free.error());
     const auto stored = (*registry)->put_file(judgement->record, *bytes);
     if (!stored) return fail(stored.error());
     const auto catalogue = (*registry)->catalogue();

@@ -6,9 +6,11 @@
 
 #include "base/text.h"
 #include "crypto/certificate.h"
+#include "delivery/import_plan.h"
 #include "delivery/installation.h"
 #include "delivery/manifest_builder.h"
 #include "delivery/path.h"
+#include "delivery/secret_lines.h"
 #include "phonefile/manifest.h"
 #include "phonefile/settings_file.h"
 
@@ -122,18 +124,24 @@ private:
             const auto strict = phonefile::parse_manifest_strict(bytes_);
             if (!strict) out_.warnings.push_back(strict.error().message);
         }
-        record().is_manifest_with_login = has_login(reading->manifest);
+        // The bytes are served, not what phones make of them.
+        const auto secret = delivery::find_secret_line(family_, bytes_);
+        record().is_manifest_with_login = secret || has_login(reading->manifest);
         record().content_class = record().is_manifest_with_login ? ContentClass::secret : ContentClass::public_;
         if (wish_.content_class && *wish_.content_class != record().content_class)
             return refuse(record().is_manifest_with_login
-                              ? "it carries a login, which makes it secret"
+                              ? carried(secret) + ", which makes it secret"
                               : "a manifest without a login is public: a set has no proof yet when it asks for it");
         if (record().is_manifest_with_login)
-            out_.remarks.emplace_back(
-                "it carries a login: handed out only over HTTPS to devices of ours, and in a staging window");
+            out_.remarks.push_back(carried(secret) +
+                                   ": handed out only over HTTPS to devices of ours, and in a staging window");
         out_.remarks.emplace_back("it stands in the place of the generated manifest");
         warn_of_closed_wires(reading->manifest);
         return {};
+    }
+
+    static std::string carried(const std::optional<delivery::SecretLine>& secret) {
+        return secret ? fmt::format("line {} carries {}", secret->line, secret->name) : "it carries a login";
     }
 
     void warn_of_closed_wires(const phonefile::Manifest& manifest) {
@@ -161,6 +169,10 @@ private:
             wish_.content_class.value_or(is_public ? ContentClass::public_ : ContentClass::internal);
         if (const auto status = judge_owner(); !status) return status;
         if (const auto status = judge_announcement(); !status) return status;
+        if (const auto status = refuse_secrets(); !status) return status;
+        if (!section && delivery::looks_like_settings(family_, bytes_))
+            out_.remarks.emplace_back(
+                "it looks like settings, but without a section no set is told of it: --section DEVICE_CONFIG");
         if (section == SectionKind::fw) return judge_firmware();
         if (section == SectionKind::user_keys) return judge_root();
         if (section == SectionKind::device_config) return judge_shared_settings();
@@ -175,6 +187,16 @@ private:
         if (is_secret && !wish_.section.empty())
             return refuse("a manifest is read by all sets of a model, so it cannot announce one set's secret file");
         return {};
+    }
+
+    Status refuse_secrets() const {
+        const ContentClass content_class = out_.record.content_class;
+        if (content_class == ContentClass::secret) return {};
+        const auto secret = delivery::find_secret_line(family_, bytes_);
+        if (!secret) return {};
+        return refuse(fmt::format("line {}: {} is a secret, and {} would read it{}", secret->line, secret->name,
+                                  content_class == ContentClass::public_ ? "everybody" : "every device",
+                                  secret->is_login ? "" : "; use setting set"));
     }
 
     // The line of the manifest must be one that a set reads.
@@ -234,7 +256,6 @@ private:
         return judge_version();
     }
 
-    // A shared file with passwords would open to every device.
     Status judge_shared_settings() {
         const auto reading = phonefile::parse_settings_as_phone(bytes_);
         if (!reading) return fail(reading.error());
@@ -242,9 +263,6 @@ private:
         for (const auto& line : reading->file.lines) {
             const auto* spec = family_.find_setting(line.name);
             if (spec == nullptr) continue;
-            if (spec->is_secret)
-                return refuse(fmt::format("line {}: {} is a secret, and every device would read it; use setting set",
-                                          line.line, spec->name));
             if (in_clear && !spec->is_public)
                 out_.warnings.push_back(fmt::format("line {}: {} would travel in clear", line.line, spec->name));
         }

@@ -1,12 +1,13 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/login.h"
 #include "app/server/old_folder.h"
 #include "base/text.h"
+#include "crypto/hash.h"
+#include "delivery/secret_lines.h"
+#include "delivery/shared_path.h"
 
 namespace ringfence::app {
 
@@ -71,6 +72,47 @@ void show_plan(Context& context, const ImportPlan& plan, const std::vector<std::
                 : fmt::format("VERSION floor: {}, one above the highest that sets may hold.\n", plan.version_floor);
     for (const auto& sentence : plan.obstacles) text += "Obstacle: " + sentence + "\n";
     output.answer(whole, text);
+}
+
+// The record of a file that is kept, and for which models.
+struct Kept {
+    registry::FileRecord record;
+    std::vector<std::string> models;
+};
+
+Kept describe_kept(const family::Family& family, const ImportItem& item, const std::string& path) {
+    Kept out;
+    out.record.path = item.mac ? family.device_settings_name(*item.mac) : path;
+    out.record.section = item.section;
+    out.record.content_class = item.content_class;
+    out.record.owner = item.mac;
+    out.record.is_manifest_with_login = item.is_manifest_with_login;
+    out.record.version = item.section.empty() ? std::string() : item.version;
+    // A manifest's name tells its model already.
+    const bool for_all = item.models.empty() || item.kind == OldFileKind::manifest;
+    out.models = for_all ? std::vector<std::string>{""} : item.models;
+    return out;
+}
+
+// Files that would stand beside another content of the same path become obstacles.
+Status find_clashes(Context& context, const family::Family& family, const std::string& folder,
+                    const std::vector<delivery::OldFile>& files, ImportPlan& plan) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto catalogue = (*registry)->catalogue();
+    if (!catalogue) return fail(catalogue.error());
+    for (std::size_t i = 0; i < plan.items.size(); ++i) {
+        if (plan.items[i].action != ImportAction::keep) continue;
+        Kept kept = describe_kept(family, plan.items[i], files[i].path);
+        if (!delivery::find_clash(**catalogue, kept.record, kept.models)) continue;
+        // Only the content can still say that the two are the same.
+        const auto bytes = read_old_file(folder, files[i].path);
+        if (!bytes) return fail(bytes.error());
+        kept.record.sha256 = to_hex(crypto::sha256(*bytes));
+        if (auto clash = delivery::find_clash(**catalogue, kept.record, kept.models))
+            plan.obstacles.push_back(std::move(*clash));
+    }
+    return {};
 }
 
 // Carries a plan out, file by file, so that it can be repeated after a fault.
@@ -186,20 +228,17 @@ private:
     Status keep(const ImportItem& item, const std::string& path) {
         const auto bytes = read_old_file(folder_, path);
         if (!bytes) return fail(bytes.error());
-        registry::FileRecord record;
-        record.path = path;
-        record.section = item.section;
-        record.content_class = item.content_class;
-        record.owner = item.mac;
-        record.is_manifest_with_login = item.is_manifest_with_login;
-        record.version = item.section.empty() ? std::string() : item.version;
-        if (item.mac) record.path = (*context_.family())->device_settings_name(*item.mac);
-        // A manifest's name tells its model already.
-        const bool for_all = item.models.empty() || item.kind == OldFileKind::manifest;
-        const auto models = for_all ? std::vector<std::string>{""} : item.models;
-        for (const auto& model : models) {
-            record.model = model;
-            const auto stored = registry_.put_file(record, *bytes);
+        const auto family = context_.family();
+        if (!family) return fail(family.error());
+        Kept kept = describe_kept(**family, item, path);
+        // The file may have changed since the plan was made, and a large one was judged by its name.
+        const bool is_secret = kept.record.content_class == trust::ContentClass::secret;
+        if (const auto secret = delivery::find_secret_line(**family, *bytes); secret && !is_secret)
+            return fail(FaultCode::forbidden,
+                        fmt::format("line {}: {} is a secret, which others would read", secret->line, secret->name));
+        for (const auto& model : kept.models) {
+            kept.record.model = model;
+            const auto stored = registry_.put_file(kept.record, *bytes);
             if (!stored) return fail(stored.error());
         }
         ++files_;
@@ -243,7 +282,10 @@ Done import(const Arguments& arguments, Context& context) {
     const std::string& folder = arguments.text("DIR");
     const auto old = read_old_folder(folder);
     if (!old) return fail(old.error());
-    const ImportPlan plan = delivery::plan_import(*family, old->files, options);
+    ImportPlan plan = delivery::plan_import(*family, old->files, options);
+    if (arguments.has("--data"))
+        if (const auto looked = find_clashes(context, *family, folder, old->files, plan); !looked)
+            return fail(looked.error());
     const bool dry_run = arguments.has("--dry-run");
     if (dry_run || !plan.obstacles.empty()) {
         show_plan(context, plan, old->passed_over);

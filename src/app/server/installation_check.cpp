@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "crypto/version.h"
 #include "delivery/installation.h"
+#include "delivery/secret_lines.h"
 
 namespace ringfence::app {
 
@@ -140,6 +141,24 @@ private:
         if (!report->orphans.empty())
             say(Level::note, "contents", count_of(report->orphans.size(), "stored file") + " in no use");
         if (report->sound()) say(Level::ok, "contents", "every file holds what was put");
+        check_secrets(registry);
+    }
+
+    // Files that an earlier Ringfence took without looking at every line.
+    void check_secrets(registry::Registry& registry) {
+        const auto family = context_.family();
+        const auto catalogue = registry.catalogue();
+        if (!family || !catalogue) return;
+        for (const auto& file : (*catalogue)->files) {
+            if (file.content_class == trust::ContentClass::secret) continue;
+            const auto body = registry.open_content(file.sha256);
+            if (!body) continue;
+            const auto secret = delivery::find_secret_line(**family, body->view());
+            if (!secret) continue;
+            say(Level::wrong, "secrets",
+                fmt::format("{} is {} and carries {} in line {}: remove it or put it again", file.path,
+                            trust::to_string(file.content_class), secret->name, secret->line));
+        }
     }
 
     void check_windows(registry::Registry& registry) {
@@ -249,7 +268,7 @@ private:
         object["login_by"] = to_array(report.login_by);
         object["missing"] = to_array(report.missing);
         rows.add(object,
-                 {device.mac.colons(), device.model, device.site, fmt::format("{}", fmt::join(report.login_by, ", ")),
+                 {device.mac.colons(), device.model, device.site, fmt::format("{}", fmt::join(report.login_by, "; ")),
                   fmt::format("{}", fmt::join(report.missing, "; "))});
     }
 

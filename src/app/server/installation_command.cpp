@@ -1,7 +1,4 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
-
-#include <algorithm>
 
 #include "app/server/commands.h"
 #include "app/server/context.h"
@@ -70,6 +67,7 @@ Done init(const Arguments& arguments, Context& context) {
     const std::string& directory = context.directory();
     if (context.disk().exists(settings_path(directory)))
         return fail(FaultCode::conflict, directory + " is a Ringfence installation already; nothing was changed");
+    if (const auto owned = context.check_owner(); !owned) return fail(owned.error());
     const auto address = IpAddress::parse(arguments.text("--address"));
     const Wish wish{arguments.text("--name"), *address};
     const auto built = write_whole_folder(directory, context.disk(),
@@ -137,6 +135,7 @@ Done make_backup(const Arguments& arguments, Context& context) {
 }
 
 Done restore(const Arguments& arguments, Context& context) {
+    if (const auto owned = context.check_owner(); !owned) return fail(owned.error());
     registry::RestoreOptions options;
     auto passphrase = read_passphrase(arguments, context.disk());
     if (!passphrase) return fail(std::move(passphrase).error());

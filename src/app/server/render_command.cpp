@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "base/text.h"
@@ -34,7 +36,9 @@ Done render(const Arguments& arguments, Context& context) {
     object["mac"] = mac.colons();
     object["path"] = printable(path);
     object["masked"] = !revealed;
-    object["text"] = *text;
+    // A file that was put may hold bytes that are no UTF-8, which JSON cannot carry.
+    const bool is_ascii = std::all_of(text->begin(), text->end(), [](char c) { return (c & 0x80) == 0; });
+    object[is_ascii ? "text" : "base64"] = is_ascii ? *text : to_base64(*text);
     if (context.output().as_json())
         context.output().answer(object, {});
     else
