@@ -331,6 +331,7 @@ std::vector<Certificate> Authority::device_issuers(TlsLane lane) const {
 
 std::vector<Certificate> Authority::own_certificates() const {
     std::vector<Certificate> certificates;
+    certificates.reserve(plans.size());
     for (const PartPlan& plan : plans) certificates.push_back(parts_->certificate(plan.part));
     return certificates;
 }

@@ -24,7 +24,7 @@ enum class KeyKind { rsa, ec, other };
 
 class PrivateKey {
 public:
-    static constexpr std::size_t max_pem_size = 16 * 1024;  // an RSA-8192 key is below 7 kB
+    static constexpr std::size_t max_pem_size = std::size_t{16} * 1024;  // an RSA-8192 key is below 7 kB
 
     // The system's own randomness: keys never come from a seed. RSA-2048 takes some 100 ms.
     static Result<PrivateKey> generate(KeyType type);

@@ -10,6 +10,7 @@ constexpr char version_byte = 1;
 constexpr std::size_t nonce_size = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr std::size_t tag_size = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 constexpr std::size_t head_size = 1 + nonce_size;
+static_assert(SealingKey::overhead == head_size + tag_size);
 static_assert(SealingKey::size == crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 
 void start_sodium() {

@@ -14,13 +14,14 @@ namespace ringfence::crypto {
 class SealingKey {
 public:
     static constexpr std::size_t size = 32;
+    static constexpr std::size_t overhead = 41;  // of sealed bytes over clear ones
 
     static SealingKey generate(Random& random);
     // `bytes` as save() gave them. Fault malformed unless there are exactly 32.
     static Result<SealingKey> load(const Secret& bytes);
     Secret save() const { return key_; }
 
-    // Version byte, random 24-byte nonce, ciphertext and tag: 41 bytes longer than `plain`. `context` names the place
+    // Version byte, random 24-byte nonce, ciphertext and tag. `context` names the place
     // (table, column, row) and must be the same when opening, so sealed values cannot be swapped between places.
     std::string seal(std::string_view plain, std::string_view context) const;
     std::string seal(const Secret& plain, std::string_view context) const { return seal(plain.reveal(), context); }

@@ -46,8 +46,9 @@ int judge_server(X509_STORE_CTX* store, void* argument) {
 
     verdict = ClientVerdict{};
     verdict.leaf_subject = leaf.subject();
-    verdict.chain_fingerprints.push_back(leaf.fingerprint_sha256());
-    for (const Certificate& one : intermediates) verdict.chain_fingerprints.push_back(one.fingerprint_sha256());
+    verdict.presented = {leaf};
+    verdict.presented.insert(verdict.presented.end(), intermediates.begin(), intermediates.end());
+    for (const Certificate& one : verdict.presented) verdict.chain_fingerprints.push_back(one.fingerprint_sha256());
 
     auto chain = build_chain(leaf, intermediates, judgement.policy->anchors, server_policy(*judgement.policy));
     if (!chain) {

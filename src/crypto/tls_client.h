@@ -33,7 +33,8 @@ struct ClientPolicy {
 struct ClientVerdict {
     bool verified = false;
     std::optional<Fault> fault;                   // set: the handshake was ended for this reason
-    std::vector<std::string> chain_fingerprints;  // as the server sent it, leaf first; lower-case hex SHA-256
+    std::vector<Certificate> presented;           // as the server sent it, leaf first
+    std::vector<std::string> chain_fingerprints;  // of the same, lower-case hex SHA-256
     std::string leaf_subject;
 };
 

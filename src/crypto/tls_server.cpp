@@ -23,7 +23,7 @@ constexpr const char* legacy_ciphers =
     "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-SHA:ECDHE-RSA-AES128-SHA:"
     "AES128-GCM-SHA256:AES256-GCM-SHA384:AES256-SHA256:AES128-SHA256:AES256-SHA:AES128-SHA:@SECLEVEL=0";
 
-constexpr long max_client_chain = 32 * 1024;  // bytes a client may send as its chain; ours send below 4 kB
+constexpr long max_client_chain = 32L * 1024;  // bytes a client may send as its chain; ours send below 4 kB
 constexpr std::string_view session_context = "ringfence";
 
 bool asks(const TlsServerProfile& profile) { return profile.client_certificates != ClientCertificates::off; }
