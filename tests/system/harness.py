@@ -5,6 +5,7 @@ Everything runs on loopback. A Workspace ends only the processes that it started
 
 import contextlib
 import copy
+import ctypes
 import itertools
 import json
 import os
@@ -130,15 +131,25 @@ def is_listening(port, host="127.0.0.1"):
         return False
 
 
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
 class Child:
-    """A process of ours, its output kept in a file."""
+    """A process of ours, its output kept in a file. It dies with us, however we die."""
 
     def __init__(self, args, log, env=None, cwd=None, preexec=None):
         self.args = [str(a) for a in args]
         self.log = Path(log)
+
+        def prepare():
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if preexec:
+                preexec()
+
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                            env={**os.environ, **(env or {})}, cwd=cwd, preexec_fn=preexec)
+                                            env={**os.environ, **(env or {})}, cwd=cwd, preexec_fn=prepare)
 
     @property
     def pid(self):
