@@ -233,10 +233,18 @@ std::optional<Fault> find_fault(CURL* curl, CURLcode code, const FetchOrder& ord
     if (transfer.has_stalled)
         return Fault{FaultCode::unavailable,
                      fmt::format("the server sent nothing for {} seconds", transfer.stall.count())};
-    if (code != CURLE_OK) return fault_of_code(code, order, transfer);
-    if (!is_http(order.protocol)) return std::nullopt;
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    // TLS 1.3: the server judges the phone's certificate after the phone took the handshake for done, and the alert
+    // that says so may be lost in the reset that follows it.
+    const bool was_shown_the_door = transfer.verdict.verified && status == 0 && code != CURLE_OPERATION_TIMEDOUT;
+    if (code != CURLE_OK && was_shown_the_door)
+        return Fault{FaultCode::unauthenticated,
+                     transfer.policy.identity
+                         ? "the server ended the TLS connection; it may not accept this phone's certificate"
+                         : "the server ended the TLS connection; it may want a device certificate"};
+    if (code != CURLE_OK) return fault_of_code(code, order, transfer);
+    if (!is_http(order.protocol)) return std::nullopt;
     if (auto fault = fault_of_status(status, order, transfer.policy.identity.has_value())) return fault;
     return fault_of_framing(curl, transfer);
 }
