@@ -81,8 +81,35 @@ std::string manifest_path(const Url& server, const std::string& model_name) {
     return path + model_name;
 }
 
-void overlay(EffectiveSettings& settings, const phonefile::SettingsFile& file, const std::string& section) {
-    for (const auto& line : file.lines) settings[line.name] = {std::string(line.value.reveal()), section};
+// What may come over HTTPS once and in clear later: it is public, and the same for every phone (docs/TRUST.md). Root
+// files are judged by their bytes, whatever brought them.
+bool is_public_by_nature(SectionKind kind) {
+    return kind == SectionKind::fw || kind == SectionKind::language || kind == SectionKind::tones ||
+           kind == SectionKind::user_keys;
+}
+
+struct SettingsSource {
+    std::string section;
+    bool is_https = false;
+};
+
+// Returns the names of those that keep another value, which came over HTTPS while this file did not.
+std::vector<std::string> overlay(EffectiveSettings& settings, const phonefile::SettingsFile& file,
+                                 const SettingsSource& source) {
+    std::vector<std::string> protected_names;
+    for (const auto& line : file.lines) {
+        auto& setting = settings[line.name];
+        if (source.is_https || !setting.came_by_https)
+            setting = {std::string(line.value.reveal()), source.section, source.is_https};
+        else if (setting.value != line.value.reveal())
+            protected_names.push_back(line.name);
+    }
+    return protected_names;
+}
+
+std::optional<Login> anonymous_login(Protocol protocol) {
+    if (protocol != Protocol::ftp) return std::nullopt;
+    return Login{"anonymous", Secret()};
 }
 
 // What the phone does not want, as against what it could not get.
@@ -216,6 +243,7 @@ std::optional<Step> BootSession::begin_file() {
         settle_fault(entered.error());
         return std::nullopt;
     }
+    if (wanted_.newer) note_weaker_wire();
     if (auto verdict = verdict_before_fetch()) {
         settle(verdict->action, std::move(verdict->reason));
         return std::nullopt;
@@ -251,6 +279,11 @@ std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() con
                                         "room",
                                         stored_file_limit)};
     if (auto fault = fault_in_path(order_.path)) return EarlyVerdict{Action::refused, std::move(*fault)};
+    if (order_.protocol != Protocol::https && came_by_https() && !is_public_by_nature(section().kind))
+        return EarlyVerdict{Action::refused,
+                            fmt::format("it came over https before and is not taken over {}; only a reset of the phone "
+                                        "allows that again",
+                                        to_string(order_.protocol))};
     const bool needs_trust = order_.protocol == Protocol::https || section().kind == SectionKind::user_keys;
     if (needs_trust && trust_fault_) return EarlyVerdict{Action::refused, trust_fault_->message};
     if (order_.protocol == Protocol::https && trust_.empty())
@@ -258,17 +291,28 @@ std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() con
     return std::nullopt;
 }
 
+// Sets are given two DEVICE_CONFIG files, a public one over any wire and another over HTTPS: those are told apart by
+// name. Of every other section no new name leads around the rule.
+bool BootSession::came_by_https() const {
+    const auto& seen = flash_->state().seen_over_https;
+    return std::any_of(seen.begin(), seen.end(), [&](const auto& file) {
+        if (file.first != candidate_.section) return false;
+        return section().kind != SectionKind::device_config || without_leading_slashes(file.second) == order_.path;
+    });
+}
+
 Step BootSession::order_file() {
     if (auto entered = enter(Stage::fetching); !entered) {
         settle_fault(entered.error());
         return after_file();
     }
-    note_wire();
+    note_login();
     return send();
 }
 
 Step BootSession::fetched(FetchOutcome outcome) {
     if (auto step = learn_time(outcome)) return std::move(*step);
+    if (outcome.proved_time) proved_time_ = outcome.proved_time;
     if (flash_->stage().stage == Stage::fetching_manifest) return read_manifest(std::move(outcome));
 
     RINGFENCE_ASSERT(flash_->stage().stage == Stage::fetching);
@@ -276,7 +320,6 @@ Step BootSession::fetched(FetchOutcome outcome) {
         settle_fault(outcome.body.error());
         return after_file();
     }
-    if (order_.protocol == Protocol::https) proved_time_ = order_.time.at;
     candidate_.bytes = std::move(*outcome.body);
     if (auto entered = enter(Stage::accepting); !entered) {
         settle_fault(entered.error());
@@ -358,7 +401,12 @@ EffectiveSettings BootSession::settings_with(const AcceptedFile& accepted) {
         return settings;
     }
     note_dropped(accepted.file().name, reading->dropped);
-    overlay(settings, reading->file, accepted.file().section);
+    const auto protected_names =
+        overlay(settings, reading->file, {accepted.file().section, order_.protocol == Protocol::https});
+    for (const auto& name : protected_names)
+        note(accepted.file().name, 0,
+             fmt::format("{} keeps its value, which came over https, while this file came over {}", name,
+                         to_string(order_.protocol)));
 
     for (std::size_t later = tasks_[current_].section + 1; later < manifest_.sections.size(); ++later) {
         const SectionKind kind = manifest_.sections[later].kind;
@@ -368,7 +416,7 @@ EffectiveSettings BootSession::settings_with(const AcceptedFile& accepted) {
             auto bytes = flash_->read(*file);
             auto kept = bytes ? phonefile::parse_settings_as_phone(*bytes) : fail(bytes.error());
             if (kept)
-                overlay(settings, kept->file, name);
+                overlay(settings, kept->file, {name, file->came_by_https()});
             else
                 note(file->name, 0, kept.error().message);
         }
@@ -389,12 +437,14 @@ FetchOrder BootSession::order_to(Protocol protocol, std::string host, std::strin
     return order;
 }
 
-FetchOrder BootSession::order_for_current() const {
+FetchOrder BootSession::order_for_current() {
     const Section& now = section();
     FetchOrder order =
         order_to(now.protocol, now.server.empty() ? settings_.server.host : now.server, tasks_[current_].file);
     order.login = login_for(order);
     if (!now.user_name.empty() && now.protocol != Protocol::tftp) order.login = Login{now.user_name, now.password};
+    has_withheld_login_ = must_withhold_login(order);
+    if (has_withheld_login_) order.login = anonymous_login(order.protocol);
     order.size_limit = size_limit(now.kind);
     return order;
 }
@@ -406,8 +456,16 @@ std::optional<Login> BootSession::login_for(const FetchOrder& order) const {
     if (is_provisioning_server(order) && !settings_.server.user.empty())
         return Login{settings_.server.user, settings_.server.password};
     if (order.protocol == Protocol::https) return settings_.device_login;
-    if (order.protocol == Protocol::ftp) return Login{"anonymous", Secret()};
-    return std::nullopt;
+    return anonymous_login(order.protocol);
+}
+
+// With a root in hand, whoever moves a section from HTTPS to a clear wire gets no login for it.
+bool BootSession::must_withhold_login(const FetchOrder& order) const {
+    if (order.protocol == Protocol::https || !order.login || order.login->password.empty()) return false;
+    const bool holds_root = !trust_.empty() || trust_fault_;
+    const auto& seen = flash_->state().seen_over_https;
+    return holds_root && std::any_of(seen.begin(), seen.end(),
+                                     [name = section_name()](const auto& file) { return file.first == name; });
 }
 
 bool BootSession::is_provisioning_server(const FetchOrder& order) const {
@@ -451,20 +509,24 @@ std::optional<Step> BootSession::learn_time(const FetchOutcome& outcome) {
     return send();
 }
 
-void BootSession::note_wire() {
-    const bool is_clear = order_.protocol != Protocol::https;
-    if (is_clear && order_.login && !order_.login->password.empty())
+void BootSession::note_weaker_wire() {
+    if (order_.protocol == Protocol::https || !came_by_https()) return;
+    const std::string text = fmt::format("[{}] came over https before and is announced over {} now", candidate_.section,
+                                         to_string(order_.protocol));
+    note(candidate_.name, section().line, text);
+    record({EventCode::weaker_wire, Severity::minor, text});
+}
+
+void BootSession::note_login() {
+    if (order_.protocol == Protocol::https) return;
+    if (has_withheld_login_)
         note(candidate_.name, section().line,
-             fmt::format("the login of [{}] crosses the network in clear over {}", candidate_.section,
-                         to_string(order_.protocol)));
-    if (!is_clear) return;
-    for (const auto* file : flash_->state().files_of(candidate_.section)) {
-        if (!std::string_view(file->source).starts_with("https://")) continue;
-        const std::string text = fmt::format("[{}] came over https before and comes over {} now", candidate_.section,
-                                             to_string(order_.protocol));
-        note(candidate_.name, section().line, text);
-        return record({EventCode::weaker_wire, Severity::minor, text});
-    }
+             fmt::format("the login of [{}] is not sent over {}, since files of it came over https before",
+                         candidate_.section, to_string(order_.protocol)));
+    if (!order_.login || order_.login->password.empty()) return;
+    note(candidate_.name, section().line,
+         fmt::format("the login of [{}] crosses the network in clear over {}", candidate_.section,
+                     to_string(order_.protocol)));
 }
 
 Status BootSession::enter(Stage stage) {

@@ -5,8 +5,9 @@
 //     while (!std::holds_alternative<Finished>(step)) step = ...fetched(...) or answered(...);
 //     session.report();
 //
-// Nothing falls back to a weaker protocol. A file that fails or is refused leaves what is installed as it is, and the
-// boot goes on with the next one.
+// Nothing falls back to a weaker protocol: settings that came over HTTPS once come over nothing else until a reset, and
+// the values that they set are not overwritten by what comes over another wire. A file that fails or is refused leaves
+// what is installed as it is, and the boot goes on with the next one.
 #pragma once
 
 #include <cstddef>
@@ -90,6 +91,7 @@ private:
     std::optional<Step> begin_file();
     void decide_section();
     std::optional<EarlyVerdict> verdict_before_fetch() const;
+    bool came_by_https() const;
     Step order_file();
     Step judge_file(const std::optional<Answer>& answer);
     void install(const AcceptedFile& accepted);
@@ -101,13 +103,15 @@ private:
     }
 
     FetchOrder order_to(Protocol protocol, std::string host, std::string_view path) const;
-    FetchOrder order_for_current() const;
+    FetchOrder order_for_current();
     std::optional<Login> login_for(const FetchOrder& order) const;
+    bool must_withhold_login(const FetchOrder& order) const;
     bool is_provisioning_server(const FetchOrder& order) const;
     crypto::JudgingTime judging_time() const;
     Step send();
     std::optional<Step> learn_time(const FetchOutcome& outcome);
-    void note_wire();
+    void note_weaker_wire();
+    void note_login();
 
     Status enter(Stage stage);
     void settle(Action action, std::string reason);
@@ -134,10 +138,11 @@ private:
 
     // Of the file under way.
     FetchOrder order_;
+    bool has_withheld_login_ = false;
     Candidate candidate_;
 
-    Duration clock_correction_{};  // to a verified server's time, when the phone's own clock is unset
-    std::optional<WallTime> proved_time_;
+    Duration clock_correction_{};          // to a verified server's time, when the phone's own clock is unset
+    std::optional<WallTime> proved_time_;  // by a server of this boot
 };
 
 }  // namespace ringfence::phone

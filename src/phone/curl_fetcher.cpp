@@ -257,6 +257,17 @@ std::optional<WallTime> find_server_time(CURL* curl, const Transfer& transfer) {
     return WallTime(std::chrono::seconds(seconds));
 }
 
+// A certificate that was judged by a wrong clock proves nothing about the time, unless it is good at its Date too.
+bool holds_at(WallTime time, const Transfer& transfer) {
+    const auto& presented = transfer.verdict.presented;
+    crypto::VerifyPolicy policy;
+    policy.purpose = crypto::Purpose::server;
+    policy.host = transfer.policy.host;
+    policy.time = {time, false};
+    const std::vector<crypto::Certificate> intermediates(presented.begin() + 1, presented.end());
+    return crypto::verify_chain(presented.front(), intermediates, transfer.policy.anchors, policy).has_value();
+}
+
 Status prepare_policy(const FetchOrder& order, const FetcherSettings& settings, Transfer& transfer) {
     auto anchors = crypto::Certificate::parse_bundle(order.anchors_pem);
     if (!anchors) return fail(std::move(anchors.error()).within("the installed root certificates"));
@@ -313,8 +324,10 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
 
     const CURLcode code = curl_easy_perform(curl);
     const auto server_time = order.protocol == Protocol::https ? find_server_time(curl, transfer) : std::nullopt;
-    if (auto fault = find_fault(curl, code, order, transfer)) return {fail(std::move(*fault)), server_time};
-    return {std::move(transfer.body), server_time};
+    const auto proved_time = server_time && holds_at(*server_time, transfer) ? server_time : std::nullopt;
+    if (auto fault = find_fault(curl, code, order, transfer))
+        return {fail(std::move(*fault)), server_time, proved_time};
+    return {std::move(transfer.body), server_time, proved_time};
 }
 
 }  // namespace ringfence::phone

@@ -46,6 +46,8 @@ struct FetchOutcome {
     Result<std::string> body;
     // HTTPS: what the verified server's Date said, whatever its status was.
     std::optional<WallTime> server_time{};
+    // The same, if the server's certificate is good at that time too, not only at the order's.
+    std::optional<WallTime> proved_time{};
 };
 
 }  // namespace ringfence::phone

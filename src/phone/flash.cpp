@@ -19,7 +19,8 @@ constexpr std::string_view old_log_name = "events.old";
 constexpr std::string_view contents_name = "files";
 constexpr std::string_view index_header = "ringfence-phone flash 1";
 constexpr std::string_view sum_key = "sum";
-constexpr std::size_t stage_limit = 4096;  // three short words
+constexpr std::string_view https_mark = "https";  // behind a setting's value
+constexpr std::size_t stage_limit = 4096;         // three short words
 
 // One word for the index: what could break a line or a field apart is percent-encoded.
 std::string escape(std::string_view text) {
@@ -49,8 +50,11 @@ std::string format_index(const FlashState& state) {
     for (const auto& file : state.files)
         out += fmt::format("file {} {} {} {} {} {} {}\n", escape(file.section), escape(file.name), escape(file.source),
                            escape(file.basis), file.sha256, file.size, file.installed_at.time_since_epoch().count());
+    for (const auto& [section, name] : state.seen_over_https)
+        out += fmt::format("https {} {}\n", escape(section), escape(name));
     for (const auto& [name, setting] : state.settings)
-        out += fmt::format("setting {} {} {}\n", escape(name), escape(setting.section), escape(setting.value));
+        out += fmt::format("setting {} {} {}{}{}\n", escape(name), escape(setting.section), escape(setting.value),
+                           setting.came_by_https ? " " : "", setting.came_by_https ? https_mark : "");
     return out + fmt::format("{} {}\n", sum_key, to_hex(crypto::sha256(out)));
 }
 
@@ -77,8 +81,13 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time});
         return true;
     }
-    if (key == "setting" && words.size() == 4) {
-        state.settings[words[1]] = {words[3], words[2]};
+    if (key == "https" && words.size() == 3) {
+        state.seen_over_https.emplace(words[1], words[2]);
+        return true;
+    }
+    const bool is_marked = words.size() == 5 && words[4] == https_mark;
+    if (key == "setting" && (words.size() == 4 || is_marked)) {
+        state.settings[words[1]] = {words[3], words[2], is_marked};
         return true;
     }
     return false;
@@ -283,6 +292,7 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
         });
         next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, file.bytes.size(),
                               std::chrono::floor<Duration>(clock_->wall_now())});
+        if (next.files.back().came_by_https()) next.seen_over_https.emplace(file.section, file.name);
     }
     if (commit.keep_only)
         std::erase_if(next.files, [&](const InstalledFile& other) {

@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,13 +36,17 @@ struct InstalledFile {
     std::string sha256;  // 64 lower-case hex digits
     std::size_t size = 0;
     WallTime installed_at{};
+
+    bool came_by_https() const { return std::string_view(source).starts_with("https://"); }
 };
 
 struct FlashState {
     std::map<std::string, std::string, std::less<>> versions;  // by section, as the manifest wrote them
     std::vector<InstalledFile> files;                          // in order of first installation
+    // Section and name of every file that ever came over HTTPS, also of those that were replaced since.
+    std::set<std::pair<std::string, std::string>> seen_over_https;
     EffectiveSettings settings;
-    std::optional<WallTime> proved_time;  // the latest time at which a server was verified in full
+    std::optional<WallTime> proved_time;  // the latest Date of a server whose certificate was good at that time
 
     std::optional<std::string> find_version(std::string_view section) const;
     const InstalledFile* find_file(std::string_view section, std::string_view name) const;

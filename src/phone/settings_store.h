@@ -11,6 +11,7 @@ namespace ringfence::phone {
 struct EffectiveSetting {
     std::string value;
     std::string section;  // the section whose file set it last: "DEVICE_CONFIG" or "USER_CONFIG"
+    bool came_by_https = false;
 };
 
 using EffectiveSettings = std::map<std::string, EffectiveSetting, std::less<>>;

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "tests/crypto/little_ca.h"
+#include "tests/crypto/openssl_server.h"
 #include "tests/crypto/program.h"
 
 namespace ringfence::crypto {
@@ -18,44 +19,10 @@ namespace {
 
 using test::key;
 using test::LittleCa;
+using test::OpensslServer;
 using test::request;
 using test::server_request;
 using test::TemporaryFolder;
-
-// openssl s_server on a free loopback port, ended with the object.
-class OpensslServer {
-public:
-    OpensslServer(const TemporaryFolder& folder, const std::string& options) {
-        const std::string log = folder / "server.log";
-        const std::string command =
-            "exec openssl s_server -accept 127.0.0.1:0 -www " + options + " >" + log + " 2>&1 </dev/null";
-        child_ = ::fork();
-        if (child_ == 0) {
-            ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-            ::_exit(127);
-        }
-        for (int waited = 0; waited < 1000 && port_ == 0; ++waited) {
-            ::usleep(10'000);
-            const std::string said = folder.get("server.log");
-            const auto line = said.find("ACCEPT 127.0.0.1:");
-            if (line != std::string::npos && said.find('\n', line) != std::string::npos) {
-                port_ = std::atoi(said.c_str() + line + 17);
-            }
-        }
-        EXPECT_NE(port_, 0) << folder.get("server.log");
-    }
-    OpensslServer(const OpensslServer&) = delete;
-    OpensslServer& operator=(const OpensslServer&) = delete;
-    ~OpensslServer() {
-        ::kill(child_, SIGTERM);
-        ::waitpid(child_, nullptr, 0);
-    }
-    int port() const { return port_; }
-
-private:
-    pid_t child_ = -1;
-    int port_ = 0;
-};
 
 class TlsClient : public testing::Test {
 protected:
@@ -70,7 +37,7 @@ protected:
         folder.put("s.key", key("server").to_pem().reveal());
         std::string files = " -cert " + folder / "s.pem" + " -key " + folder / "s.key ";
         if (!chain.empty()) files += " -cert_chain " + folder.put("chain.pem", format_bundle(chain)) + " ";
-        server.emplace(folder, files + options);
+        server.emplace(folder, "-www " + files + options);
     }
 
     Certificate leaf(const CertificateRequest& wanted) { return ca.issue(wanted, key("server")); }

@@ -100,7 +100,8 @@ protected:
         EXPECT_EQ(disk_.list("/flash/files")->size(), flash().state().files.size());
     }
 
-    // Breaks each change of a boot from `before` to `after` in turn; returns how many there were.
+    // Breaks each change of the flash (write, rename, removal, new folder) of a boot from `before` to `after` in turn;
+    // returns how many there were.
     std::size_t break_every_change(int before, int after) {
         if (before > 0) {
             serve_generation(before);
@@ -128,9 +129,9 @@ protected:
     }
 };
 
-TEST_P(BootFault, EveryChangeOfTheFirstBoot) { EXPECT_GT(break_every_change(0, 1), 80u); }
+TEST_P(BootFault, FaultAtTheNthFlashWriteForEveryNOfTheFirstBoot) { EXPECT_GT(break_every_change(0, 1), 80u); }
 
-TEST_P(BootFault, EveryChangeOfAnUpdate) { EXPECT_GT(break_every_change(1, 2), 80u); }
+TEST_P(BootFault, FaultAtTheNthFlashWriteForEveryNOfAnUpdate) { EXPECT_GT(break_every_change(1, 2), 80u); }
 
 std::string name_of(const ::testing::TestParamInfo<Breakage>& info) {
     static constexpr const char* names[] = {"Refused", "HalfDone", "Unproved", "Dead"};

@@ -357,14 +357,113 @@ TEST_F(Boot, SectionsThatAreNotUnderstoodAreRefusedUnasked) {
     EXPECT_EQ(orders_.size(), 1u);
 }
 
-TEST_F(Boot, AWeakerWireThanBeforeIsAnEvent) {
-    install_root();
-    serve_manifest("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
-    served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL 1\n";
+// A phone whose own settings came over HTTPS, and then a server that nobody knows.
+class RogueServer : public Boot {
+protected:
+    void SetUp() override {
+        install_root();
+        serve_manifest(
+            "[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n"
+            "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL TFTP\nFILENAME common.cfg\n"
+            "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\nFILENAME internal.cfg\n");
+        served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "SIP_DOMAIN1 good.example\n";
+        served_["https://192.0.2.1/internal.cfg"] = "DNS_DOMAIN good.example\n";
+        served_["tftp://192.0.2.1/common.cfg"] = "BANNER hello\n";
+    }
+
+    // Against another server, where every name is served over every protocol.
+    BootReport boot_astray(const std::string& manifest) {
+        served_["http://198.51.100.9/1230SIP.cfg"] = manifest;
+        for (const char* protocol : {"tftp", "ftp", "http"})
+            for (const char* name : {"SIP00247F0102AB.cfg", "evil.cfg", "internal.cfg", "common.cfg"})
+                served_[std::string(protocol) + "://198.51.100.9/" + name] =
+                    "SIP_DOMAIN1 evil.example\nDNS_DOMAIN evil.example\nBANNER evil\n";
+        return boot("http://198.51.100.9");
+    }
+
+    std::string setting(const std::string& name) { return flash().state().settings.at(name).value; }
+};
+
+TEST_F(RogueServer, GetsNoUserConfigInByAClearWireUnderAnyName) {
     ASSERT_TRUE(boot().is_clean());
-    serve_manifest("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL TFTP\n");
-    served_["tftp://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL 2\n";
-    EXPECT_THAT(notes(boot()), HasSubstr("came over https before and comes over tftp now"));
+    const auto before = held("USER_CONFIG");
+    for (const char* protocol : {"TFTP", "FTP", "HTTP"})
+        for (const char* name : {"SIP*.cfg", "evil.cfg", "/evil.cfg"}) {
+            const auto report = boot_astray(std::string("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL ") + protocol +
+                                            "\nSRV_USER_NAME u\nSRV_USER_PASS p\nFILENAME " + name + "\n");
+            ASSERT_EQ(report.sections.size(), 1u);
+            EXPECT_EQ(report.sections[0].action, Action::refused) << protocol << " " << name;
+            EXPECT_THAT(report.sections[0].reason, HasSubstr("came over https before"));
+            EXPECT_EQ(orders_.size(), 1u) << "the manifest only: no file and no login goes over this wire";
+            EXPECT_EQ(held("USER_CONFIG"), before);
+        }
+    EXPECT_THAT(flash().events(), ::testing::Contains(::testing::StartsWith("0x2020 [Minor]")));
+    EXPECT_EQ(setting("SIP_DOMAIN1"), "good.example");
+}
+
+TEST_F(RogueServer, GetsNoInternalDeviceConfigInByAClearWire) {
+    ASSERT_TRUE(boot().is_clean());
+    for (const char* name : {"internal.cfg", "/internal.cfg"}) {
+        const auto report =
+            boot_astray(std::string("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME ") + name + "\n");
+        EXPECT_EQ(report.sections.at(0).action, Action::refused) << name;
+        EXPECT_EQ(orders_.size(), 1u);
+    }
+}
+
+TEST_F(RogueServer, OverwritesNoSettingThatCameOverHttps) {
+    ASSERT_TRUE(boot().is_clean());
+    const auto report = boot_astray("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME evil.cfg\n");
+    EXPECT_EQ(actions(report), "evil.cfg fetched\n") << "a public file of a new name may come over any wire";
+    EXPECT_EQ(setting("SIP_DOMAIN1"), "good.example");
+    EXPECT_EQ(setting("DNS_DOMAIN"), "good.example");
+    EXPECT_EQ(setting("BANNER"), "evil") << "it came in clear before";
+    EXPECT_THAT(notes(report), HasSubstr("SIP_DOMAIN1 keeps its value"));
+}
+
+TEST_F(RogueServer, GetsNoLoginInClearOnceTheSectionCameOverHttps) {
+    ASSERT_TRUE(boot().is_clean());
+    for (const char* protocol : {"HTTP", "FTP"}) {
+        const auto report = boot_astray(std::string("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL ") + protocol +
+                                        "\nSRV_USER_NAME site\nSRV_USER_PASS site-pass\nFILENAME evil.cfg\n");
+        ASSERT_EQ(orders_.size(), 2u);
+        EXPECT_EQ(orders_[1].login ? orders_[1].login->user : "none",
+                  protocol == std::string("FTP") ? "anonymous" : "none");
+        EXPECT_THAT(notes(report), HasSubstr("the login of [DEVICE_CONFIG] is not sent over"));
+    }
+    // Neither does the URL's.
+    served_["ftp://198.51.100.9/1230SIP.cfg"] =
+        "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL FTP\nFILENAME evil.cfg\n";
+    boot("ftp://boot:url-secret@198.51.100.9");
+    ASSERT_EQ(orders_.size(), 2u);
+    EXPECT_EQ(orders_[1].login->user, "anonymous");
+}
+
+TEST_F(Boot, TwoDeviceConfigsOnTwoWiresStayAsTheyAre) {
+    install_root();
+    const std::string both =
+        "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL TFTP\nFILENAME common.cfg\n"
+        "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\nFILENAME internal.cfg\n";
+    serve_manifest(both);
+    served_["https://192.0.2.1/internal.cfg"] = "DNS_DOMAIN a.example\n";
+    served_["tftp://192.0.2.1/common.cfg"] = "BANNER hello\n";
+    for (int round = 0; round < 3; ++round) {
+        const auto report = boot();
+        EXPECT_EQ(actions(report), "common.cfg fetched\ninternal.cfg fetched\n");
+        EXPECT_EQ(notes(report), "");
+    }
+}
+
+TEST_F(Boot, PublicFilesMayChangeTheWireAndThatIsAnEvent) {
+    install_root();
+    serve_manifest("[LANGUAGE]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\nFILENAME a.lng\n");
+    served_["https://192.0.2.1/a.lng"] = "a";
+    ASSERT_TRUE(boot().is_clean());
+    serve_manifest("[LANGUAGE]\nDOWNLOAD_MODE FORCED\nPROTOCOL TFTP\nFILENAME a.lng\n");
+    served_["tftp://192.0.2.1/a.lng"] = "b";
+    const auto report = boot();
+    EXPECT_EQ(actions(report), "a.lng fetched\n");
+    EXPECT_THAT(notes(report), HasSubstr("came over https before and is announced over tftp now"));
     EXPECT_THAT(flash().events(), ::testing::Contains(::testing::StartsWith("0x2020 [Minor]")));
 }
 
@@ -413,6 +512,52 @@ TEST_F(ClockUnset, WithoutATimeNothingIsFetched) {
     EXPECT_EQ(actions(boot()), "SIP00247F0102AB.cfg refused\n");
     EXPECT_EQ(orders_.size(), 2u);
     EXPECT_TRUE(held("USER_CONFIG").empty());
+}
+
+// The phone's own clock is ahead, but within the life of the server's certificate.
+class ClockAhead : public Boot {
+protected:
+    void SetUp() override {
+        install_root();
+        serve_manifest("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
+        served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL 1\n";
+        clock_.set_wall(test_time + std::chrono::hours(24 * 200));
+    }
+
+    void expect_the_right_clock_works() {
+        clock_.set_wall(test_time);
+        server_time_ = test_time;
+        EXPECT_TRUE(boot().is_clean());
+        EXPECT_FALSE(orders_.back().time.is_floor);
+        EXPECT_EQ(flash().state().proved_time, test_time);
+    }
+};
+
+TEST_F(ClockAhead, OnlyTheServersDateIsProved) {
+    server_time_ = test_time;
+    EXPECT_TRUE(boot().is_clean());
+    EXPECT_EQ(flash().state().proved_time, test_time);
+    expect_the_right_clock_works();
+}
+
+TEST_F(ClockAhead, WithoutADateNothingIsProved) {
+    EXPECT_TRUE(boot().is_clean());
+    EXPECT_EQ(flash().state().proved_time, std::nullopt);
+    expect_the_right_clock_works();
+}
+
+TEST_F(ClockAhead, ADateThatTheCertificateDoesNotReachIsNotProved) {
+    server_time_ = test_time + std::chrono::hours(24 * 400);
+    EXPECT_TRUE(boot().is_clean());
+    EXPECT_EQ(flash().state().proved_time, std::nullopt);
+    expect_the_right_clock_works();
+}
+
+TEST_F(ClockAhead, BeyondTheCertificateTheOldConfigurationIsKept) {
+    server_time_ = test_time;
+    clock_.set_wall(test_time + std::chrono::hours(24 * 3650));
+    EXPECT_EQ(actions(boot()), "SIP00247F0102AB.cfg refused\n");
+    expect_the_right_clock_works();
 }
 
 }  // namespace

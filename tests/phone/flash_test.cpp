@@ -55,7 +55,8 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     Flash flash = open();
     Commit commit;
     commit.version = "000 7%";
-    commit.settings = EffectiveSettings{{"BANNER", {"", "DEVICE_CONFIG"}}, {"VMAIL", {"a b % \t#", "USER_CONFIG"}}};
+    commit.settings =
+        EffectiveSettings{{"BANNER", {"", "DEVICE_CONFIG"}}, {"VMAIL", {"a b % \t#", "USER_CONFIG", true}}};
     commit.proved_time = test_time;
     ASSERT_TRUE(install(flash, accepted("LANGUAGE", name, bytes), commit).has_value());
 
@@ -71,6 +72,9 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     EXPECT_EQ(again.state().find_version("LANGUAGE"), "000 7%");
     EXPECT_EQ(again.state().settings.at("BANNER").value, "");
     EXPECT_EQ(again.state().settings.at("VMAIL").value, "a b % \t#");
+    EXPECT_TRUE(again.state().settings.at("VMAIL").came_by_https);
+    EXPECT_FALSE(again.state().settings.at("BANNER").came_by_https);
+    EXPECT_TRUE(again.state().seen_over_https.empty());
     EXPECT_EQ(again.state().proved_time, test_time);
 }
 

@@ -66,9 +66,14 @@ protected:
 
     FetchOutcome serve(const FetchOrder& order) {
         orders_.push_back(order);
+        const bool is_https = order.protocol == Protocol::https;
+        if (is_https && !is_certificate_good(order.time))
+            return {fail(FaultCode::expired, "the server's certificate is not good at this time")};
+        const auto told = is_https ? server_time_ : std::nullopt;
+        const auto proved = told && is_certificate_good({told, false}) ? told : std::nullopt;
         const auto found = served_.find(order.url());
-        if (found == served_.end()) return {fail(FaultCode::not_found, "the server has no such file"), server_time_};
-        return {found->second, server_time_};
+        if (found == served_.end()) return {fail(FaultCode::not_found, "the server has no such file"), told, proved};
+        return {found->second, told, proved};
     }
 
     // Boots to the end, from the flash as it is on the disk.
@@ -127,6 +132,12 @@ protected:
     bool has_certificate_ = false;
 
 private:
+    // The server's begins a day before test_time and lasts a year.
+    static bool is_certificate_good(const crypto::JudgingTime& time) {
+        const bool has_begun = time.is_floor || *time.at >= test_time - std::chrono::hours(24);
+        return has_begun && *time.at <= test_time + std::chrono::hours(24 * 365);
+    }
+
     static BootReport unusable(const Fault& fault) {
         BootReport report;
         report.flash_fault = fault.message;

@@ -61,6 +61,16 @@ class Command(PhoneTest):
                 self.assertTrue(done.err.strip())
                 self.assertFalse(self.state.exists())
 
+    def test_a_password_in_the_url_is_refused(self):
+        """What stands among the arguments, every user of the machine can read."""
+        for url in ("http://u:canary-url-7714@127.0.0.1", "https://u:canary-url-7714@127.0.0.1/x"):
+            done = run(self.command(url))
+            self.assertEqual(done.code, 2, done)
+            self.assertIn("--url-file", done.err)
+            self.assertNotIn("canary", str(done.err + done.out))
+            self.assertFalse(self.state.exists())
+        self.boot("http://someone@127.0.0.1", "--accept-fingerprint", fingerprint(self.root[0]))
+
     def test_files_that_cannot_be_read_are_a_failure(self):
         missing = self.work.path("missing")
         for options in (["--device-id", "u", "--password-file", missing],

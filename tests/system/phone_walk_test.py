@@ -123,6 +123,21 @@ class Walk(PhoneTest):
         self.assertEqual(booted.files["site.cfg"]["action"], "fetched")
         self.assertIn("in clear", booted.notes)
 
+    def test_own_settings_of_https_never_come_in_clear(self):
+        self.manifest(ROOT_BY.format(protocol="TFTP") + OWN_BY_HTTPS)
+        self.boot("tftp://127.0.0.1", *self.accept, *self.login)
+        held = self.held()
+        self.serve("evil.cfg", "AUTOLOGIN_ID_KEY01 evil\n")
+        for protocol in ("TFTP", "FTP", "HTTP"):
+            for name in ("evil.cfg", OWN_FILE):
+                with self.subTest(protocol=protocol, name=name):
+                    self.manifest(f"[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL {protocol}\nFILENAME {name}\n")
+                    before = len(self.served())
+                    booted = self.boot("http://127.0.0.1", *self.login, code=1)
+                    self.assertEqual(booted.actions(), {name: "refused"})
+                    self.assertEqual(len(self.served()), before + 1, "the manifest and nothing else")
+                    self.assertEqual(self.held(), held)
+
     def test_a_wrong_or_missing_password_fails_and_keeps_the_old(self):
         self.manifest(ROOT_BY.format(protocol="TFTP") + OWN_BY_HTTPS)
         self.boot("tftp://127.0.0.1", *self.accept, *self.login)

@@ -103,6 +103,11 @@ Checked<Url> read_url(const BootOptions& options) {
     auto url = Url::parse(text);
     wipe(text);
     if (!url) return misused(url.error());
+    if (!options.url.empty() && !url->password.empty())
+        return misused(
+            "a password in --url can be read in the list of processes; write the URL into a file and give its name "
+            "with "
+            "--url-file");
     return std::move(*url);
 }
 

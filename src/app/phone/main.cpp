@@ -13,7 +13,8 @@ void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
     app.add_option("--model", options.model, "Model, such as 1230 or 1140e; it names the manifest")->required();
     app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
-    app.add_option("--url", options.url, "Provisioning server: tftp, ftp, http or https URL; a folder or a .cfg file");
+    app.add_option("--url", options.url,
+                   "Provisioning server: tftp, ftp, http or https URL, without a password; a folder or a .cfg file");
     app.add_option("--url-file", options.url_file, "File whose first line is the URL, for one that holds a password");
     app.add_option("--device-id", options.device_id, "Device ID: the phone's own user name, sent over HTTPS only");
     app.add_option("--password-file", options.password_file,
