@@ -11,6 +11,7 @@
 #include "crypto/certificate.h"
 #include "delivery/installation.h"
 #include "delivery/path.h"
+#include "delivery/secret_lines.h"
 #include "phonefile/manifest.h"
 #include "phonefile/settings_file.h"
 #include "registry/records.h"
@@ -72,14 +73,6 @@ OldFileKind kind_of(SectionKind section) {
 
 bool has_login(const Section& section) { return !section.user_name.empty() || !section.password.empty(); }
 
-// Names that are not in the catalogue but look as if their values were better not shown.
-bool sounds_secret(std::string_view name) {
-    const std::string upper = to_upper(name);
-    for (const std::string_view word : {"PASS", "PWD", "SECRET", "_PIN", "CREDENTIAL"})
-        if (upper.find(word) != std::string::npos) return true;
-    return false;
-}
-
 class Planner {
 public:
     Planner(const Family& family, const std::vector<OldFile>& files, const ImportOptions& options)
@@ -136,6 +129,19 @@ private:
     }
 
     ImportItem judge(const OldFile& file) {
+        ImportItem item = judge_alone(file);
+        const bool opens_bytes = item.action == ImportAction::keep && item.content_class != ContentClass::secret;
+        if (!opens_bytes || !file.text) return item;
+        const auto secret = find_secret_line(family_, *file.text);
+        if (!secret) return item;
+        ImportItem left;
+        left.old_path = std::move(item.old_path);
+        left.kind = item.kind;
+        return leave(std::move(left),
+                     fmt::format("line {}: {} is a secret, which others would read", secret->line, secret->name));
+    }
+
+    ImportItem judge_alone(const OldFile& file) {
         ImportItem item;
         item.old_path = printable(file.path);
         const auto path = parse_path(file.path);
@@ -169,7 +175,7 @@ private:
         if (reading == manifests_.end()) return leave(std::move(item), "it is too large for a manifest");
         add_dropped(item, reading->second.dropped);
         if (asked.role == Role::manifest && options_.keep_manifests)
-            return keep_manifest(reading->second.manifest, std::move(item));
+            return keep_manifest(*file.text, reading->second.manifest, std::move(item));
         item.action = ImportAction::generate;
         item.content_class = ContentClass::public_;
         item.differences.push_back("generated from now on, from the files put and the settings made here");
@@ -189,9 +195,12 @@ private:
                                                to_upper(to_string(section.protocol)), what_follows));
     }
 
-    ImportItem keep_manifest(const phonefile::Manifest& manifest, ImportItem item) {
+    ImportItem keep_manifest(std::string_view text, const phonefile::Manifest& manifest, ImportItem item) const {
         item.action = ImportAction::keep;
         item.content_class = ContentClass::public_;
+        // The bytes are served, not what phones make of them.
+        const auto secret = find_secret_line(family_, text);
+        item.is_manifest_with_login = secret.has_value();
         if (!item.model.empty()) item.models = {item.model};
         for (const Section& section : manifest.sections) {
             compare_wire(section, "will not be served that way, only over HTTPS", item);
@@ -199,8 +208,9 @@ private:
         }
         if (item.is_manifest_with_login) {
             item.content_class = ContentClass::secret;
-            item.differences.push_back(
-                "it carries a login: served only over HTTPS to devices of ours and inside a staging window");
+            item.differences.push_back(fmt::format(
+                "{}: served only over HTTPS to devices of ours and inside a staging window",
+                secret ? fmt::format("line {} carries {}", secret->line, secret->name) : "it carries a login"));
         }
         return item;
     }
@@ -325,7 +335,7 @@ private:
         if (family_.find_load_name(file.path)) return judge_firmware(file, nullptr, std::move(item));
         if (ends_ignoring_case(file.path, ".lng")) return judge_unannounced(OldFileKind::language, std::move(item));
         if (ends_ignoring_case(file.path, ".wav")) return judge_unannounced(OldFileKind::tones, std::move(item));
-        if (looks_like_settings(file)) {
+        if (file.text && ends_ignoring_case(file_name(file.path), ".cfg") && looks_like_settings(family_, *file.text)) {
             item.kind = OldFileKind::shared_settings;
             return leave(std::move(item), "it looks like shared settings, but no manifest names it");
         }
@@ -338,15 +348,6 @@ private:
         item.content_class = ContentClass::public_;
         item.differences.push_back("no manifest names it: served by its name, but not announced");
         return item;
-    }
-
-    bool looks_like_settings(const OldFile& file) const {
-        if (!file.text || !ends_ignoring_case(file_name(file.path), ".cfg")) return false;
-        const auto reading = phonefile::parse_settings_as_phone(*file.text);
-        if (!reading || reading->file.lines.empty()) return false;
-        const auto known = std::count_if(reading->file.lines.begin(), reading->file.lines.end(),
-                                         [&](const auto& line) { return family_.find_setting(line.name) != nullptr; });
-        return static_cast<std::size_t>(known) * 2 >= reading->file.lines.size();
     }
 
     // ---- Parts
@@ -471,6 +472,14 @@ std::string_view to_string(ImportAction action) {
         case ImportAction::leave: return "leave";
     }
     return "leave";
+}
+
+bool looks_like_settings(const Family& family, std::string_view text) {
+    const auto reading = phonefile::parse_settings_as_phone(text);
+    if (!reading || reading->file.lines.empty()) return false;
+    const auto known = std::count_if(reading->file.lines.begin(), reading->file.lines.end(),
+                                     [&](const auto& line) { return family.find_setting(line.name) != nullptr; });
+    return static_cast<std::size_t>(known) * 2 >= reading->file.lines.size();
 }
 
 ImportPlan plan_import(const Family& family, const std::vector<OldFile>& files, const ImportOptions& options) {

@@ -87,6 +87,9 @@ struct ImportPlan {
     std::vector<std::string> obstacles;
 };
 
+// Whether at least half of the lines that phones would read name settings of the family.
+bool looks_like_settings(const family::Family& family, std::string_view text);
+
 ImportPlan plan_import(const family::Family& family, const std::vector<OldFile>& files, const ImportOptions& options);
 
 }  // namespace ringfence::delivery

@@ -13,7 +13,7 @@
 namespace ringfence::delivery {
 
 struct SecretLine {
-    std::size_t line = 0;   // from 1
+    std::size_t line = 0;   // from 1: where the value stands
     std::string name;       // in upper case: a secret setting of the family, or a form of SRV_USER_PASS
     bool is_login = false;  // SRV_USER_PASS
 };

@@ -335,5 +335,27 @@ TEST(ImportPlan, HoldsForFoldersFullOfNoise) {
     }
 }
 
+TEST(ImportPlan, AKeptManifestIsSecretForALoginThatPhonesDrop) {
+    const std::string cut = "# " + std::string(90, 'x') + "\n";
+    for (const std::string& secret :
+         {cut + "SRV_USER_PASS canary\n", std::string("# SRV_USER_PASS canary\n"), cut + "admin_password=canary\n"}) {
+        const auto made =
+            plan({file("1230SIP.cfg", std::string(manifest_1230) + secret)}, {.model = "", .keep_manifests = true});
+        EXPECT_EQ(made.items[0].content_class, ContentClass::secret) << secret;
+        EXPECT_TRUE(made.items[0].is_manifest_with_login) << secret;
+        EXPECT_THAT(all_words(made.items[0]), Not(HasSubstr("canary")));
+    }
+}
+
+TEST(ImportPlan, AFileThatWouldOpenASecretIsLeftBehind) {
+    const auto made = plan({file("1230SIP.cfg", manifest_1230), file("French.lng", "x\n# SSHPWD canary\n"),
+                            file("loose.wav", "SSHPWD canary")});
+    for (const std::size_t i : {1u, 2u}) {
+        EXPECT_EQ(made.items[i].action, ImportAction::leave);
+        EXPECT_THAT(all_words(made.items[i]), HasSubstr("SSHPWD is a secret"));
+        EXPECT_THAT(all_words(made.items[i]), Not(HasSubstr("canary")));
+    }
+}
+
 }  // namespace
 }  // namespace ringfence::delivery
