@@ -431,9 +431,15 @@ class Files(WithInstallation):
         self.assertEqual(self.house.json("device", "show", mac(3))["login_by"], ["typed", "manifest, inside a window"])
         self.house("file", "remove", "1140eSIP.cfg")
         server = self.house.serve()
+
+        def fetch(wire):
+            return run(["curl", "-sS", server.url(wire, "1140eSIP.cfg")]).out
+        self.put("1140eSIP.cfg", good)
+        for wire in ("http", "tftp"):
+            self.assertIn("[USER_CONFIG]", fetch(wire))
         self.put("1140eSIP.cfg", good + long_comment + "SRV_USER_PASS Canary1Login\n", "--accept-warnings")
-        self.assertNotIn("Canary1Login", run(["curl", "-sS", server.url("http", "1140eSIP.cfg")]).out)
-        self.assertNotIn("Canary1Login", run(["curl", "-sS", server.url("tftp", "1140eSIP.cfg")]).out)
+        for wire in ("http", "tftp"):
+            self.assertNotIn("Canary1Login", fetch(wire))
         server.stop()
         self.house("file", "remove", "1140eSIP.cfg")
 
