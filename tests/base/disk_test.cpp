@@ -6,20 +6,16 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
+
+#include "tests/suites/temporary_directory.h"
 
 namespace ringfence {
 namespace {
 
 class DiskTest : public testing::Test {
 protected:
-    DiskTest() {
-        char name[] = "/tmp/ringfence-disk-XXXXXX";
-        root_ = ::mkdtemp(name);
-    }
-    ~DiskTest() override { std::filesystem::remove_all(root_); }
-
-    std::string root_;
+    suites::TemporaryDirectory directory_;
+    const std::string root_ = directory_.path();
     SystemDisk disk_;
 };
 
