@@ -16,8 +16,7 @@
 #include "base/text.h"
 #include "crypto/passphrase.h"
 #include "registry/archive.h"
-#include "registry/content_store.h"
-#include "registry/registry.h"
+#include "registry/parts.h"
 #include "registry/schema.h"
 
 namespace ringfence::registry {
@@ -44,6 +43,12 @@ bool is_member(std::string_view path) {
     return std::any_of(members.begin(), members.end(), [path](std::string_view member) {
         return member.back() == '/' ? path.substr(0, member.size()) == member : path == member;
     });
+}
+
+// Everything else may hold secrets, whatever mode an archive claims for it.
+bool is_public(std::string_view path) {
+    if (path == "root.pem" || path == "root-legacy.pem") return true;
+    return path.substr(0, 4) == "pki/" && path.size() > 4 && path.substr(path.size() - 4) == ".pem";
 }
 
 std::string without_last_slashes(std::string path) {
@@ -90,7 +95,7 @@ Status add_file(ArchiveWriter& archive, const Source& source) {
     if (!file) return fail(std::move(file.error()));
     struct stat facts {};
     if (::stat(source.from.c_str(), &facts) != 0) return fail(FaultCode::unavailable, source.from + " went away.");
-    const auto mode = (facts.st_mode & 044) != 0 ? public_file : private_file;
+    const auto mode = is_public(source.path) && (facts.st_mode & 044) != 0 ? public_file : private_file;
     auto size = file->size();
     if (!size) return fail(std::move(size.error()));
     auto written = archive.write(fmt::format("file {:o} {} {}\n", mode, *size, source.path));
@@ -106,11 +111,11 @@ Status add_file(ArchiveWriter& archive, const Source& source) {
 }
 
 Status add_content(ArchiveWriter& archive, ContentStore& contents, const std::string& sha256) {
-    auto body = contents.read(sha256);
-    if (!body) return fail(std::move(body.error()));
+    auto stored = contents.read_stored(sha256);
+    if (!stored) return fail(std::move(stored.error()));
     auto written = archive.write(
-        fmt::format("file {:o} {} content/{}/{}\n", private_file, body->view().size(), sha256.substr(0, 2), sha256));
-    return written ? archive.write(body->view()) : written;
+        fmt::format("file {:o} {} content/{}/{}\n", private_file, stored->size(), sha256.substr(0, 2), sha256));
+    return written ? archive.write(*stored) : written;
 }
 
 Result<std::vector<std::string>> contents_named_by(const std::string& database_path) {
@@ -165,7 +170,8 @@ Result<Entry> parse_entry(std::string_view line) {
     const auto path = line.substr(words[0].size() + words[1].size() + words[2].size() + 3);
     if (!is_member(path))
         return fail(FaultCode::malformed, "The backup names a file that no installation has: " + printable(path) + ".");
-    return Entry{words[1] == "644" ? public_file : private_file, *size, std::string(path)};
+    const auto mode = is_public(path) && words[1] == "644" ? public_file : private_file;
+    return Entry{mode, *size, std::string(path)};
 }
 
 Status extract(ArchiveReader& archive, const Entry& entry, const std::string& stage, Disk& disk) {
@@ -271,6 +277,8 @@ Result<BackupMade> backup(const std::string& directory_in, const std::string& ar
     if (disk.exists(archive_path)) return fail(FaultCode::conflict, archive_path + " exists already.");
 
     std::optional<crypto::SealingKey> key;
+    auto sealing_key = load_sealing_key(directory, disk);
+    if (!sealing_key) return fail(std::move(sealing_key.error()));
     const std::string salt = random.bytes(crypto::passphrase_salt_size);
     if (passphrase) {
         auto derived = crypto::derive_sealing_key(*passphrase, salt);
@@ -301,7 +309,7 @@ Result<BackupMade> backup(const std::string& directory_in, const std::string& ar
     if (!archive) return fail(std::move(archive.error()));
     auto done = archive->write("made " + format_time(made) + "\n");
     for (std::size_t i = 0; done && i < files->size(); ++i) done = add_file(*archive, (*files)[i]);
-    ContentStore store(content_directory(directory), disk, 0);
+    ContentStore store(content_directory(directory), disk, std::move(*sealing_key), 0);
     for (std::size_t i = 0; done && i < contents->size(); ++i) done = add_content(*archive, store, (*contents)[i]);
     const std::uint64_t count = files->size() + contents->size();
     if (done) done = archive->write(fmt::format("end {}\n", count));

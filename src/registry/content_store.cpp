@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t name_length = 64;
 
+std::string seal_context(std::string_view sha256) { return "content\n" + std::string(sha256); }
+
 bool is_name(std::string_view text) {
     return text.size() == name_length &&
            std::all_of(text.begin(), text.end(), [](char c) { return is_ascii_digit(c) || (c >= 'a' && c <= 'f'); });
@@ -25,12 +27,14 @@ std::string ContentStore::path_of(std::string_view sha256) const {
     return directory_ + "/" + std::string(sha256.substr(0, 2)) + "/" + std::string(sha256);
 }
 
-Status ContentStore::put(const std::string& sha256, std::string_view bytes) {
+Status ContentStore::put(const std::string& sha256, std::string_view bytes, AtRest at_rest) {
     RINGFENCE_ASSERT(is_name(sha256));
-    if (read(sha256)) return {};
+    const bool seals = at_rest == AtRest::sealed;
+    if (const auto stored = load(sha256); stored && (stored->clear || !seals)) return {};
     auto made = disk_.make_directory(directory_ + "/" + sha256.substr(0, 2), private_directory);
     if (!made) return made;
-    return disk_.replace(path_of(sha256), bytes, private_file);
+    if (!seals) return disk_.replace(path_of(sha256), bytes, private_file);
+    return disk_.replace(path_of(sha256), key_.seal(bytes, seal_context(sha256)), private_file);
 }
 
 Result<Body> ContentStore::open(std::string_view sha256) {
@@ -42,13 +46,28 @@ Result<Body> ContentStore::open(std::string_view sha256) {
 }
 
 Result<Body> ContentStore::read(std::string_view sha256) const {
+    auto stored = load(sha256);
+    if (!stored) return fail(std::move(stored.error()));
+    std::string& clear = stored->clear ? *stored->clear : stored->bytes;
+    return Body{std::make_shared<const std::string>(std::move(clear))};
+}
+
+Result<std::string> ContentStore::read_stored(std::string_view sha256) const {
+    auto stored = load(sha256);
+    if (!stored) return fail(std::move(stored.error()));
+    return std::move(stored->bytes);
+}
+
+Result<ContentStore::Stored> ContentStore::load(std::string_view sha256) const {
     if (!is_name(sha256)) return fail(FaultCode::not_found, "There is no stored content of that name.");
-    auto bytes = disk_.read(path_of(sha256), max_file_size);
+    auto bytes = disk_.read(path_of(sha256), max_file_size + crypto::SealingKey::overhead);
     if (!bytes) return fail(std::move(bytes.error()));
-    if (name_of(*bytes) != sha256)
+    if (name_of(*bytes) == sha256) return Stored{std::move(*bytes), std::nullopt};
+    const auto clear = key_.open(*bytes, seal_context(sha256));
+    if (!clear || name_of(clear->reveal()) != sha256)
         return fail(FaultCode::corrupt,
                     "Stored content " + std::string(sha256) + " is not what was put; put the file again.");
-    return Body{std::make_shared<const std::string>(std::move(*bytes))};
+    return Stored{std::move(*bytes), std::string(clear->reveal())};
 }
 
 Status ContentStore::remove(const std::string& sha256) {

@@ -152,7 +152,7 @@ Status Registry::update_device(const Device& device) {
 }
 
 Status Registry::remove_device(const MacAddress& mac) {
-    return in_transaction(*parts_->database, [&]() -> Status {
+    auto gone = in_transaction(*parts_->database, [&]() -> Status {
         // Or a certificate of today would open the files of whoever gets this MAC tomorrow.
         auto revoked = parts_->revoke(parts_->clock.wall_now(), mac);
         if (!revoked) return revoked;
@@ -163,6 +163,8 @@ Status Registry::remove_device(const MacAddress& mac) {
         if (parts_->database->changed_rows() == 0) return fail(no_device(mac));
         return {};
     });
+    parts_->discard_released();
+    return gone;
 }
 
 Status Registry::list_devices(const std::function<bool(const Device&)>& each) {

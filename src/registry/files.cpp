@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <set>
 
 #include "base/text.h"
 #include "registry/parts.h"
@@ -80,14 +81,21 @@ Result<std::uint32_t> Registry::Parts::raise_section(std::string_view section) {
     return static_cast<std::uint32_t>(*last);
 }
 
-Status Registry::Parts::discard_content(const std::string& sha256) {
-    // Inside a larger change the row may come back; the bytes then stay as an orphan.
-    if (database->in_transaction()) return {};
-    return in_transaction(*database, [&]() -> Status {
-        auto used = database->exists("SELECT 1 FROM files WHERE sha256 = ?", sha256);
-        if (!used) return fail(std::move(used.error()));
-        return *used ? Status() : shared->contents.remove(sha256);
-    });
+void Registry::Parts::discard_released() {
+    // Inside a larger change the rows may come back.
+    if (database->in_transaction() || released.empty()) return;
+    // The change stands; bytes that could not be removed are an orphan that check reports.
+    static_cast<void>(in_transaction(*database, [&]() -> Status {
+        for (const auto& sha256 : released) {
+            auto used = database->exists("SELECT 1 FROM files WHERE sha256 = ?", sha256);
+            if (!used) return fail(std::move(used.error()));
+            if (*used) continue;
+            auto removed = shared->contents.remove(sha256);
+            if (!removed) return removed;
+        }
+        return {};
+    }));
+    released.clear();
 }
 
 Result<FileRecord> Registry::put_file(FileRecord file, std::string_view bytes) {
@@ -100,7 +108,6 @@ Result<FileRecord> Registry::put_file(FileRecord file, std::string_view bytes) {
     file.size = bytes.size();
     file.put_at = parts_->clock.wall_now();
 
-    std::string replaced;
     auto put = in_transaction(*parts_->database, [&]() -> Status {
         auto site = parts_->require_site(file.site);
         if (!site) return site;
@@ -108,13 +115,14 @@ Result<FileRecord> Registry::put_file(FileRecord file, std::string_view bytes) {
         if (!owner) return owner;
         auto before = find_stored(*parts_->database, file.path, file.model, file.site);
         if (!before) return fail(std::move(before.error()));
-        if (*before && (*before)->sha256 != file.sha256) replaced = (*before)->sha256;
+        if (*before && (*before)->sha256 != file.sha256) parts_->released.push_back((*before)->sha256);
         auto room = *before ? Status() : parts_->require_room_for_file(max_files);
         if (!room) return room;
         auto versioned = parts_->version_file(file, *before ? (*before)->section : std::string());
         if (!versioned) return versioned;
         // Bytes before the row: a crash in between leaves an orphan, never a row without bytes.
-        auto kept = parts_->shared->contents.put(file.sha256, bytes);
+        const bool is_secret = file.content_class == trust::ContentClass::secret || file.is_manifest_with_login;
+        auto kept = parts_->shared->contents.put(file.sha256, bytes, is_secret ? AtRest::sealed : AtRest::clear);
         if (!kept) return fail(std::move(kept.error()).within("storing " + file.path));
         auto stored = parts_->database->run(
             "INSERT INTO files(path, model, site, section, content_class, owner, manifest_with_login, sha256, size, "
@@ -128,9 +136,8 @@ Result<FileRecord> Registry::put_file(FileRecord file, std::string_view bytes) {
         if (!stored) return stored;
         return parts_->bump_generation();
     });
+    parts_->discard_released();
     if (!put) return fail(std::move(put.error()));
-    // The change stands; bytes that could not be removed are an orphan that check reports.
-    if (!replaced.empty()) static_cast<void>(parts_->discard_content(replaced));
     return file;
 }
 
@@ -155,14 +162,13 @@ Status Registry::Parts::version_file(FileRecord& file, const std::string& sectio
 }
 
 Status Registry::remove_file(std::string_view path, std::string_view model, std::string_view site) {
-    std::string content;
     auto removed = in_transaction(*parts_->database, [&]() -> Status {
         auto stored = find_stored(*parts_->database, path, model, site);
         if (!stored) return fail(std::move(stored.error()));
         if (!*stored)
             return fail(FaultCode::not_found,
                         fmt::format("There is no file {} for that model and site.", printable(path, max_path_length)));
-        content = (*stored)->sha256;
+        parts_->released.push_back((*stored)->sha256);
         if (!(*stored)->section.empty()) {
             auto raised = parts_->raise_section((*stored)->section);
             if (!raised) return fail(std::move(raised.error()));
@@ -172,16 +178,16 @@ Status Registry::remove_file(std::string_view path, std::string_view model, std:
         if (!deleted) return deleted;
         return parts_->bump_generation();
     });
-    if (!removed) return removed;
-    static_cast<void>(parts_->discard_content(content));
-    return {};
+    parts_->discard_released();
+    return removed;
 }
 
 Status Registry::Parts::remove_files_of(const MacAddress& mac) {
-    std::vector<std::string> sections;
-    auto read = Database::each_row(database->statement("SELECT DISTINCT section FROM files WHERE owner = ?", mac),
+    std::set<std::string> sections;
+    auto read = Database::each_row(database->statement("SELECT section, sha256 FROM files WHERE owner = ?", mac),
                                    [&](const Statement& row) -> Status {
-                                       sections.emplace_back(row.text(0));
+                                       sections.emplace(row.text(0));
+                                       released.emplace_back(row.text(1));
                                        return {};
                                    });
     if (!read || sections.empty()) return read;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/seal.h"
 #include "registry/content_store.h"
@@ -17,7 +18,8 @@ namespace ringfence::registry {
 
 // What the registries of one process share. Thread-safe.
 struct SharedMemory {
-    SharedMemory(std::string content, Disk& disk) : contents(std::move(content), disk) {}
+    SharedMemory(std::string content, Disk& disk, crypto::SealingKey key)
+        : contents(std::move(content), disk, std::move(key)) {}
     ContentStore contents;
     std::mutex mutex;  // guards what follows
     std::int64_t generation = -1;
@@ -34,6 +36,7 @@ struct Registry::Parts {
     std::int64_t generation = -1;  // of the catalogue below
     std::shared_ptr<const Catalogue> catalogue;
     std::map<MacAddress, WallTime> unwritten_proofs;
+    std::vector<std::string> released;  // content that a file used no more; perhaps another still does
 
     static Result<std::unique_ptr<Registry>> assemble(const std::string& directory, const Clock& clock, Disk& disk,
                                                       std::unique_ptr<Database> database, crypto::SealingKey key,
@@ -44,8 +47,8 @@ struct Registry::Parts {
     Result<std::uint32_t> raise_section(std::string_view section);
     Status write_proofs();
     Status revoke(WallTime now, const MacAddress& mac);
-    // Removes the bytes when no file uses them any more.
-    Status discard_content(const std::string& sha256);
+    // Removes the bytes that were released and that no file uses any more, once the outermost change is over.
+    void discard_released();
     Status require_site(std::string_view name);
     Status require_device(const MacAddress& mac);
     Result<Secret> open_sealed(std::string_view sealed, std::initializer_list<std::string_view> place) const;
@@ -71,6 +74,8 @@ public:
 private:
     Database& database_;
 };
+
+Result<crypto::SealingKey> load_sealing_key(const std::string& directory, Disk& disk);
 
 // not_found when there is none.
 Result<Window> load_window(Database& database, std::int64_t id);

@@ -24,17 +24,9 @@ std::string place_name(std::initializer_list<std::string_view> parts) {
     return out;
 }
 
-Result<crypto::SealingKey> load_key(const std::string& directory, Disk& disk) {
-    auto bytes = disk.read(sealing_key_path(directory), crypto::SealingKey::size);
-    if (!bytes) return fail(std::move(bytes.error()).within("reading the sealing key"));
-    auto key = crypto::SealingKey::load(Secret(std::move(*bytes)));
-    if (!key) return fail(std::move(key.error()).within("reading the sealing key"));
-    return key;
-}
-
 // A key that an interrupted creation left is as good as a new one.
 Result<crypto::SealingKey> load_or_make_key(const std::string& directory, Disk& disk, Random& random) {
-    if (disk.exists(sealing_key_path(directory))) return load_key(directory, disk);
+    if (disk.exists(sealing_key_path(directory))) return load_sealing_key(directory, disk);
     auto key = crypto::SealingKey::generate(random);
     auto saved = disk.replace(sealing_key_path(directory), key.save().reveal(), private_file);
     if (!saved) return fail(std::move(saved.error()).within("writing the sealing key"));
@@ -63,6 +55,14 @@ Status check_key(Registry::Parts& parts) {
 
 }  // namespace
 
+Result<crypto::SealingKey> load_sealing_key(const std::string& directory, Disk& disk) {
+    auto bytes = disk.read(sealing_key_path(directory), crypto::SealingKey::size);
+    if (!bytes) return fail(std::move(bytes.error()).within("reading the sealing key"));
+    auto key = crypto::SealingKey::load(Secret(std::move(*bytes)));
+    if (!key) return fail(std::move(key.error()).within("reading the sealing key"));
+    return key;
+}
+
 Status check_name(std::string_view what, std::string_view text, MayBeEmpty may_be_empty, std::size_t limit) {
     if (text.empty() && may_be_empty == MayBeEmpty::yes) return {};
     const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -90,7 +90,7 @@ Result<std::unique_ptr<Registry>> Registry::Parts::assemble(const std::string& d
                                                             crypto::SealingKey key,
                                                             std::shared_ptr<SharedMemory> shared) {
     std::unique_ptr<Parts> parts(
-        new Parts{directory, clock, disk, std::move(key), std::move(database), std::move(shared), -1, nullptr, {}});
+        new Parts{directory, clock, disk, std::move(key), std::move(database), std::move(shared), -1, nullptr, {}, {}});
     auto right = check_key(*parts);
     if (!right) return fail(std::move(right.error()));
     return std::unique_ptr<Registry>(new Registry(std::move(parts)));
@@ -108,19 +108,19 @@ Result<std::unique_ptr<Registry>> Registry::create(const std::string& directory,
     if (!key) return fail(std::move(key.error()));
     auto database = open_registry_database(registry_path(directory), Database::Mode::read_write_create);
     if (!database) return fail(std::move(database.error()));
-    return Parts::assemble(directory, clock, disk, std::move(*database), std::move(*key),
-                           std::make_shared<SharedMemory>(content_directory(directory), disk));
+    auto shared = std::make_shared<SharedMemory>(content_directory(directory), disk, *key);
+    return Parts::assemble(directory, clock, disk, std::move(*database), std::move(*key), std::move(shared));
 }
 
 Result<std::unique_ptr<Registry>> Registry::open(const std::string& directory, const Clock& clock, Disk& disk) {
     if (!disk.exists(registry_path(directory)))
         return fail(FaultCode::not_found, directory + " holds no registry; make one with 'ringfence init'.");
-    auto key = load_key(directory, disk);
+    auto key = load_sealing_key(directory, disk);
     if (!key) return fail(std::move(key.error()));
     auto database = open_registry_database(registry_path(directory), Database::Mode::read_write);
     if (!database) return fail(std::move(database.error()));
-    return Parts::assemble(directory, clock, disk, std::move(*database), std::move(*key),
-                           std::make_shared<SharedMemory>(content_directory(directory), disk));
+    auto shared = std::make_shared<SharedMemory>(content_directory(directory), disk, *key);
+    return Parts::assemble(directory, clock, disk, std::move(*database), std::move(*key), std::move(shared));
 }
 
 Result<std::unique_ptr<Registry>> Registry::open_another() const {
@@ -172,7 +172,11 @@ Result<std::shared_ptr<const Catalogue>> Registry::catalogue() {
 
 Result<Body> Registry::open_content(std::string_view sha256) { return parts_->shared->contents.open(sha256); }
 
-Status Registry::together(const std::function<Status()>& changes) { return in_transaction(*parts_->database, changes); }
+Status Registry::together(const std::function<Status()>& changes) {
+    auto changed = in_transaction(*parts_->database, changes);
+    parts_->discard_released();
+    return changed;
+}
 
 Result<RegistryCounts> Registry::counts() {
     auto row = parts_->database->statement(

@@ -1,8 +1,8 @@
 // Registry: the installation's memory on SQLite, in one directory:
 //   registry.db        devices, sites, settings, files, logins, certificates, windows (mode 0600)
 //   events.db          what happened (registry/event_log.h), apart so that recording never disturbs look-ups
-//   content/ab/abcd... the bytes of files, named by their SHA-256
-//   keys/seal.key      seals logins, setting values and site passwords in registry.db (mode 0600)
+//   content/ab/abcd... the bytes of files, named by their SHA-256; secret ones are sealed
+//   keys/seal.key      seals logins, setting values and site passwords in registry.db, and secret content (mode 0600)
 //
 // One object is one connection, for one thread at a time; each event loop has its own (open_another). What one object
 // or process commits, every other sees at its next call. Each change is one transaction, durable when it returns.

@@ -1,11 +1,13 @@
 #include "registry/backup.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "base/text.h"
 #include "registry/archive.h"
 #include "registry/event_log.h"
 #include "tests/registry/installation.h"
@@ -214,6 +216,54 @@ TEST_F(BackupTest, an_archive_cannot_write_outside_or_claim_the_disk) {
         expect_nothing_restored();
         EXPECT_FALSE(fs::exists(installation_.root / "evil"));
     }
+}
+
+// An archive may come from anywhere, and its word must not open keys and databases to everybody.
+TEST_F(BackupTest, only_certificates_may_be_read_by_everybody) {
+    write_file(installation_.directory() + "/pki/server.pem", "a certificate\n");
+    const auto& keys = {"ringfence.toml", "pki/issuing/ca.key", "keys/seal.key", "registry.db"};
+    for (const auto& name : keys) fs::permissions(installation_.directory() + "/" + name, fs::perms(0644));
+    ASSERT_TRUE(back_up());
+    std::string bytes = bytes_of(archive_);
+    for (const auto& name : keys) EXPECT_EQ(bytes.find(fmt::format("file 644 {}", name)), std::string::npos);
+    ASSERT_TRUE(restore_with());
+    const auto mode = [&](const std::string& name) { return fs::status(target_ + "/" + name).permissions(); };
+    for (const auto& name : keys) EXPECT_EQ(mode(name), fs::perms(0600)) << name;
+    for (const auto& name : {"root.pem", "pki/server.pem"}) EXPECT_EQ(mode(name), fs::perms(0644)) << name;
+}
+
+TEST_F(BackupTest, an_archive_that_claims_open_modes_is_not_believed) {
+    ASSERT_TRUE(back_up());
+    auto reader = ArchiveReader::begin(OpenFile::open(archive_).value(), std::nullopt).value();
+    const std::string opened = archive_ + "-opened";
+    auto writer = ArchiveWriter::begin(OpenFile::create(opened, 0600).value(), std::nullopt, {}).value();
+    ASSERT_TRUE(writer.write(reader.read_line(1024).value() + "\n"));
+    std::uint64_t files = 0;
+    for (std::string line = reader.read_line(1024).value(); line.substr(0, 4) == "file";
+         line = reader.read_line(1024).value()) {
+        const auto size = parse_number(split(line, ' ')[2]).value();
+        ASSERT_TRUE(writer.write("file 644" + line.substr(8) + "\n"));
+        ASSERT_TRUE(reader.read(size, [&](std::string_view piece) { return writer.write(piece); }));
+        ++files;
+    }
+    ASSERT_TRUE(writer.write("end " + std::to_string(files) + "\n"));
+    ASSERT_TRUE(writer.finish());
+    const auto restored = restore(opened, target_, {}, installation_.clock, installation_.disk);
+    ASSERT_TRUE(restored) << restored.error().message;
+    for (const auto& name : {"keys/seal.key", "registry.db", "events.db", "pki/issuing/ca.key"})
+        EXPECT_EQ(fs::status(target_ + "/" + name).permissions(), fs::perms(0600)) << name;
+}
+
+TEST_F(BackupTest, secret_content_stays_sealed_and_comes_back) {
+    FileRecord secret = file_at("1230SIP.cfg");
+    secret.content_class = trust::ContentClass::secret;
+    const auto put = installation_.registry->put_file(secret, "canary-content").value();
+    ASSERT_TRUE(back_up());
+    EXPECT_EQ(bytes_of(archive_).find("canary-content"), std::string::npos);
+    ASSERT_TRUE(restore_with());
+    const auto registry = Registry::open(target_, installation_.clock, installation_.disk).value();
+    EXPECT_EQ(registry->open_content(put.sha256).value().view(), "canary-content");
+    EXPECT_TRUE(registry->verify_contents().value().sound());
 }
 
 TEST_F(BackupTest, an_archive_without_its_key_or_its_content_is_refused) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "crypto/seal.h"
 #include "tests/registry/installation.h"
 #include "tests/suites/failing_disk.h"
 
@@ -125,6 +126,67 @@ TEST_F(RegistryTest, equal_bytes_are_kept_once_and_go_with_the_last_file) {
     EXPECT_EQ(stored_contents(installation_.directory()), 1u);
     ASSERT_TRUE(registry_.remove_file("b"));
     EXPECT_EQ(stored_contents(installation_.directory()), 0u);
+}
+
+TEST_F(RegistryTest, secrets_are_sealed_on_disk_and_go_with_the_last_file_that_uses_them) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(registry_.add_device({.mac = mac, .model = "1230"}));
+    const std::string secret = "SIP_PASSWORD canary-content\n";
+    FileRecord own = file_at("SIP00247F000001.cfg");
+    own.owner = mac;
+    own.content_class = trust::ContentClass::secret;
+    FileRecord manifest = file_at("1230SIP.cfg");
+    manifest.is_manifest_with_login = true;
+    const auto on_disk = [&](const std::string& sha256) {
+        std::ifstream file(installation_.directory() + "/content/" + sha256.substr(0, 2) + "/" + sha256);
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+
+    // Put in the clear first: the secret seals what lies there already.
+    const std::string sha256 = registry_.put_file(file_at("shared"), secret).value().sha256;
+    EXPECT_EQ(on_disk(sha256), secret);
+    EXPECT_EQ(registry_.put_file(own, secret).value().sha256, sha256);
+    const std::string sealed = on_disk(sha256);
+    EXPECT_EQ(sealed.size(), secret.size() + crypto::SealingKey::overhead);
+    EXPECT_EQ(sealed.find("canary"), std::string::npos);
+    ASSERT_TRUE(registry_.put_file(file_at("shared"), secret));
+    EXPECT_EQ(on_disk(sha256), sealed);
+    const auto login = registry_.put_file(manifest, "SRV_USER_PASS canary-login\n").value();
+    EXPECT_EQ(on_disk(login.sha256).find("canary"), std::string::npos);
+    EXPECT_TRUE(registry_.verify_contents().value().sound());
+    const auto fresh = Registry::open(installation_.directory(), installation_.clock, installation_.disk).value();
+    EXPECT_EQ(fresh->open_content(sha256).value().view(), secret);
+
+    ASSERT_TRUE(registry_.remove_file("shared"));
+    EXPECT_EQ(stored_contents(installation_.directory()), 2u);
+    ASSERT_TRUE(registry_.together([&] { return registry_.remove_device(mac); }));
+    EXPECT_EQ(stored_contents(installation_.directory()), 1u);
+    ASSERT_TRUE(registry_.remove_file("1230SIP.cfg"));
+    EXPECT_EQ(stored_contents(installation_.directory()), 0u);
+}
+
+TEST_F(RegistryTest, sealed_content_that_was_changed_or_swapped_is_corrupt) {
+    FileRecord first = file_at("a");
+    first.content_class = trust::ContentClass::secret;
+    FileRecord second = file_at("b");
+    second.content_class = trust::ContentClass::secret;
+    const auto path_of = [&](const std::string& sha256) {
+        return installation_.directory() + "/content/" + sha256.substr(0, 2) + "/" + sha256;
+    };
+    const std::string a = path_of(registry_.put_file(first, "one").value().sha256);
+    const std::string b = path_of(registry_.put_file(second, "two").value().sha256);
+    std::filesystem::copy_file(a, b, std::filesystem::copy_options::overwrite_existing);
+    EXPECT_EQ(registry_.verify_contents().value().corrupt, std::vector<std::string>{"b"});
+}
+
+TEST_F(RegistryTest, a_change_that_is_taken_back_keeps_its_content) {
+    ASSERT_TRUE(registry_.put_file(file_at("a"), "bytes"));
+    EXPECT_FALSE(registry_.together([&]() -> Status {
+        EXPECT_TRUE(registry_.remove_file("a"));
+        return fail(FaultCode::conflict, "not after all");
+    }));
+    EXPECT_EQ(stored_contents(installation_.directory()), 1u);
+    EXPECT_TRUE(registry_.verify_contents().value().sound());
 }
 
 TEST_F(RegistryTest, putting_again_heals_bytes_that_rotted) {
