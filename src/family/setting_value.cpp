@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/host_name.h"
 #include "base/ip_address.h"
 #include "base/text.h"
 #include "family/family.h"
@@ -9,8 +10,6 @@ namespace ringfence::family {
 
 namespace {
 
-constexpr std::size_t max_host_name = 253;  // RFC 1035 section 2.3.4, without the final dot
-constexpr std::size_t max_host_label = 63;
 constexpr std::int64_t quarter_hour = 15 * 60;
 
 tl::unexpected<Fault> refuse(const SettingSpec& spec, std::string_view must) {
@@ -52,22 +51,6 @@ Status check_timezone(const SettingSpec& spec, std::string_view value) {
     const auto number = read_integer(value);
     if (number && *number >= spec.min && *number <= spec.max && *number % quarter_hour == 0) return {};
     return refuse(spec, "seconds in whole quarter hours " + range(spec));
-}
-
-bool is_label(std::string_view label) {
-    if (label.empty() || label.size() > max_host_label || label.front() == '-' || label.back() == '-') return false;
-    return std::all_of(label.begin(), label.end(), [](char c) {
-        const char lower = to_lower(c);
-        return (lower >= 'a' && lower <= 'z') || is_ascii_digit(c) || c == '-' || c == '_';
-    });
-}
-
-bool is_host_name(std::string_view text) {
-    if (text.empty() || text.size() > max_host_name) return false;
-    const auto labels = split(text, '.');
-    // A last label of digits alone is a mistyped IPv4 address.
-    if (parse_number(labels.back())) return false;
-    return std::all_of(labels.begin(), labels.end(), is_label);
 }
 
 Status check_host(const SettingSpec& spec, std::string_view value) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "net/event_loop.h"
 #include "net/socket.h"
 #include "server/door.h"
@@ -24,6 +25,9 @@ namespace {
 // How often a draining loop looks whether its doors are idle.
 constexpr Duration drain_look = std::chrono::milliseconds(100);
 constexpr std::string_view needs_restart = "loops and families change only with a restart";
+constexpr std::string_view realm_is_bound =
+    "the realm has changed, but the stored logins are bound to the old one; put it back, or restart and make every "
+    "login anew";
 
 // One listener, with what all loops need of it.
 struct Listener {
@@ -46,6 +50,43 @@ struct Generation {
 Result<net::Descriptor> open_socket(Wire wire, const Endpoint& endpoint, net::Sharing sharing) {
     const net::SocketAddress address(endpoint);
     return wire == Wire::tftp ? net::bind_udp(address, sharing) : net::listen_tcp(address, sharing);
+}
+
+bool is_named(const crypto::Certificate& certificate, const std::string& host) {
+    if (const auto address = IpAddress::parse(host)) {
+        const auto addresses = certificate.addresses();
+        return std::find(addresses.begin(), addresses.end(), *address) != addresses.end();
+    }
+    const auto names = certificate.dns_names();
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return equals_ignoring_case(name, host); });
+}
+
+// Phones compare what they were told to ask with what the certificate says.
+Status require_named(const TlsMaterial& material, const std::string& host) {
+    for (const crypto::TlsIdentity& identity : material.identities) {
+        if (is_named(identity.leaf, host)) continue;
+        return fail(FaultCode::conflict,
+                    fmt::format("the server's certificate does not name {}; issue one with 'ringfence certificate "
+                                "issue-server --add {}', or correct the settings",
+                                printable(host), printable(host)));
+    }
+    return {};
+}
+
+Status check_models(const ServerSettings& settings, const family::Family& family) {
+    if (!settings.legacy) return {};
+    for (const std::string& model : settings.legacy->models) {
+        if (family.has_model(model)) continue;
+        return fail(FaultCode::malformed,
+                    fmt::format("[legacy] models names {}, which is no model of {}", printable(model), family.name()));
+    }
+    return {};
+}
+
+// Two doors of one kind on one port.
+bool is_same_port(const ListenerSettings& a, const ListenerSettings& b) {
+    return (a.wire == Wire::tftp) == (b.wire == Wire::tftp) && a.endpoint.port == b.endpoint.port;
 }
 
 // With SO_REUSEPORT a second server of the same user would quietly take half of the phones, so an address is first
@@ -212,16 +253,27 @@ struct Server::Core {
 private:
     // The listeners have settings and no sockets yet.
     Result<Generation> load() const;
-    Result<std::shared_ptr<crypto::TlsServerContext>> make_context(const ListenerSettings& listener) const;
+    Result<std::shared_ptr<crypto::TlsServerContext>> make_context(const ListenerSettings& listener,
+                                                                   const ServerSettings& settings) const;
+    Status probe_new(const std::vector<Listener>& listeners) const;
     Status try_reload();
     void on_worker_drained();
 };
 
-Result<std::shared_ptr<crypto::TlsServerContext>> Server::Core::make_context(const ListenerSettings& listener) const {
+Result<std::shared_ptr<crypto::TlsServerContext>> Server::Core::make_context(const ListenerSettings& listener,
+                                                                             const ServerSettings& settings) const {
     crypto::TlsServerProfile profile;
     profile.lane = listener.wire == Wire::https_legacy ? crypto::TlsLane::legacy : crypto::TlsLane::modern;
     auto material = parts.load_tls(profile.lane);
     if (!material) return fail(std::move(material).error());
+    std::vector<std::string> told{settings.installation.host, settings.installation.address};
+    if (profile.lane == crypto::TlsLane::legacy) {
+        told.clear();
+        if (settings.installation.legacy_lane) told.push_back(settings.installation.legacy_lane->server);
+    }
+    for (const std::string& host : told) {
+        if (auto named = require_named(*material, host); !named) return fail(std::move(named).error());
+    }
     profile.identities = std::move(material->identities);
     profile.client_certificates = listener.client_certificates;
     profile.client_anchors = std::move(material->client_anchors);
@@ -232,6 +284,7 @@ Result<std::shared_ptr<crypto::TlsServerContext>> Server::Core::make_context(con
 Result<Generation> Server::Core::load() const {
     auto settings = parts.load_settings();
     if (!settings) return fail(std::move(settings).error());
+    if (auto known = check_models(*settings, parts.shared.family); !known) return fail(std::move(known).error());
     delivery::Shared shared = parts.shared;
     shared.installation = settings->installation;
     Generation generation{std::move(*settings), std::make_shared<const delivery::Shared>(std::move(shared)), {}};
@@ -243,7 +296,7 @@ Result<Generation> Server::Core::load() const {
         door->passive_ports = generation.settings.passive_ports;
         if (listener.wire == Wire::https_legacy) door->lane = generation.settings.legacy;
         if (trust::is_https(listener.wire)) {
-            auto context = make_context(listener);
+            auto context = make_context(listener, generation.settings);
             if (!context) return fail(std::move(context).error().within(trust::to_string(listener.wire)));
             door->tls = std::move(*context);
         }
@@ -315,6 +368,19 @@ void Server::Core::reload() {
     notify_service_manager("READY=1");
 }
 
+// Where a door of ours is on that port already, be it on another address, asking for it alone would meet ourselves.
+Status Server::Core::probe_new(const std::vector<Listener>& listeners) const {
+    std::vector<ListenerSettings> places;
+    for (const Listener& listener : listeners) {
+        const ListenerSettings& wanted = listener.settings->listener;
+        const bool is_ours = std::any_of(running.listeners.begin(), running.listeners.end(), [&](const Listener& old) {
+            return is_same_port(old.settings->listener, wanted);
+        });
+        if (!is_ours) places.push_back(wanted);
+    }
+    return probe(places);
+}
+
 Status Server::Core::try_reload() {
     auto loaded = load();
     if (!loaded) return fail(std::move(loaded).error());
@@ -322,7 +388,11 @@ Status Server::Core::try_reload() {
     if (loaded->settings.loops != before.loops || loaded->settings.families != before.families) {
         return fail(FaultCode::conflict, std::string(needs_restart));
     }
+    if (loaded->settings.installation.realm != before.installation.realm) {
+        return fail(FaultCode::conflict, std::string(realm_is_bound));
+    }
     if (loaded->listeners.empty()) return fail(FaultCode::malformed, "there is no door to listen on");
+    if (auto alone = probe_new(loaded->listeners); !alone) return alone;
     for (Listener& listener : loaded->listeners) {
         const auto same = std::find_if(running.listeners.begin(), running.listeners.end(),
                                        [&](const Listener& old) { return old.is_at(listener.settings->listener); });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/host_name.h"
 #include "base/text.h"
 
 namespace ringfence::server {
@@ -21,6 +22,8 @@ constexpr std::size_t max_door_limit = 1'000'000;  // beyond what descriptors an
 constexpr std::int64_t max_drain_seconds = 3600;
 constexpr std::size_t max_listeners = 64;  // each opens one socket per loop
 constexpr auto legacy_lane_life = std::chrono::hours(24 * 3 * 365);
+// When the lane's certificates end (authority/authority.h).
+const WallTime legacy_lane_end = *parse_time("2038-01-01T00:00:00Z");
 constexpr std::string_view default_realm = "ringfence";
 
 struct NamedCertificates {
@@ -114,6 +117,9 @@ std::optional<PortRange> parse_ports(std::string_view text) {
     return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
 }
 
+// What phones and certificates can name.
+bool is_host(std::string_view text) { return IpAddress::parse(text) || is_host_name(text); }
+
 // "192.0.2.10:69", "[::1]:69", or without the port.
 std::optional<Endpoint> parse_place(std::string_view text, std::uint16_t port) {
     if (auto endpoint = Endpoint::parse(text)) return *endpoint;
@@ -143,6 +149,7 @@ Status read_server(Table table, ServerSettings& out) {
     if (!loops) return fail(std::move(loops).error());
     if (!drain) return fail(std::move(drain).error());
     if (host->empty()) return table.wrong("host", "is missing: the DNS name in the server's certificate");
+    if (!is_host(*host)) return table.wrong("host", "must be a DNS name, as in \"prov.example.net\"");
     if (!IpAddress::parse(*address)) return table.wrong("address", "must be an IP address, the server's own");
     const bool is_plain = std::all_of(realm->begin(), realm->end(), [](char c) { return c >= ' ' && c <= '~'; });
     if (realm->empty() || !is_plain) return table.wrong("realm", "must be printable ASCII");
@@ -207,6 +214,12 @@ Status read_legacy(Table table, ServerSettings& out) {
     if (models->empty()) return table.wrong("models", "must name the models that this lane serves");
     const auto date = parse_time(*closes);
     if (!date) return table.wrong("closes", "must be a date, as in \"2030-01-01T00:00:00Z\"");
+    if (*date > legacy_lane_end) {
+        return table.wrong("closes", "must be before 2038, when the certificates of this lane end");
+    }
+    if (!server->empty() && !is_host(*server)) {
+        return table.wrong("server", "must be an IP address or a DNS name, and nothing else");
+    }
     out.legacy = delivery::LanePolicy{std::move(*models), std::move(*sites), *date, std::move(*server)};
     return table.finish();
 }
@@ -380,7 +393,7 @@ server = ""
 # connections = 2048
 )",
         fmt::arg("host", host), fmt::arg("address", address), fmt::arg("realm", default_realm), fmt::arg("any", any),
-        fmt::arg("models", models), fmt::arg("closes", format_time(now + legacy_lane_life)));
+        fmt::arg("models", models), fmt::arg("closes", format_time(std::min(now + legacy_lane_life, legacy_lane_end))));
 }
 
 Status replace_listeners(ServerSettings& settings, const std::vector<std::string>& listens) {

@@ -79,6 +79,11 @@ TEST(Settings, WhatIsWrongIsSaid) {
     EXPECT_THAT(complaint("this is [not toml"), HasSubstr("line 1: "));
     EXPECT_THAT(complaint("[server]\naddress = \"192.0.2.1\"\n"), HasSubstr("host is missing"));
     EXPECT_THAT(complaint("[server]\nhost = \"a\"\naddress = \"b\"\n"), HasSubstr("must be an IP address"));
+    for (const char* host : {"a b", "a # c", "10.0.0.300", "prov.", "prov:443"}) {
+        EXPECT_THAT(complaint("[server]\nhost = \"" + std::string(host) + "\"\naddress = \"192.0.2.1\"\n"),
+                    HasSubstr("host must be a DNS name"))
+            << host;
+    }
     EXPECT_THAT(complaint(head + "loops = -1\n"), HasSubstr("loops must be a number from 0 to 256"));
     EXPECT_THAT(complaint(head + "loops = \"two\"\n"), HasSubstr("loops must be a number"));
     EXPECT_THAT(complaint(head + "realm = \"a\\u0007\"\n"), HasSubstr("realm must be printable ASCII"));
@@ -103,6 +108,11 @@ TEST(Settings, TheLegacyLaneIsNamedAndEnds) {
     EXPECT_THAT(complaint(door + "[legacy]\ncloses = \"2030-01-01T00:00:00Z\"\n"), HasSubstr("must name the models"));
     EXPECT_THAT(complaint(door + "[legacy]\nmodels = [\"1230\"]\n"), HasSubstr("closes must be a date"));
     const std::string lane = "[legacy]\nmodels = [\"1230\"]\ncloses = \"2030-01-01T00:00:00Z\"\n";
+    for (const char* server : {"a b # c", "192.0.2.11:443", "https://a"}) {
+        EXPECT_THAT(complaint(door + lane + "server = \"" + server + "\"\n"), HasSubstr("[legacy] server must be"));
+    }
+    EXPECT_THAT(complaint(door + "[legacy]\nmodels = [\"1230\"]\ncloses = \"9999-01-01T00:00:00Z\"\n"),
+                HasSubstr("closes must be before 2038"));
     const auto without_server = parse_settings(door + lane);
     ASSERT_TRUE(without_server);
     EXPECT_EQ(without_server->listeners[0].endpoint.to_string(), "192.0.2.11:443");
