@@ -19,6 +19,8 @@ using registry::Window;
 using trust::Proof;
 
 constexpr std::size_t max_recorded_path = 200;
+constexpr Duration complaint_interval = std::chrono::minutes(1);
+constexpr std::size_t max_complaints = 1024;  // more damaged files than that are told again sooner
 constexpr std::size_t max_recorded_agent = 80;
 // Ours have 8 to 12 characters; longer names are nobody's, and would only fill tables.
 constexpr std::size_t max_user_length = 64;
@@ -159,11 +161,10 @@ Result<Identity> identify(const Shared& shared, const Request& request, registry
     return nobody(request);
 }
 
-// By the model of the proved device or of the path. A site's login names neither, so it needs a lane for named sites.
+// By the model of the proved device and of the path. A site's login names no model: its site decides.
 bool is_served_by_lane(const Request& request, const Identity& identity, const std::string& model_of_path,
                        const registry::Site* site, WallTime now) {
     if (request.lane == nullptr) return true;
-    if (identity.asker.proof == Proof::site_login && request.lane->sites.empty()) return false;
     const std::string site_name = site ? site->name : "";
     if (identity.device && !is_served(*request.lane, identity.device->model, site_name, now)) return false;
     return is_served(*request.lane, model_of_path, site_name, now);
@@ -225,7 +226,7 @@ std::string explain(const Resolved& resolved, const Identity& identity) {
 Answer Pipeline::answer(const Request& request) {
     const WallTime now = shared_.clock.wall_now();
     const auto unavailable = [&](const Fault& fault) {
-        log::error("answering " + printable(request.path) + ": " + fault.message);
+        complain(request.path, fault.message);
         Answer out;
         out.outcome = Outcome::unavailable;
         out.ticket.event = begin_event(request, nobody(request), now);
@@ -319,11 +320,22 @@ Answer Pipeline::answer(const Request& request) {
     return out;
 }
 
+void Pipeline::complain(const std::string& path, const std::string& fault) {
+    const SteadyTime now = shared_.clock.steady_now();
+    if (const auto last = complaints_.find(fault); last != complaints_.end() && now - last->second < complaint_interval)
+        return;
+    if (complaints_.size() >= max_complaints) complaints_.clear();
+    complaints_.insert_or_assign(fault, now);
+    log::error("answering " + printable(path, max_recorded_path) + ": " + fault);
+}
+
 void Pipeline::record(Ticket ticket, const Delivered& delivered) {
     registry::Event& event = ticket.event;
     event.bytes = delivered.bytes;
     if (event.outcome.empty()) {
-        if (delivered.not_modified)
+        if (delivered.only_asked)
+            event.outcome = "asked";
+        else if (delivered.not_modified)
             event.outcome = "not-modified";
         else
             event.outcome = delivered.complete ? "delivered" : "cut";

@@ -2,6 +2,9 @@
 // doors. One Pipeline per event loop (it holds that loop's Lookup); what loops share stands in Shared.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "base/clock.h"
 #include "delivery/address_memory.h"
 #include "delivery/installation.h"
@@ -31,8 +34,12 @@ public:
     void record(Ticket ticket, const Delivered& delivered);
 
 private:
+    // Into the log, the same fault once a minute: a damaged file is asked for by every phone.
+    void complain(const std::string& path, const std::string& fault);
+
     const Shared& shared_;
     registry::Lookup& lookup_;
+    std::map<std::string, SteadyTime> complaints_;  // when each fault was last logged
 };
 
 }  // namespace ringfence::delivery

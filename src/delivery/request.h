@@ -52,6 +52,7 @@ struct Delivered {
     std::uint64_t bytes = 0;
     bool complete = false;      // the last byte was handed to the peer, even if it reset the connection after that
     bool not_modified = false;  // HTTP 304
+    bool only_asked = false;    // the content was not to be sent: FTP SIZE and MDTM
 };
 
 }  // namespace ringfence::delivery

@@ -102,6 +102,7 @@ public:
 
     // True while an answer or a transfer is outstanding; the door's idle timer rests meanwhile.
     bool is_busy() const { return waits_for_ != Wait::nothing; }
+    bool is_logged_in() const { return is_logged_in_; }
 
 private:
     enum class Wait { nothing, passive, transfer_start, transfer_end, size, modified };

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t standard_block_size = 512;  // RFC 1350
 constexpr std::size_t max_window = 64;
-constexpr std::uint64_t max_timeout_seconds = 255;  // RFC 2349
 constexpr std::size_t data_header = 4;
 
 }  // namespace
@@ -29,11 +28,10 @@ TftpReadSession::TftpReadSession(std::string_view content, const TftpLimits& lim
       netascii_(netascii),
       block_size_(standard_block_size),
       first_wait_(limits.first_wait),
-      longest_wait_(limits.longest_wait),
       wait_(limits.first_wait) {
     RINGFENCE_ASSERT(limits.max_block_size >= min_tftp_block && limits.max_block_size <= max_tftp_block);
     RINGFENCE_ASSERT(limits.max_window_size >= 1 && limits.max_window_size <= max_window);
-    RINGFENCE_ASSERT(limits.tries_per_window >= 1 && limits.first_wait.count() > 0);
+    RINGFENCE_ASSERT(limits.tries_per_window >= 1 && limits.tries_unheard >= 1 && limits.first_wait.count() > 0);
 }
 
 void TftpReadSession::negotiate(const std::vector<TftpOption>& options) {
@@ -48,9 +46,9 @@ void TftpReadSession::negotiate(const std::vector<TftpOption>& options) {
             if (*value < 1 || *value > 65535) continue;  // RFC 7440
             answer = window_size_ = std::min<std::size_t>(*value, limits_.max_window_size);
         } else if (equals_ignoring_case(option.name, "timeout")) {
-            if (*value < 1 || *value > max_timeout_seconds) continue;
+            const auto longest = static_cast<std::uint64_t>(limits_.longest_wait / std::chrono::seconds(1));
+            if (*value < 1 || *value > longest) continue;
             wait_ = first_wait_ = std::chrono::seconds(*value);
-            longest_wait_ = std::max(longest_wait_, first_wait_);
         } else if (equals_ignoring_case(option.name, "tsize")) {
             answer = translated_size();
         } else {
@@ -93,6 +91,7 @@ std::vector<std::string> TftpReadSession::on_ack(std::uint16_t block, SteadyTime
             return {};
         }
     }
+    was_heard_ = true;
     tries_ = 0;
     wait_ = first_wait_;
     return send_window(now);
@@ -100,12 +99,13 @@ std::vector<std::string> TftpReadSession::on_ack(std::uint16_t block, SteadyTime
 
 std::vector<std::string> TftpReadSession::on_deadline(SteadyTime now) {
     if (is_done() || now < deadline_) return {};
-    if (tries_ >= limits_.tries_per_window || resends_ >= limits_.max_resends) {
+    const unsigned most = was_heard_ ? limits_.tries_per_window : limits_.tries_unheard;
+    if (tries_ >= most || resends_ >= limits_.max_resends) {
         end_ = last_is_out_ ? TftpEnd::unconfirmed : TftpEnd::cut;
         return {};
     }
     ++resends_;
-    wait_ = std::min(wait_ * 2, longest_wait_);
+    wait_ = std::min(wait_ * 2, limits_.longest_wait);
     return send_window(now);
 }
 

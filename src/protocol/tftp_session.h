@@ -25,10 +25,13 @@ struct TftpLimits {
     std::size_t max_window_size = 64;
     // First wait for an answer. Links of these phones answer within 75 ms; a timeout option replaces it.
     Duration first_wait = std::chrono::seconds(1);
-    // The wait doubles after each silence up to this, or up to the timeout option if that is longer.
+    // The wait doubles after each silence up to this. A timeout option above it is not taken: it would let anybody hold
+    // a transfer open for free.
     Duration longest_wait = std::chrono::seconds(8);
     // How often one window is sent before the peer counts as gone.
     unsigned tries_per_window = 6;
+    // The same until the peer acknowledged anything: until then it may not even exist.
+    unsigned tries_unheard = 3;
     // How often windows are sent again in one transfer, so that a peer that barely answers cannot hold it for ever.
     unsigned max_resends = 2000;
 };
@@ -49,9 +52,9 @@ struct TftpResult {
 
 class TftpReadSession {
 public:
-    // `content` must outlive the session. Fault malformed: mode mail. Options that are unknown, out of range or not
-    // numbers are left out of the OACK, as RFC 2347 asks; too large block and window sizes are answered with ours.
-    // netascii: LF becomes CR LF and CR becomes CR NUL, whatever the file holds.
+    // `content` must outlive the session. Fault malformed: mode mail. Options that are unknown, out of range (a timeout
+    // above longest_wait too) or not numbers are left out of the OACK, as RFC 2347 asks; too large block and window
+    // sizes are answered with ours. netascii: LF becomes CR LF and CR becomes CR NUL, whatever the file holds.
     static Result<TftpReadSession> open(const TftpReadRequest& request, std::string_view content,
                                         const TftpLimits& limits = {});
 
@@ -63,6 +66,8 @@ public:
     // When on_deadline() is due; empty once done.
     std::optional<SteadyTime> deadline() const;
     bool is_done() const { return end_ != TftpEnd::running; }
+    // Whether the peer acknowledged anything yet; until then the sender of the request may be forged.
+    bool was_heard() const { return was_heard_; }
     TftpResult result() const;
 
 private:
@@ -95,9 +100,9 @@ private:
     bool last_is_out_ = false;        // sent_.back() belongs to the final, short block
 
     Duration first_wait_;
-    Duration longest_wait_;
     Duration wait_;
     SteadyTime deadline_{};
+    bool was_heard_ = false;
     unsigned tries_ = 0;
     unsigned resends_ = 0;
     TftpEnd end_ = TftpEnd::running;

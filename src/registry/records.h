@@ -159,11 +159,12 @@ struct Event {
     EventKind kind = EventKind::request;
     std::optional<MacAddress> device;  // proved, or named by the path asked for
     std::string site;
-    std::string wire;     // trust::to_string(Wire), or empty
-    std::string source;   // address
-    std::string path;     // printable, cut at 200 bytes
-    std::string proof;    // trust::to_string(Proof), or empty
-    std::string outcome;  // "delivered", "cut", "challenged", "refused", "not-modified", ... or what was changed
+    std::string wire;    // trust::to_string(Wire), or empty
+    std::string source;  // address
+    std::string path;    // printable, cut at 200 bytes
+    std::string proof;   // trust::to_string(Proof), or empty
+    std::string
+        outcome;  // "delivered", "cut", "challenged", "refused", "not-modified", "asked", ... or what was changed
     std::uint64_t bytes = 0;
     std::string detail;  // one sentence; never a secret
 };

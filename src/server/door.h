@@ -53,6 +53,26 @@ public:
 inline constexpr std::uint64_t least_bytes_per_second = 4096;
 Duration longest_delivery(std::uint64_t bytes);
 
+// Whom a full door lets go first: of the connections (pointers with `std::optional<SteadyTime> waiting_since()`, which
+// is empty for those that are being served) the one that waits longest, or null. Who came this moment is given the time
+// to ask; nobody that this protects can hold the door, since they become the oldest.
+inline constexpr Duration least_patience = std::chrono::seconds(1);
+// How soon a full door looks again for somebody to let go.
+inline constexpr Duration full_door_look = std::chrono::milliseconds(200);
+
+template <typename Connections>
+auto find_longest_waiting(const Connections& connections, SteadyTime now) -> typename Connections::value_type {
+    typename Connections::value_type longest;
+    SteadyTime since = now - least_patience;
+    for (const auto& connection : connections) {
+        const auto waiting = connection->waiting_since();
+        if (!waiting || *waiting > since) continue;
+        since = *waiting;
+        longest = connection;
+    }
+    return longest;
+}
+
 // A door at `socket`, by its wire. `socket` listens (TFTP: is bound) on the listener's endpoint.
 std::unique_ptr<Door> make_door(LoopParts& parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings);
 

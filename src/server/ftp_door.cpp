@@ -11,8 +11,11 @@ using protocol::FtpStep;
 
 namespace {
 
-// A set asks within a second; a person at a client gets some time to type.
-constexpr Duration idle_time = std::chrono::minutes(2);
+// Sets and clients log in at once.
+constexpr Duration login_time = std::chrono::seconds(10);
+// From the login or a whole transfer to the next one. A set asks within a second; a person at a client gets some time
+// to type. No other command renews it, or whoever says NOOP could stay for ever.
+constexpr Duration idle_time = std::chrono::seconds(60);
 // For the last reply, once the connection is to be closed.
 constexpr Duration closing_time = std::chrono::seconds(10);
 // From the request for a file until its data connection stands.
@@ -38,8 +41,24 @@ public:
     ~Connection() override { record_cut(); }
 
     void start() {
+        begin_waiting(login_time);
         control_.start();
         run(session_.start());
+    }
+
+    // Since when it may fetch a file and does not; empty while one is on its way, or when it leaves.
+    std::optional<SteadyTime> waiting_since() const {
+        if (closing_ || (retrieval_ && data_)) return std::nullopt;
+        return waiting_since_;
+    }
+
+    void let_go() {
+        closing_ = true;
+        closed_ = true;
+        record_cut();
+        drop_data_connection();
+        control_.set_deadline(now() + closing_time);
+        control_.finish(net::Stream::Rest::none);
     }
 
     void drain() {
@@ -81,16 +100,25 @@ private:
 
     void on_ended(const net::Ended&) override { door_.end(*this); }
 
+    void begin_waiting(Duration at_most) {
+        waiting_since_ = now();
+        wait_ends_ = now() + at_most;
+    }
+
     void run(FtpStep step) {
         const auto self = shared_from_this();
         reply(step.replies);
         for (const protocol::FtpAction& action : step.actions) {
             std::visit([this](const auto& what) { carry_out(what); }, action);
         }
+        if (!was_logged_in_ && session_.is_logged_in()) {
+            was_logged_in_ = true;
+            begin_waiting(idle_time);
+        }
         if (session_.is_busy() || closing_) {
             idle_.clear();
         } else {
-            idle_.set(now() + idle_time);
+            idle_.set(wait_ends_);
         }
     }
 
@@ -139,12 +167,15 @@ private:
     void carry_out(const protocol::FtpFindSize& find) {
         delivery::Answer answer = ask(find.path);
         if (answer.outcome != delivery::Outcome::content) return run(session_.lookup_failed(refusal(answer)));
-        run(session_.size_is(answer.body.view().size()));
+        const std::uint64_t size = answer.body.view().size();
+        door_.parts_.pipeline->record(std::move(answer.ticket), {.only_asked = true});
+        run(session_.size_is(size));
     }
 
     void carry_out(const protocol::FtpFindModified& find) {
         delivery::Answer answer = ask(find.path);
         if (answer.outcome != delivery::Outcome::content) return run(session_.lookup_failed(refusal(answer)));
+        door_.parts_.pipeline->record(std::move(answer.ticket), {.only_asked = true});
         run(session_.modified_at(answer.modified));
     }
 
@@ -247,6 +278,7 @@ private:
         door_.parts_.pipeline->record(std::move(retrieval_->answer.ticket), {.bytes = sent, .complete = true});
         retrieval_.reset();
         drop_data_connection();
+        begin_waiting(idle_time);
         run(session_.transfer_done(true));
         after_transfer();
     }
@@ -285,6 +317,9 @@ private:
     FtpSession session_;
     DataOwner data_owner_;
     std::string replies_;  // waiting for the ones before them to be sent
+    bool was_logged_in_ = false;
+    SteadyTime waiting_since_{};
+    SteadyTime wait_ends_{};
     bool closing_ = false;
     bool closed_ = false;
     std::optional<Retrieval> retrieval_;
@@ -297,7 +332,7 @@ private:
 };
 
 FtpDoor::FtpDoor(LoopParts& parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings)
-    : parts_(parts), settings_(std::move(settings)) {
+    : parts_(parts), settings_(std::move(settings)), look_again_(parts.loop.deadlines(), [this] { make_room(); }) {
     listener_ = std::make_unique<net::TcpListener>(parts.loop, std::move(socket),
                                                    [this](net::Accepted accepted) { accept(std::move(accepted)); });
 }
@@ -315,8 +350,18 @@ void FtpDoor::accept(net::Accepted accepted) {
     if (!local) return;
     const auto connection = std::make_shared<Connection>(*this, std::move(accepted), *local);
     connections_.insert(connection);
-    if (connections_.size() >= settings_->limits.connections) listener_->pause();
     connection->start();
+    make_room();
+}
+
+void FtpDoor::make_room() {
+    if (connections_.size() >= settings_->limits.connections) {
+        if (const auto longest = find_longest_waiting(connections_, parts_.loop.now())) longest->let_go();
+    }
+    if (!listener_) return;
+    if (connections_.size() < settings_->limits.connections) return listener_->resume();
+    listener_->pause();
+    look_again_.set(parts_.loop.now() + full_door_look);
 }
 
 void FtpDoor::end(Connection& connection) {

@@ -23,12 +23,15 @@ private:
     class Connection;
 
     void accept(net::Accepted accepted);
+    // While full, lets go of who waits longest, or else takes in nobody for a moment.
+    void make_room();
     void end(Connection& connection);
 
     LoopParts& parts_;
     std::shared_ptr<const DoorSettings> settings_;
     std::set<std::shared_ptr<Connection>> connections_;
     unsigned next_passive_ = 0;  // place in the range of passive ports
+    net::Deadline look_again_;
     std::unique_ptr<net::TcpListener> listener_;
 };
 

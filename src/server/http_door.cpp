@@ -21,7 +21,8 @@ constexpr Duration handshake_time = std::chrono::seconds(20);
 constexpr Duration request_time = std::chrono::seconds(15);
 // Between requests. A set asks for its next file at once or not at all.
 constexpr Duration idle_time = std::chrono::seconds(20);
-constexpr Duration crowded_idle_time = std::chrono::seconds(2);
+// A full door lets go of those whose handshake is older than this, too: no honest one takes as long.
+constexpr Duration handshake_allowance = std::chrono::seconds(8);
 // How long a connection that is still in its handshake holds up the end: a phone that means to ask does so at once.
 constexpr Duration draining_time = std::chrono::seconds(5);
 
@@ -61,8 +62,20 @@ public:
 
     void start() {
         is_securing_ = stream_.tls() != nullptr;
-        stream_.set_deadline(now() + (is_securing_ ? handshake_time : idle_time));
+        begin_waiting(is_securing_ ? handshake_time : idle_time);
         stream_.start();
+    }
+
+    // Since when it could have asked and has not, or not wholly; empty while it is answered or leaves.
+    std::optional<SteadyTime> waiting_since() const {
+        if (delivery_ || finishing_) return std::nullopt;
+        return is_securing_ ? waiting_since_ + handshake_allowance : waiting_since_;
+    }
+
+    void let_go() {
+        if (!is_securing_) return finish(net::Stream::Rest::none);
+        finishing_ = true;
+        stream_.set_deadline(now());
     }
 
     void drain() {
@@ -88,13 +101,18 @@ private:
 
     void on_secured() override {
         is_securing_ = false;
-        stream_.set_deadline(now() + (door_.draining_ ? draining_time : idle_time));
+        if (finishing_) return stream_.finish(net::Stream::Rest::none);
+        begin_waiting(door_.draining_ ? draining_time : idle_time);
+    }
+
+    void begin_waiting(Duration at_most) {
+        has_begun_ = false;
+        waiting_since_ = now();
+        stream_.set_deadline(now() + at_most);
     }
 
     void on_bytes(std::string_view bytes) override {
-        const bool was_inside = reader_.is_inside_request();
         reader_.add(bytes);
-        if (!was_inside) stream_.set_deadline(now() + request_time);
         read_request();
     }
 
@@ -102,7 +120,7 @@ private:
         Delivery sent = *std::exchange(delivery_, std::nullopt);
         record(sent, {.bytes = sent.has_body ? sent.part.length : 0, .complete = true});
         if (!sent.keep_alive || door_.draining_) return finish(sent.rest);
-        stream_.set_deadline(now() + (door_.is_crowded() ? crowded_idle_time : idle_time));
+        begin_waiting(idle_time);
         read_request();
     }
 
@@ -126,9 +144,19 @@ private:
     void read_request() {
         auto request = reader_.next();
         if (!request) return refuse(protocol::http_status(request.error().code), net::Stream::Rest::expected);
-        if (!*request) return stream_.resume_reading();
+        if (!*request) {
+            note_beginning();
+            return stream_.resume_reading();
+        }
         stream_.pause_reading();
         answer(**request);
+    }
+
+    // Once for each wait, so that blank lines and drops of a request buy no more time.
+    void note_beginning() {
+        if (has_begun_ || !reader_.is_inside_request()) return;
+        has_begun_ = true;
+        stream_.set_deadline(now() + request_time);
     }
 
     void answer(const HttpRequest& request) {
@@ -183,7 +211,7 @@ private:
         delivery.ticket = std::move(answer.ticket);
         delivery.part = part;
         delivery.has_body = request.method != "HEAD";
-        delivery.keep_alive = request.keep_alive;
+        promise(request, head, delivery);
         const std::uint64_t length = delivery.has_body ? part.length : 0;
         send(std::move(delivery), format_response_head(head), {answer.body.bytes, part.first, length});
     }
@@ -202,7 +230,7 @@ private:
         Delivery delivery;
         delivery.ticket = std::move(ticket);
         delivery.part.status = status;
-        delivery.keep_alive = request.keep_alive;
+        promise(request, head, delivery);
         // The reader leaves a body that it will not take; GET and HEAD have none.
         if (status == 405) delivery.rest = net::Stream::Rest::expected;
         send(std::move(delivery), std::move(bytes), {});
@@ -227,8 +255,14 @@ private:
         HttpResponseHead head;
         head.status = status;
         head.date = door_.parts_.clock().wall_now();
-        head.keep_alive = keep_alive && !door_.draining_;
+        head.keep_alive = keep_alive && !door_.draining_ && !door_.is_crowded();
         return head;
+    }
+
+    // What the head says of the connection is what happens. A phone that meant to keep it may have asked on already.
+    static void promise(const HttpRequest& request, const HttpResponseHead& head, Delivery& delivery) {
+        delivery.keep_alive = head.keep_alive;
+        if (request.keep_alive && !head.keep_alive) delivery.rest = net::Stream::Rest::expected;
     }
 
     void send(Delivery delivery, std::string head, net::BodyPart body) {
@@ -255,6 +289,8 @@ private:
     protocol::HttpRequestReader reader_;
     std::optional<Delivery> delivery_;
     bool is_securing_ = false;
+    bool has_begun_ = false;  // a request, since the wait for it began
+    SteadyTime waiting_since_{};
     bool finishing_ = false;
     net::Stream stream_;
 };
@@ -263,7 +299,8 @@ HttpDoor::HttpDoor(LoopParts& parts, net::Descriptor socket, std::shared_ptr<con
     : parts_(parts),
       settings_(std::move(settings)),
       handshake_events_(parts.events, settings_->listener.wire),
-      judge_([this](std::string_view fingerprint) { return judge(fingerprint); }) {
+      judge_([this](std::string_view fingerprint) { return judge(fingerprint); }),
+      look_again_(parts.loop.deadlines(), [this] { make_room(); }) {
     listener_ = std::make_unique<net::TcpListener>(parts.loop, std::move(socket),
                                                    [this](net::Accepted accepted) { accept(std::move(accepted)); });
 }
@@ -292,8 +329,18 @@ void HttpDoor::accept(net::Accepted accepted) {
     }
     const auto connection = std::make_shared<Connection>(*this, std::move(accepted.socket), source, std::move(tls));
     connections_.insert(connection);
-    if (connections_.size() >= settings_->limits.connections) listener_->pause();
     connection->start();
+    make_room();
+}
+
+void HttpDoor::make_room() {
+    if (connections_.size() >= settings_->limits.connections) {
+        if (const auto longest = find_longest_waiting(connections_, parts_.loop.now())) longest->let_go();
+    }
+    if (!listener_) return;
+    if (connections_.size() < settings_->limits.connections) return listener_->resume();
+    listener_->pause();
+    look_again_.set(parts_.loop.now() + full_door_look);
 }
 
 // Whether a certificate that our authority issued still opens the door. Its signature and dates were verified before,

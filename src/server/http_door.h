@@ -28,7 +28,9 @@ private:
     Status judge(std::string_view fingerprint);
     void record_failed_handshake(const IpAddress& source, const std::string& reason);
     void end(Connection& connection);
-    // Many connections: those that ask for nothing must go sooner.
+    // While full, lets go of who waits longest, or else takes in nobody for a moment.
+    void make_room();
+    // Many connections: whoever is answered now must come again for the next file.
     bool is_crowded() const { return connections_.size() > settings_->limits.connections / 2; }
 
     LoopParts& parts_;
@@ -38,6 +40,7 @@ private:
     std::optional<MacAddress> refused_device_;  // by the judge, until the event of this handshake is recorded
     std::set<std::shared_ptr<Connection>> connections_;
     bool draining_ = false;
+    net::Deadline look_again_;
     std::unique_ptr<net::TcpListener> listener_;
 };
 

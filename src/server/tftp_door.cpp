@@ -34,6 +34,7 @@ public:
           request_(std::move(request)),
           answer_(std::move(answer)),
           session_(std::move(session)),
+          begun_(door.parts_.loop.now()),
           deadline_(door.parts_.loop.deadlines(), [this] { on_deadline(); }),
           watch_(door.parts_.loop, std::move(socket), {[this] { on_readable(); }, {}}) {}
 
@@ -51,6 +52,9 @@ public:
 
     // The same request again: the phone did not see our answer yet, and the session sends that again by itself.
     bool is_for(std::string_view request) const { return request == request_; }
+
+    bool was_heard() const { return session_.was_heard(); }
+    SteadyTime begun() const { return begun_; }
 
 private:
     void on_readable() {
@@ -91,6 +95,7 @@ private:
     std::string request_;
     delivery::Answer answer_;  // holds the body that the session reads
     TftpReadSession session_;
+    SteadyTime begun_;
     net::Deadline deadline_;
     net::Watch watch_;
 };
@@ -139,7 +144,7 @@ void TftpDoor::begin(const TftpReadRequest& read, const net::Datagram& datagram)
         end(peer);
     }
     // It asks again after a while, and by then others are done.
-    if (transfers_.size() >= settings_->limits.transfers) return;
+    if (transfers_.size() >= settings_->limits.transfers && !drop_unheard()) return;
 
     delivery::Request request;
     request.wire = trust::Wire::tftp;
@@ -179,6 +184,18 @@ net::SocketAddress TftpDoor::answering_address(const net::Datagram& datagram) co
 void TftpDoor::refuse(std::string_view error, const net::Datagram& datagram) const {
     const auto socket = net::bind_udp_answering(answering_address(datagram));
     if (socket) net::send_datagram(socket->get(), error, datagram.peer);
+}
+
+// Requests with forged senders must not keep those out who acknowledge.
+bool TftpDoor::drop_unheard() {
+    auto oldest = transfers_.end();
+    for (auto it = transfers_.begin(); it != transfers_.end(); ++it) {
+        if (it->second->was_heard()) continue;
+        if (oldest == transfers_.end() || it->second->begun() < oldest->second->begun()) oldest = it;
+    }
+    if (oldest == transfers_.end()) return false;
+    transfers_.erase(oldest);
+    return true;
 }
 
 void TftpDoor::end(const Endpoint& peer) { transfers_.erase(peer); }

@@ -27,6 +27,8 @@ private:
     void begin(const protocol::TftpReadRequest& request, const net::Datagram& datagram);
     void refuse(std::string_view error, const net::Datagram& datagram) const;
     net::SocketAddress answering_address(const net::Datagram& datagram) const;
+    // Gives up the oldest transfer whose phone never acknowledged anything; false when there is none.
+    bool drop_unheard();
     void end(const Endpoint& peer);
 
     LoopParts& parts_;

@@ -41,6 +41,7 @@ protected:
     static void SetUpTestSuite() {
         house_ = new House();
         house_->put("fw/big.lng", "LANGUAGE", std::string(16 << 20, 'b'));
+        house_->put("small.lng", "LANGUAGE", "small");
         house_->start({"ftp=127.0.0.1:0", "ftp=[::1]:0"});
         port_ = house_->port("ftp");
     }
@@ -171,6 +172,44 @@ TEST_F(FtpDoorTest, NoDataConnectionAndIdlenessEndInTime) {
     EXPECT_THAT(idle.read_to_end(), StartsWith("421 "));
 }
 
+TEST_F(FtpDoorTest, NoCommandButATransferBuysTime) {
+    Client stranger(port_);
+    stranger.read_until("\r\n");
+    Control talker(port_);
+    Control fetcher(port_);
+    for (int i = 0; i < 5; ++i) {
+        stranger.send("NOOP\r\n");
+        talker.say("NOOP");
+        std::this_thread::sleep_for(std::chrono::milliseconds(150));
+        house_->clock().push(std::chrono::seconds(14));
+        Client data(fetcher.passive_port());
+        fetcher.send("RETR " + test::public_path + "\r\n");
+        EXPECT_EQ(data.read_to_end().size(), 100'000U);
+        std::string replies = fetcher.read_until("226 ");
+        if (replies.substr(replies.size() - 2) != "\r\n") replies += fetcher.read_until("\r\n");
+        EXPECT_THAT(replies, HasSubstr("226 "));
+        if (i == 0) {
+            EXPECT_THAT(stranger.read_to_end(), HasSubstr("421 "));
+        }
+    }
+    EXPECT_THAT(talker.read_to_end(), HasSubstr("421 "));
+    EXPECT_THAT(fetcher.say("NOOP"), StartsWith("200 "));
+}
+
+TEST_F(FtpDoorTest, AskingForFactsOfAFileIsRecordedAsThat) {
+    Control control(port_);
+    EXPECT_THAT(control.say("SIZE " + test::public_path), StartsWith("213 100000"));
+    auto event = house_->find_event(EventKind::request, "asked");
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event->path, test::public_path);
+    EXPECT_EQ(event->bytes, 0U);
+    EXPECT_THAT(control.say("MDTM small.lng"), StartsWith("213 "));
+    EXPECT_TRUE(test::eventually([&] {
+        event = house_->find_event(EventKind::request, "asked");
+        return event && event->path == "small.lng";
+    }));
+}
+
 TEST_F(FtpDoorTest, QuitIsAnsweredBeforeTheEnd) {
     Control control(port_);
     control.send("QUIT\r\n");
@@ -191,6 +230,18 @@ TEST(FtpDoor, PassivePortsStayInTheirRange) {
     EXPECT_EQ(first.passive_port(), free_port);
     Control second(house.port("ftp"));
     EXPECT_THAT(second.say("EPSV"), StartsWith("425 ")) << "the only port is taken";
+}
+
+TEST(FtpDoor, AFullDoorLetsGoOfWhoWaitsLongest) {
+    House house;
+    house.start({"ftp=127.0.0.1:0"}, "[limits]\nconnections = 2\n");
+    std::vector<std::unique_ptr<Control>> idle;
+    for (int i = 0; i < 5; ++i) idle.push_back(std::make_unique<Control>(house.port("ftp")));
+    Control late(house.port("ftp"));
+    Client data(late.passive_port());
+    late.send("RETR " + test::public_path + "\r\n");
+    EXPECT_EQ(data.read_to_end().size(), 100'000U);
+    EXPECT_EQ(idle[0]->read_to_end(), "") << "the first that came";
 }
 
 TEST(FtpDoor, DrainingFinishesTheTransferAndLetsTheIdleGo) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "tests/server/house.h"
 
@@ -196,6 +197,18 @@ TEST_F(HttpDoorTest, SlowAskersAndIdleOnesAreLetGo) {
     EXPECT_EQ(event->detail, "the TLS handshake was not finished in time");
 }
 
+TEST_F(HttpDoorTest, BlankLinesBuyNoTime) {
+    for (const std::string drop : {"\r\n", "\r"}) {
+        Client client(house_->port("http"));
+        for (int i = 0; i < 8; ++i) {
+            client.send(drop);
+            std::this_thread::sleep_for(std::chrono::milliseconds(120));
+            house_->clock().push(std::chrono::seconds(5));
+        }
+        EXPECT_EQ(client.read_to_end(), "");
+    }
+}
+
 TEST_F(HttpDoorTest, ABodyThatNobodyTakesEndsInTime) {
     Client client(house_->port("http"));
     client.send(get("fw/big.lng"));
@@ -335,6 +348,62 @@ TEST(HttpDoor, ConnectionsBeyondTheLimitWaitTheirTurn) {
         clients.back()->send(get("absent", "Connection: close\r\n"));
     }
     for (const auto& client : clients) EXPECT_THAT(client->read_to_end(), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST(HttpDoor, AFullDoorLetsGoOfWhoWaitsLongest) {
+    House house;
+    house.start({"http=127.0.0.1:0"}, "[limits]\nconnections = 2\n");
+    std::vector<std::unique_ptr<Client>> idle;
+    for (int i = 0; i < 8; ++i) idle.push_back(std::make_unique<Client>(house.port("http")));
+    idle[0]->send("GET /half HTTP/1.1\r\n");
+    for (int i = 0; i < 8; ++i) {
+        Client late(house.port("http"));
+        late.send(get("absent", "Connection: close\r\n"));
+        EXPECT_THAT(late.read_to_end(), StartsWith("HTTP/1.1 404 "));
+    }
+    EXPECT_EQ(idle[0]->read_to_end(), "") << "the first that came";
+}
+
+// A promise to keep the connection is kept, and whoever may not stay is told so.
+void expect_kept_promises(House& house, std::size_t count, std::size_t least_kept) {
+    std::vector<std::unique_ptr<Client>> clients;
+    for (std::size_t i = 0; i < count; ++i) clients.push_back(std::make_unique<Client>(house.port("http")));
+    std::vector<Client*> kept;
+    const auto ask = [&](Client& client) {
+        client.send(get("absent"));
+        return client.read_until("file.\n");
+    };
+    for (const auto& client : clients) {
+        ASSERT_TRUE(client->is_connected());
+        const std::string answer = ask(*client);
+        ASSERT_THAT(answer, StartsWith("HTTP/1.1 404 "));
+        if (answer.find("Connection: close") == std::string::npos) {
+            kept.push_back(client.get());
+        } else {
+            ASSERT_EQ(client->read_to_end(), "");
+            client->close();
+        }
+    }
+    EXPECT_LT(kept.size(), count) << "so many are a crowd";
+    EXPECT_GE(kept.size(), least_kept);
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    for (Client* client : kept) ASSERT_THAT(ask(*client), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST(HttpDoor, ACrowdIsToldToComeAgainAndNobodyIsCutAfterAPromise) {
+    House house;
+    house.start({"http=127.0.0.1:0"}, "[limits]\nconnections = 40\n");
+    expect_kept_promises(house, 56, 1);
+}
+
+TEST(HttpDoor, ThreeThousandAtOnceAreServedTwice) {
+    constexpr std::size_t count = 3000;
+    House house;
+    house.start({"http=127.0.0.1:0"});
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur < 2 * count + 200) GTEST_SKIP() << "this machine allows too few open files";
+    expect_kept_promises(house, count, 1000);
 }
 
 TEST(HttpDoor, FailedHandshakesBeyondABoundAreCounted) {

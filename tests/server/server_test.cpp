@@ -82,6 +82,73 @@ TEST(Server, WhatNeedsARestartIsNotReloaded) {
     EXPECT_THAT(event->detail, HasSubstr("loops and families change only with a restart"));
 }
 
+TEST(Server, SettingsThatCannotWorkAreRefusedAndTheOldOnesStay) {
+    House house;
+    const std::string place = free_place();
+    house.start({}, door("https", place));
+    const std::string lane = "[legacy]\ncloses = \"2030-01-01T00:00:00Z\"\nmodels = [\"1230\"";
+    const std::string legacy_door = door("https-legacy", "127.0.0.2:0");
+    const struct {
+        std::string host, address, rest, sentence;
+    } bad[] = {
+        {"prov.example.test", "127.0.0.1", "realm = \"other\"\n", "the realm has changed"},
+        {"prov.example.test", "192.0.2.77", "", "certificate does not name 192.0.2.77"},
+        {"other.example.test", "127.0.0.1", "", "certificate does not name other.example.test"},
+        {"prov.example.test", "127.0.0.1", lane + ", \"9999\"]\n", "names 9999, which is no model of avaya-1200"},
+        {"prov.example.test", "127.0.0.1", legacy_door + lane + "]\nserver = \"127.0.0.2\"\n",
+         "certificate does not name 127.0.0.2"},
+        {"a b", "127.0.0.1", "", "host must be a DNS name"},
+    };
+    for (const auto& settings : bad) {
+        house.folder().put("ringfence.toml", "[server]\nhost = \"" + settings.host + "\"\naddress = \"" +
+                                                 settings.address + "\"\nloops = 2\n" + settings.rest +
+                                                 door("https", place));
+        house.server().reload();
+        EXPECT_TRUE(test::eventually([&] {
+            const auto event = house.find_event(EventKind::server, "not-reloaded");
+            return event && event->detail.find(settings.sentence) != std::string::npos;
+        })) << settings.sentence;
+    }
+    EXPECT_THAT(run("curl -sS -m 20 --cacert " + house.root() + " https://" + place + "/" + test::public_path).output,
+                StartsWith("fff"));
+    for (const auto& event : house.events()) EXPECT_NE(event.outcome, "reloaded");
+}
+
+TEST(Server, AReloadTakesNoPortThatAnotherProgramUses) {
+    House house;
+    house.start({}, door("http", free_place()));
+    const auto other = test::must(
+        net::listen_tcp(net::SocketAddress(test::must(Endpoint::parse("127.0.0.1:0"))), net::Sharing::shared));
+    const std::string taken = test::must(net::local_address(other.get())).endpoint().to_string();
+    house.write_settings(door("http", taken));
+    house.server().reload();
+    const auto event = house.find_event(EventKind::server, "not-reloaded");
+    ASSERT_TRUE(event);
+    EXPECT_THAT(event->detail, HasSubstr("another program already uses " + taken));
+}
+
+TEST(Server, ADamagedFileIsToldOnceAMinuteAndNotToEveryPhone) {
+    House house;
+    house.put("damaged.lng", "LANGUAGE", "damaged");
+    const std::string name = to_hex(crypto::sha256("damaged"));
+    house.folder().put("content/" + name.substr(0, 2) + "/" + name, "rotten");
+    house.start({"http=127.0.0.1:0"});
+    const auto ask = [&] { return run("curl -sS -m 20 -i " + house.url("http", "damaged.lng")).output; };
+    const auto count_lines = [&](int requests) {
+        ::testing::internal::CaptureStderr();
+        for (int i = 0; i < requests; ++i) EXPECT_THAT(ask(), StartsWith("HTTP/1.1 503 "));
+        const std::string log = ::testing::internal::GetCapturedStderr();
+        std::size_t lines = 0;
+        for (std::size_t at = log.find(name); at != std::string::npos; at = log.find(name, at + 1)) ++lines;
+        return lines;
+    };
+    const std::size_t first = count_lines(20);
+    EXPECT_GE(first, 1U);
+    EXPECT_LE(first, 2U) << "one a loop";
+    house.clock().push(std::chrono::seconds(61));
+    EXPECT_GE(count_lines(10), 1U);
+}
+
 TEST(Server, DoorsComeAndGoByReloadAndConnectionsStay) {
     House house;
     house.put("fw/big.lng", "LANGUAGE", std::string(16 << 20, 'b'));

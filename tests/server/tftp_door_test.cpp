@@ -231,10 +231,24 @@ TEST(TftpDoor, TransfersBeyondTheLimitMustAskAgain) {
     for (int i = 0; i < 12; ++i) {
         phones.push_back(std::make_unique<Phone>());
         phones.back()->send(read_request(test::public_path), house.port("tftp"));
-        served += phones.back()->hear(std::chrono::milliseconds(150)) ? 1 : 0;
+        const auto heard = phones.back()->hear(std::chrono::milliseconds(150));
+        if (!heard) continue;
+        ++served;
+        phones.back()->send(ack(1), heard->from);
+        EXPECT_EQ(phones.back()->heard_block(), 2);
     }
     EXPECT_GE(served, 1U);
     EXPECT_LE(served, 2U) << "one a loop";
+}
+
+TEST(TftpDoor, AFullDoorGivesUpWhoNeverAcknowledged) {
+    House house;
+    house.start({"tftp=127.0.0.1:0"}, "drain_seconds = 1\n[limits]\ntransfers = 1\n");
+    for (int i = 0; i < 12; ++i) {
+        const Phone phone;
+        phone.send(read_request(test::public_path, {{"timeout", "8"}}), house.port("tftp"));
+        EXPECT_TRUE(phone.hear()) << "not even the first of the silent ones holds the door";
+    }
 }
 
 TEST(TftpDoor, DrainingFinishesWhatRuns) {
