@@ -394,7 +394,7 @@ TEST_F(PipelineTest, a_downgrade_is_recorded_for_a_raw_file_too_and_through_any_
     EXPECT_EQ(last_event().device, two_);
 }
 
-TEST_F(PipelineTest, a_site_login_that_opens_nothing_is_recorded_and_stays_off_a_lane_without_named_sites) {
+TEST_F(PipelineTest, a_site_login_that_opens_nothing_is_recorded_and_its_site_decides_on_a_lane) {
     registry::Site site;
     site.name = "berlin";
     ASSERT_TRUE(registry_->add_site(site));
@@ -407,7 +407,7 @@ TEST_F(PipelineTest, a_site_login_that_opens_nothing_is_recorded_and_stays_off_a
     EXPECT_EQ(last_event().proof, "site-login");
     asked.wire = Wire::https_legacy;
     asked.path = "licence.lic";
-    LanePolicy lane{.models = {"1230"}};
+    LanePolicy lane{.models = {"1230"}, .sites = {"hamburg"}};
     asked.lane = &lane;
     EXPECT_EQ(outcome(asked), Outcome::not_found);
     lane.sites = {"berlin"};
