@@ -235,6 +235,7 @@ Answer Pipeline::answer(const Request& request) {
         return out;
     };
 
+    const registry::Snapshot snapshot(lookup_);
     auto catalogue = lookup_.catalogue();
     if (!catalogue) return unavailable(catalogue.error());
     const Catalogue& shared_part = **catalogue;

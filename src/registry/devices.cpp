@@ -104,6 +104,7 @@ Status Registry::note_proved(const MacAddress& mac, WallTime now) {
 
 Status Registry::Parts::write_proofs() {
     if (unwritten_proofs.empty()) return {};
+    snapshot.reset();
     const LightWrites light(*database, Duration::zero());
     auto written = in_transaction(*database, [this]() -> Status {
         for (const auto& [mac, when] : unwritten_proofs) {

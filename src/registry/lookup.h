@@ -19,10 +19,14 @@ struct Body {
 };
 
 // One thread at a time: each event loop has its own. Every answer reflects what was committed, by whatever process,
-// before the call. Faults: unavailable (the database cannot be read), corrupt.
+// before the call, or before the Snapshot it stands in. Faults: unavailable (the database cannot be read), corrupt.
 class Lookup {
 public:
     virtual ~Lookup() = default;
+
+    // For Snapshot. enter_window() and note_proved() end it early when they write.
+    virtual void begin_snapshot() = 0;
+    virtual void end_snapshot() = 0;
 
     virtual Result<std::shared_ptr<const Catalogue>> catalogue() = 0;
     virtual Result<std::optional<Device>> find_device(const MacAddress& mac) = 0;
@@ -37,6 +41,19 @@ public:
 
     // The stored bytes of that hash, verified against it when they were read. Fault corrupt when they differ.
     virtual Result<Body> open_content(std::string_view sha256) = 0;
+};
+
+// While it lives, all look-ups see one state of the registry, and one lock serves them all. Not for keeping: the
+// database's log cannot be cut back meanwhile.
+class Snapshot {
+public:
+    explicit Snapshot(Lookup& lookup) : lookup_(lookup) { lookup_.begin_snapshot(); }
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+    ~Snapshot() { lookup_.end_snapshot(); }
+
+private:
+    Lookup& lookup_;
 };
 
 // Thread-safe and quick: a writer thread commits in batches, within half a second. What does not fit its bounded queue

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,7 @@ struct Registry::Parts {
     std::shared_ptr<SharedMemory> shared;
     std::int64_t generation = -1;  // of the catalogue below
     std::shared_ptr<const Catalogue> catalogue;
+    std::optional<Transaction> snapshot;  // of a request that is being answered
     std::map<MacAddress, WallTime> unwritten_proofs;
     std::vector<std::string> released;  // content that a file used no more; perhaps another still does
 

@@ -89,8 +89,8 @@ Result<std::unique_ptr<Registry>> Registry::Parts::assemble(const std::string& d
                                                             Disk& disk, std::unique_ptr<Database> database,
                                                             crypto::SealingKey key,
                                                             std::shared_ptr<SharedMemory> shared) {
-    std::unique_ptr<Parts> parts(
-        new Parts{directory, clock, disk, std::move(key), std::move(database), std::move(shared), -1, nullptr, {}, {}});
+    std::unique_ptr<Parts> parts(new Parts{
+        directory, clock, disk, std::move(key), std::move(database), std::move(shared), -1, nullptr, {}, {}, {}});
     auto right = check_key(*parts);
     if (!right) return fail(std::move(right.error()));
     return std::unique_ptr<Registry>(new Registry(std::move(parts)));
@@ -143,9 +143,18 @@ std::string Registry::Parts::seal(const Secret& value, std::initializer_list<std
     return key.seal(value, place_name(place));
 }
 
+void Registry::begin_snapshot() {
+    RINGFENCE_ASSERT(!parts_->database->in_transaction());
+    auto transaction = Transaction::begin(*parts_->database, Transaction::Kind::read);
+    // Without one each look-up goes by itself, and says what is wrong.
+    if (transaction) parts_->snapshot.emplace(std::move(*transaction));
+}
+
+void Registry::end_snapshot() { parts_->snapshot.reset(); }
+
 Result<std::shared_ptr<const Catalogue>> Registry::catalogue() {
     // What this object has not committed may still be rolled back, so nobody may keep it.
-    if (parts_->database->in_transaction()) return load_catalogue(*parts_);
+    if (parts_->database->in_transaction() && !parts_->snapshot) return load_catalogue(*parts_);
     auto now = parts_->database->number("SELECT generation FROM state");
     if (!now) return fail(std::move(now.error()));
     if (*now == parts_->generation) return parts_->catalogue;

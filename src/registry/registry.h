@@ -76,6 +76,8 @@ public:
     const std::string& directory() const;
 
     // ---- Lookup
+    void begin_snapshot() override;
+    void end_snapshot() override;
     Result<std::shared_ptr<const Catalogue>> catalogue() override;
     Result<std::optional<Device>> find_device(const MacAddress& mac) override;
     Result<std::optional<Login>> find_login(std::string_view user) override;

@@ -119,6 +119,7 @@ Result<bool> Registry::enter_window(std::int64_t window, std::string_view visito
     if (!room) return fail(std::move(room.error()));
     if (*room != Room::there) return *room == Room::visited;
 
+    end_snapshot();
     const LightWrites light(*parts_->database, visitor_wait);
     return in_transaction(*parts_->database, [&]() -> Result<bool> {
         auto still = room_in(*parts_->database, window, visitor, now);

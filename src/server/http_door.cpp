@@ -346,6 +346,7 @@ void HttpDoor::make_room() {
 // Whether a certificate that our authority issued still opens the door. Its signature and dates were verified before,
 // at the latest when the session began that is being resumed.
 Status HttpDoor::judge(std::string_view fingerprint) {
+    const registry::Snapshot snapshot(parts_.lookup);
     auto found = parts_.lookup.find_certificate(fingerprint);
     if (!found) return fail(std::move(found).error());
     if (!*found) return fail(FaultCode::untrusted, "the client certificate is not in our register");

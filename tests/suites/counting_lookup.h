@@ -33,6 +33,9 @@ public:
     const LookupCounts& counts() const { return counts_; }
     void reset() { counts_ = {}; }
 
+    void begin_snapshot() override { behind_.begin_snapshot(); }
+    void end_snapshot() override { behind_.end_snapshot(); }
+
     Result<std::shared_ptr<const registry::Catalogue>> catalogue() override {
         ++counts_.catalogue;
         return behind_.catalogue();

@@ -57,6 +57,39 @@ TEST_P(LookupSuite, a_device_is_found_with_its_user_and_only_while_it_is_there) 
     EXPECT_FALSE(lookup_.find_device(mac).value());
 }
 
+TEST_P(LookupSuite, a_snapshot_shows_one_state_until_it_ends) {
+    {
+        const Snapshot snapshot(lookup_);
+        EXPECT_FALSE(lookup_.find_device(mac_number(1)).value());
+        ASSERT_TRUE(office_.add_site(site_with("oslo", {})));
+        ASSERT_TRUE(office_.add_device({.mac = mac_number(1), .model = "1230", .site = "oslo"}));
+        EXPECT_FALSE(lookup_.find_device(mac_number(1)).value());
+        EXPECT_TRUE(lookup_.catalogue().value()->sites.empty());
+    }
+    EXPECT_TRUE(lookup_.find_device(mac_number(1)).value());
+    EXPECT_EQ(lookup_.catalogue().value()->sites.size(), 1U);
+}
+
+TEST_P(LookupSuite, a_write_within_a_snapshot_is_kept_although_others_have_written_since) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
+    const auto window = open_window(1);
+    {
+        const Snapshot snapshot(lookup_);
+        ASSERT_TRUE(lookup_.find_device(mac).value());
+        ASSERT_TRUE(office_.add_site(site_with("oslo", {})));
+        EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
+    }
+    {
+        const Snapshot snapshot(lookup_);
+        ASSERT_TRUE(lookup_.find_device(mac).value());
+        ASSERT_TRUE(office_.add_site(site_with("bergen", {})));
+        ASSERT_TRUE(lookup_.note_proved(mac, made_->clock().wall_now()));
+    }
+    EXPECT_FALSE(lookup_.enter_window(window.id, "192.0.2.2").value());
+    EXPECT_EQ(office_.find_device(mac).value()->last_proved, made_->clock().wall_now());
+}
+
 TEST_P(LookupSuite, a_login_is_found_open_by_its_exact_user_name) {
     const auto mac = mac_number(1);
     ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}, login_of(mac, "phone-1")));
