@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <iterator>
 
 #include "base/text.h"
 
 namespace ringfence::protocol {
 
 namespace {
+
+constexpr std::size_t usual_head_size = 384;  // of a file's answer, with room to spare
 
 constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -176,14 +177,16 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
 
 std::string format_response_head(const HttpResponseHead& head) {
     std::string out;
-    auto to = std::back_inserter(out);
-    const auto add = [&to](std::string_view name, std::string_view value) {
+    out.reserve(usual_head_size);
+    const auto add = [&out](std::string_view name, std::string_view value) {
         RINGFENCE_ASSERT(is_header_text(value));
-        if (!value.empty()) fmt::format_to(to, "{}: {}\r\n", name, value);
+        if (value.empty()) return;
+        out.append(name).append(": ").append(value).append("\r\n");
     };
-    fmt::format_to(to, "HTTP/1.1 {} {}\r\n", head.status, http_reason(head.status));
+    out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ").append(http_reason(head.status));
+    out.append("\r\n");
     add("Date", format_http_date(head.date));
-    if (head.content_length) fmt::format_to(to, "Content-Length: {}\r\n", *head.content_length);
+    if (head.content_length) add("Content-Length", std::to_string(*head.content_length));
     add("Content-Type", head.content_type);
     add("ETag", head.etag);
     if (head.modified) add("Last-Modified", format_http_date(*head.modified));
