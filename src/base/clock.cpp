@@ -1,6 +1,6 @@
 #include "base/clock.h"
 
-#include <fmt/compile.h>
+#include <fmt/format.h>
 
 #include <array>
 
@@ -38,16 +38,32 @@ std::string format_time(WallTime time) {
                        clock.minutes().count(), clock.seconds().count());
 }
 
+// Digit by digit, because every HTTP answer carries two of them.
 std::string format_http_date(WallTime time) {
-    static constexpr std::array days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr std::array months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static constexpr std::array days = {"Sun, ", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, "};
+    static constexpr std::array months = {" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ",
+                                          " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "};
     const auto [date, clock, weekday] = civil(time);
-    // Compiled, because every HTTP answer carries two of them.
-    return fmt::format(FMT_COMPILE("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT"), days[weekday.c_encoding()],
-                       static_cast<unsigned>(date.day()), months[static_cast<unsigned>(date.month()) - 1],
-                       static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
-                       clock.seconds().count());
+    const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+    std::string out;
+    out.reserve(std::string_view("Mon, 23 Nov 2026 06:10:09 GMT").size());
+    const auto add_two_digits = [&out](auto number) {
+        out += static_cast<char>('0' + number / 10);
+        out += static_cast<char>('0' + number % 10);
+    };
+    out += days[weekday.c_encoding()];
+    add_two_digits(static_cast<unsigned>(date.day()));
+    out += months[static_cast<unsigned>(date.month()) - 1];
+    add_two_digits(year / 100 % 100);
+    add_two_digits(year % 100);
+    out += ' ';
+    add_two_digits(clock.hours().count());
+    out += ':';
+    add_two_digits(clock.minutes().count());
+    out += ':';
+    add_two_digits(clock.seconds().count());
+    out += " GMT";
+    return out;
 }
 
 Result<WallTime> parse_time(std::string_view text) {

@@ -109,7 +109,9 @@ HttpPart choose_range(std::string_view range, std::uint64_t size) {
     return {206, *first, end - *first + 1};
 }
 
-bool is_header_text(std::string_view value) { return value.find_first_of(std::string_view("\r\n\0", 3)) == value.npos; }
+bool is_header_text(std::string_view value) {
+    return std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
 
 }  // namespace
 
