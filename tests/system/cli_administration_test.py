@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -304,7 +305,7 @@ class Settings(WithInstallation):
         self.house.set("ADMIN_PASSWORD", "canary-7781\n")
         for more in ([], ["--json"]):
             for command in (["setting", "show", "ADMIN_PASSWORD", "--global"], ["setting", "list", "--global"],
-                            ["setting", "list"], ["render", MAC], ["events"]):
+                            ["setting", "list"], ["render", MAC], ["events"], ["events", "--text"]):
                 self.assertNotIn("canary-7781", self.house(*command, *more).out)
         self.assertTrue(self.house.json("setting", "show", "ADMIN_PASSWORD", "--global")["masked"])
         self.assertEqual(self.house.json("setting", "show", "ADMIN_PASSWORD", "--global", "--reveal")["value"], "canary-7781")
@@ -637,6 +638,18 @@ class Events(WithInstallation):
         self.assertEqual([e["id"] for e in events], sorted(e["id"] for e in events))
         self.assertEqual({e["mac"] for e in self.house.events("--device", mac(2))}, {mac(2)})
         self.assertEqual(self.house.events("--limit", "1"), events[-1:])
+
+    def test_a_program_reads_json_lines_a_person_plain_ones(self):
+        self.house("device", "add", mac(9), "--model", "1230")
+        self.assertEqual([json.loads(line) for line in self.house("events").out.splitlines()], self.house.events())
+        self.assertRegex(self.house("events", "--text").out, rf"(?m)^\S+Z  changed +device-added  device {mac(9)}")
+        terminal, program = pty.openpty()
+        shown = self.work.start([RINGFENCE, "events", "--data", self.house.data],
+                                preexec=lambda: os.dup2(program, 1))
+        os.close(program)
+        self.assertEqual(shown.wait(), 0)
+        self.assertIn(b"device-added  device", os.read(terminal, 65536))
+        os.close(terminal)
 
     def test_following_shows_a_change_within_a_second_and_ends_on_a_signal(self):
         follower = self.work.start([RINGFENCE, "events", "--follow", "--json", "--data", self.house.data])

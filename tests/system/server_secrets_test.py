@@ -74,7 +74,7 @@ class Canaries(SystemTest):
             self.command("setting", "show", "ADMIN_PASSWORD", *scope, code=None)
             self.command("setting", "show", "ADMIN_PASSWORD", *scope, "--json", code=None)
         for command in (["device", "list"], ["device", "show", MAC], ["device", "show", OTHER], ["file", "list"],
-                        ["cert", "list"], ["site", "list"], ["window", "list"], ["events"], ["check"], ["root", "show"]):
+                        ["cert", "list"], ["site", "list"], ["window", "list"], ["events"], ["events", "--text"], ["check"], ["root", "show"]):
             self.command(*command)
             self.command(*command, "--json")
         # What fails must not quote what it was given.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -89,6 +90,7 @@ Status follow(Context& context, EventReader& reader, EventFilter filter) {
 }
 
 Done events(const Arguments& arguments, Context& context) {
+    if (!arguments.has("--text") && ::isatty(STDOUT_FILENO) == 0) context.output().speak_json();
     if (const auto known = context.settings(); !known) return fail(known.error());
     const auto reader = EventReader::open(context.directory());
     if (!reader) return fail(reader.error());
@@ -123,7 +125,11 @@ std::vector<Command> event_commands() {
                          .max = registry::max_event_page},
                         {.name = "--follow",
                          .shape = Shape::flag,
-                         .meaning = "go on with what happens, within a second of it, until interrupted"}},
+                         .meaning = "go on with what happens, within a second of it, until interrupted"},
+                        {.name = "--text",
+                         .shape = Shape::flag,
+                         .meaning = "plain lines, also where standard output is no terminal"}},
+         .notes = "On a terminal plain lines; else one JSON object a line, as with --json.",
          .run = events}};
 }
 

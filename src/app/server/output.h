@@ -20,6 +20,8 @@ public:
     explicit Output(bool as_json) : as_json_(as_json) {}
 
     bool as_json() const { return as_json_; }
+    // As if --json had been given: for a command whose reader is a program unless it is told otherwise.
+    void speak_json() { as_json_ = true; }
     // One JSON object on a line, or the text with a line feed put behind it if it lacks one.
     void answer(const json::object& object, std::string_view text);
     // As it is, in both modes.

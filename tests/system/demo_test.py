@@ -1,0 +1,21 @@
+"""The demo of the README runs to its end against the built programs, and shows each of its parts."""
+
+import sys
+import unittest
+
+from harness import ROOT, SystemTest, run
+
+
+class Demo(SystemTest):
+    def test_it_tells_the_whole_walk_and_cleans_up(self):
+        done = run([sys.executable, "-B", ROOT / "scripts" / "demo"], timeout=300)
+        self.assertEqual(done.code, 0, str(done))
+        for part in ("The provisioning server", "EAP-MD5", "Single authentication", "proof=device-password",
+                     "Mutual authentication", "proof=device-certificate", "wrong password", "which is not trusted here",
+                     "belongs to another device", "the client certificate was revoked", "Cleaned up"):
+            self.assertIn(part, " ".join(done.out.replace("|", " ").split()))
+        self.assertNotIn("a-sip-password", done.out + done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
