@@ -59,7 +59,10 @@ void TftpReadSession::negotiate(const std::vector<TftpOption>& options) {
     awaits_option_ack_ = !accepted_.empty();
 }
 
-std::vector<std::string> TftpReadSession::start(SteadyTime now) { return send_window(now); }
+std::vector<std::string> TftpReadSession::start(SteadyTime now) {
+    must_end_ = now + limits_.longest_transfer;
+    return send_window(now);
+}
 
 std::vector<std::string> TftpReadSession::on_datagram(std::string_view datagram, SteadyTime now) {
     if (is_done()) return {};
@@ -98,20 +101,23 @@ std::vector<std::string> TftpReadSession::on_ack(std::uint16_t block, SteadyTime
 }
 
 std::vector<std::string> TftpReadSession::on_deadline(SteadyTime now) {
-    if (is_done() || now < deadline_) return {};
+    if (is_done() || now < *deadline()) return {};
     const unsigned most = was_heard_ ? limits_.tries_per_window : limits_.tries_unheard;
-    if (tries_ >= most || resends_ >= limits_.max_resends) {
-        end_ = last_is_out_ ? TftpEnd::unconfirmed : TftpEnd::cut;
+    if (tries_ >= most || now >= must_end_) {
+        give_up();
         return {};
     }
-    ++resends_;
     wait_ = std::min(wait_ * 2, limits_.longest_wait);
     return send_window(now);
 }
 
 std::optional<SteadyTime> TftpReadSession::deadline() const {
     if (is_done()) return std::nullopt;
-    return deadline_;
+    return std::min(deadline_, must_end_);
+}
+
+void TftpReadSession::give_up() {
+    if (!is_done()) end_ = last_is_out_ ? TftpEnd::unconfirmed : TftpEnd::cut;
 }
 
 TftpResult TftpReadSession::result() const { return {end_, base_.offset, peer_message_}; }

@@ -32,15 +32,16 @@ struct TftpLimits {
     unsigned tries_per_window = 6;
     // The same until the peer acknowledged anything: until then it may not even exist.
     unsigned tries_unheard = 3;
-    // How often windows are sent again in one transfer, so that a peer that barely answers cannot hold it for ever.
-    unsigned max_resends = 2000;
+    // From start() to the end, however well the peer answers: one that acknowledges a few bytes now and then must not
+    // hold a transfer for ever. Who knows the size of the content knows better.
+    Duration longest_transfer = std::chrono::hours(1);
 };
 
 enum class TftpEnd {
     running,
     complete,     // every byte was sent and the last block acknowledged
     unconfirmed,  // every byte was sent, but the last acknowledgement never came: most phones have the file
-    cut,          // the peer fell silent before the last block was sent, or needed too many resends
+    cut,          // the peer fell silent, or its time was over, before the last block was sent
     peer_error,   // the peer sent ERROR; also how a client ends that only asked for the size
 };
 
@@ -62,6 +63,8 @@ public:
     std::vector<std::string> start(SteadyTime now);
     std::vector<std::string> on_datagram(std::string_view datagram, SteadyTime now);
     std::vector<std::string> on_deadline(SteadyTime now);  // does nothing when called early
+    // Ends it as the peer's silence would, if it runs: unconfirmed or cut.
+    void give_up();
 
     // When on_deadline() is due; empty once done.
     std::optional<SteadyTime> deadline() const;
@@ -102,9 +105,9 @@ private:
     Duration first_wait_;
     Duration wait_;
     SteadyTime deadline_{};
+    SteadyTime must_end_{};
     bool was_heard_ = false;
     unsigned tries_ = 0;
-    unsigned resends_ = 0;
     TftpEnd end_ = TftpEnd::running;
     std::string peer_message_;
 };

@@ -159,7 +159,9 @@ void TftpDoor::begin(const TftpReadRequest& read, const net::Datagram& datagram)
         parts_.pipeline->record(std::move(answer.ticket), {});
         return;
     }
-    auto session = TftpReadSession::open(read, answer.body.view());
+    protocol::TftpLimits limits;
+    limits.longest_transfer = longest_delivery(answer.body.view().size());
+    auto session = TftpReadSession::open(read, answer.body.view(), limits);
     if (!session) {
         refuse(protocol::format_error(session.error().code), datagram);
         parts_.pipeline->record(std::move(answer.ticket), {});

@@ -251,6 +251,25 @@ TEST(TftpDoor, AFullDoorGivesUpWhoNeverAcknowledged) {
     }
 }
 
+TEST_F(TftpDoorTest, WhoeverAcknowledgesNowAndThenIsNotServedForEver) {
+    house_->put("fw/drops.lng", "LANGUAGE", std::string(1'000'000, 'd'));
+    const Phone phone;
+    phone.send(read_request("fw/drops.lng", {{"blksize", "8"}}), port_);
+    const auto first = phone.hear();
+    ASSERT_TRUE(first);
+    for (std::uint16_t block = 0; block < 3; ++block) {
+        phone.send(ack(block), first->from);
+        EXPECT_EQ(phone.heard_block(), block + 1);
+    }
+    house_->clock().push(longest_delivery(1'000'000));
+    EXPECT_TRUE(test::eventually([&] {
+        for (const auto& event : house_->events()) {
+            if (event.path == "fw/drops.lng") return event.outcome == "cut" && event.bytes == 16;
+        }
+        return false;
+    }));
+}
+
 TEST(TftpDoor, DrainingFinishesWhatRuns) {
     House house;
     house.start({"tftp=127.0.0.1:0"});
