@@ -67,8 +67,8 @@ Status require_named(const TlsMaterial& material, const std::string& host) {
     for (const crypto::TlsIdentity& identity : material.identities) {
         if (is_named(identity.leaf, host)) continue;
         return fail(FaultCode::conflict,
-                    fmt::format("the server's certificate does not name {}; issue one with 'ringfence certificate "
-                                "issue-server --add {}', or correct the settings",
+                    fmt::format("the server's certificate does not name {}; issue one with 'ringfence cert server "
+                                "--add {}', or correct the settings",
                                 printable(host), printable(host)));
     }
     return {};
