@@ -1,5 +1,7 @@
 #include "net/stream.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -54,6 +56,12 @@ void Stream::send(std::string head, BodyPart body) {
     }
     sending_ = true;
     drive();
+}
+
+std::size_t Stream::unacknowledged() const {
+    int queued = 0;
+    if (::ioctl(watch_.descriptor(), SIOCOUTQ, &queued) != 0) queued = 0;
+    return unsent() + static_cast<std::size_t>(queued);
 }
 
 void Stream::finish(Rest rest) {

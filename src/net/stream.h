@@ -67,6 +67,8 @@ public:
     bool is_sending() const { return sending_; }
     // Of what was given to send(), head and body: how much the kernel has not taken yet.
     std::size_t unsent() const { return head_.size() - head_sent_ + body_.length; }
+    // The same, and of all that the kernel took, what the peer's system has not acknowledged. Asks the kernel.
+    std::size_t unacknowledged() const;
 
     enum class Rest {
         none,     // the peer has nothing more to say

@@ -1,5 +1,7 @@
 #include "server/door.h"
 
+#include <algorithm>
+
 #include "server/ftp_door.h"
 #include "server/http_door.h"
 #include "server/tftp_door.h"
@@ -15,6 +17,18 @@ constexpr Duration delivery_grace = std::chrono::seconds(30);
 
 Duration longest_delivery(std::uint64_t bytes) {
     return delivery_grace + std::chrono::seconds(bytes / least_bytes_per_second);
+}
+
+std::optional<std::uint64_t> Pace::find_too_slow(SteadyTime now, std::uint64_t left) {
+    if (!from_) from_ = Mark{now, left};
+    const Duration span = now - from_->at;
+    if (span < pace_patience) return std::nullopt;
+    const std::uint64_t moved = from_->left - std::min(left, from_->left);
+    const std::uint64_t rate = moved * static_cast<std::uint64_t>(Duration(std::chrono::seconds(1)) / Duration(1)) /
+                               static_cast<std::uint64_t>(span.count());
+    if (rate < least_bytes_per_second) return rate;
+    from_ = Mark{now, left};
+    return std::nullopt;
 }
 
 std::unique_ptr<Door> make_door(LoopParts& parts, net::Descriptor socket,

@@ -53,6 +53,45 @@ public:
 inline constexpr std::uint64_t least_bytes_per_second = 4096;
 Duration longest_delivery(std::uint64_t bytes);
 
+// How a delivery gets on, judged by what is left of it: the bytes that the client is not known to have.
+class Pace {
+public:
+    // It is watched from the first look on, or from the beginning if that is told.
+    Pace() = default;
+    Pace(SteadyTime begun, std::uint64_t left) : from_(Mark{begun, left}) {}
+
+    // For a look with what is left now: the bytes a second that it moved, when it is too slow; else empty.
+    std::optional<std::uint64_t> find_too_slow(SteadyTime now, std::uint64_t left);
+
+private:
+    struct Mark {
+        SteadyTime at;
+        std::uint64_t left = 0;
+    };
+    std::optional<Mark> from_;
+};
+
+// The one rule of all doors for deliveries that hold up others: it is too slow if it moved less than
+// least_bytes_per_second on the average of this time or a longer one. A full door lets go of the slowest of these, when
+// it has nobody who only waits. One that keeps the pace is never cut to make room, and none while there is room.
+// It is longer than what one lost TFTP block costs (8 s).
+inline constexpr Duration pace_patience = std::chrono::seconds(10);
+
+// The place of the slowest of those that are too slow, or the end. `find_too_slow` is given an element and answers as
+// Pace does.
+template <typename Deliveries, typename FindTooSlow>
+auto find_slowest(const Deliveries& deliveries, FindTooSlow find_too_slow) {
+    auto slowest = deliveries.end();
+    std::uint64_t least = least_bytes_per_second;
+    for (auto it = deliveries.begin(); it != deliveries.end(); ++it) {
+        const std::optional<std::uint64_t> rate = find_too_slow(*it);
+        if (!rate || *rate >= least) continue;
+        least = *rate;
+        slowest = it;
+    }
+    return slowest;
+}
+
 // Whom a full door lets go first: of the connections (pointers with `std::optional<SteadyTime> waiting_since()`, which
 // is empty for those that are being served) the one that waits longest, or null. Who came this moment is given the time
 // to ask; nobody that this protects can hold the door, since they become the oldest.
@@ -71,6 +110,15 @@ auto find_longest_waiting(const Connections& connections, SteadyTime now) -> typ
         longest = connection;
     }
     return longest;
+}
+
+// Who makes room in a full door of connections: who waits longest, else the slowest delivery (`std::optional<
+// std::uint64_t> find_too_slow()`, which is empty for those that only wait), or null.
+template <typename Connections>
+auto find_dispensable(const Connections& connections, SteadyTime now) -> typename Connections::value_type {
+    if (auto longest = find_longest_waiting(connections, now)) return longest;
+    const auto slowest = find_slowest(connections, [](const auto& connection) { return connection->find_too_slow(); });
+    return slowest == connections.end() ? nullptr : *slowest;
 }
 
 // A door at `socket`, by its wire. `socket` listens (TFTP: is bound) on the listener's endpoint.

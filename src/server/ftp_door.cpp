@@ -52,6 +52,11 @@ public:
         return waiting_since_;
     }
 
+    std::optional<std::uint64_t> find_too_slow() {
+        if (closing_ || !retrieval_ || !data_) return std::nullopt;
+        return retrieval_->pace.find_too_slow(now(), data_->unacknowledged());
+    }
+
     void let_go() {
         closing_ = true;
         closed_ = true;
@@ -83,6 +88,7 @@ private:
     struct Retrieval {
         delivery::Answer answer;
         std::uint64_t offset = 0;
+        Pace pace;
     };
 
     net::EventLoop& loop() const { return door_.parts_.loop; }
@@ -158,7 +164,7 @@ private:
             drop_data_connection();
             return run(session_.transfer_failed(refusal(answer)));
         }
-        retrieval_ = Retrieval{std::move(answer), retrieve.offset};
+        retrieval_ = Retrieval{std::move(answer), retrieve.offset, {}};
         connect_deadline_.set(now() + connect_time);
         if (retrieve.connect_to) return connect(*retrieve.connect_to);
         if (data_) begin_transfer();
@@ -356,7 +362,7 @@ void FtpDoor::accept(net::Accepted accepted) {
 
 void FtpDoor::make_room() {
     if (connections_.size() >= settings_->limits.connections) {
-        if (const auto longest = find_longest_waiting(connections_, parts_.loop.now())) longest->let_go();
+        if (const auto one = find_dispensable(connections_, parts_.loop.now())) one->let_go();
     }
     if (!listener_) return;
     if (connections_.size() < settings_->limits.connections) return listener_->resume();

@@ -23,7 +23,7 @@ private:
     class Connection;
 
     void accept(net::Accepted accepted);
-    // While full, lets go of who waits longest, or else takes in nobody for a moment.
+    // While full, lets go of whoever is dispensable, or else takes in nobody for a moment.
     void make_room();
     void end(Connection& connection);
 

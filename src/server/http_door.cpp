@@ -72,8 +72,13 @@ public:
         return is_securing_ ? waiting_since_ + handshake_allowance : waiting_since_;
     }
 
+    std::optional<std::uint64_t> find_too_slow() {
+        if (!delivery_ || finishing_) return std::nullopt;
+        return delivery_->pace.find_too_slow(now(), stream_.unacknowledged());
+    }
+
     void let_go() {
-        if (!is_securing_) return finish(net::Stream::Rest::none);
+        if (!is_securing_ && !delivery_) return finish(net::Stream::Rest::none);
         finishing_ = true;
         stream_.set_deadline(now());
     }
@@ -93,6 +98,7 @@ private:
         bool has_body = false;
         bool keep_alive = false;
         net::Stream::Rest rest = net::Stream::Rest::none;
+        Pace pace;
     };
 
     SteadyTime now() const { return door_.parts_.loop.now(); }
@@ -119,7 +125,7 @@ private:
     void on_sent() override {
         Delivery sent = *std::exchange(delivery_, std::nullopt);
         record(sent, {.bytes = sent.has_body ? sent.part.length : 0, .complete = true});
-        if (!sent.keep_alive || door_.draining_) return finish(sent.rest);
+        if (!sent.keep_alive || door_.draining_ || finishing_) return finish(sent.rest);
         begin_waiting(idle_time);
         read_request();
     }
@@ -335,7 +341,7 @@ void HttpDoor::accept(net::Accepted accepted) {
 
 void HttpDoor::make_room() {
     if (connections_.size() >= settings_->limits.connections) {
-        if (const auto longest = find_longest_waiting(connections_, parts_.loop.now())) longest->let_go();
+        if (const auto one = find_dispensable(connections_, parts_.loop.now())) one->let_go();
     }
     if (!listener_) return;
     if (connections_.size() < settings_->limits.connections) return listener_->resume();

@@ -28,7 +28,7 @@ private:
     Status judge(std::string_view fingerprint);
     void record_failed_handshake(const IpAddress& source, const std::string& reason);
     void end(Connection& connection);
-    // While full, lets go of who waits longest, or else takes in nobody for a moment.
+    // While full, lets go of whoever is dispensable, or else takes in nobody for a moment.
     void make_room();
     // Many connections: whoever is answered now must come again for the next file.
     bool is_crowded() const { return connections_.size() > settings_->limits.connections / 2; }

@@ -387,7 +387,8 @@ closes = "{closes}"
 # The address of that door. Set, manifests lead the models above there; empty, they lead everyone to the https door.
 server = ""
 
-# What each door bears at once, for each thread. More phones wait.
+# What each door bears at once, for each thread. More phones wait. A full door lets go of those that ask for nothing,
+# and of transfers that moved less than 4 kB a second for 10 seconds.
 # [limits]
 # transfers = 2048
 # connections = 2048

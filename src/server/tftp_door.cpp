@@ -35,6 +35,7 @@ public:
           answer_(std::move(answer)),
           session_(std::move(session)),
           begun_(door.parts_.loop.now()),
+          pace_(begun_, answer_.body.view().size()),
           deadline_(door.parts_.loop.deadlines(), [this] { on_deadline(); }),
           watch_(door.parts_.loop, std::move(socket), {[this] { on_readable(); }, {}}) {}
 
@@ -55,6 +56,16 @@ public:
 
     bool was_heard() const { return session_.was_heard(); }
     SteadyTime begun() const { return begun_; }
+    std::optional<std::uint64_t> find_too_slow() {
+        const std::uint64_t left = answer_.body.view().size() - session_.result().bytes_acknowledged;
+        return pace_.find_too_slow(door_.parts_.loop.now(), left);
+    }
+
+    // For another phone's sake; only one that was heard is told, since no other is known to exist.
+    void let_go() {
+        session_.give_up();
+        send({protocol::format_error(FaultCode::unavailable)});
+    }
 
 private:
     void on_readable() {
@@ -96,6 +107,7 @@ private:
     delivery::Answer answer_;  // holds the body that the session reads
     TftpReadSession session_;
     SteadyTime begun_;
+    Pace pace_;
     net::Deadline deadline_;
     net::Watch watch_;
 };
@@ -144,7 +156,7 @@ void TftpDoor::begin(const TftpReadRequest& read, const net::Datagram& datagram)
         end(peer);
     }
     // It asks again after a while, and by then others are done.
-    if (transfers_.size() >= settings_->limits.transfers && !drop_unheard()) return;
+    if (transfers_.size() >= settings_->limits.transfers && !make_room()) return;
 
     delivery::Request request;
     request.wire = trust::Wire::tftp;
@@ -188,15 +200,26 @@ void TftpDoor::refuse(std::string_view error, const net::Datagram& datagram) con
     if (socket) net::send_datagram(socket->get(), error, datagram.peer);
 }
 
-// Requests with forged senders must not keep those out who acknowledge.
-bool TftpDoor::drop_unheard() {
+TftpDoor::Transfers::const_iterator TftpDoor::find_unheard() const {
     auto oldest = transfers_.end();
     for (auto it = transfers_.begin(); it != transfers_.end(); ++it) {
         if (it->second->was_heard()) continue;
         if (oldest == transfers_.end() || it->second->begun() < oldest->second->begun()) oldest = it;
     }
-    if (oldest == transfers_.end()) return false;
-    transfers_.erase(oldest);
+    return oldest;
+}
+
+bool TftpDoor::make_room() {
+    // Requests with forged senders must not keep those out who acknowledge.
+    if (const auto unheard = find_unheard(); unheard != transfers_.end()) {
+        transfers_.erase(unheard);
+        return true;
+    }
+    const auto slowest =
+        find_slowest(transfers_, [](const auto& transfer) { return transfer.second->find_too_slow(); });
+    if (slowest == transfers_.end()) return false;
+    slowest->second->let_go();
+    transfers_.erase(slowest);
     return true;
 }
 

@@ -21,20 +21,24 @@ public:
 
 private:
     class Transfer;
+    using Transfers = std::map<Endpoint, std::shared_ptr<Transfer>>;  // by the phone's address and port
 
     void on_requests();
     void on_request(const net::Datagram& datagram);
     void begin(const protocol::TftpReadRequest& request, const net::Datagram& datagram);
     void refuse(std::string_view error, const net::Datagram& datagram) const;
     net::SocketAddress answering_address(const net::Datagram& datagram) const;
-    // Gives up the oldest transfer whose phone never acknowledged anything; false when there is none.
-    bool drop_unheard();
+    // The oldest transfer whose phone never acknowledged anything, or the end.
+    Transfers::const_iterator find_unheard() const;
+    // Gives up a transfer that nobody acknowledges, else the slowest of those that are too slow; false when there is
+    // none of either.
+    bool make_room();
     void end(const Endpoint& peer);
 
     LoopParts& parts_;
     std::shared_ptr<const DoorSettings> settings_;
     net::SocketAddress local_;
-    std::map<Endpoint, std::shared_ptr<Transfer>> transfers_;  // by the phone's address and port
+    Transfers transfers_;
     bool draining_ = false;
     std::unique_ptr<net::Watch> watch_;
 };

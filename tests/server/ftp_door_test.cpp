@@ -244,6 +244,21 @@ TEST(FtpDoor, AFullDoorLetsGoOfWhoWaitsLongest) {
     EXPECT_EQ(idle[0]->read_to_end(), "") << "the first that came";
 }
 
+TEST(FtpDoor, AFullDoorLetsGoOfTransfersThatStandStill) {
+    House house;
+    house.put("fw/big.lng", "LANGUAGE", std::string(16 << 20, 'b'));
+    house.start({"ftp=127.0.0.1:0"}, "drain_seconds = 1\n[limits]\nconnections = 1\n");
+    std::vector<std::unique_ptr<Client>> still;
+    std::vector<std::unique_ptr<Control>> controls;
+    for (std::size_t i = 1; i <= 3; ++i) {
+        controls.push_back(std::make_unique<Control>(house.port("ftp")));
+        still.push_back(std::make_unique<Client>(controls.back()->passive_port()));
+        controls.back()->send("RETR fw/big.lng\r\n");
+        EXPECT_EQ(still.back()->read_exactly(1000).size(), 1000U);
+        EXPECT_TRUE(house.has_cut(i, pace_patience));
+    }
+}
+
 TEST(FtpDoor, DrainingFinishesTheTransferAndLetsTheIdleGo) {
     House house;
     house.put("fw/big.lng", "LANGUAGE", std::string(16 << 20, 'b'));

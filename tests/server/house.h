@@ -24,6 +24,7 @@
 #include "net/socket.h"
 #include "registry/event_log.h"
 #include "registry/registry.h"
+#include "server/door.h"
 #include "server/server.h"
 #include "tests/crypto/program.h"
 
@@ -190,6 +191,18 @@ public:
             return found.has_value();
         });
         return found;
+    }
+
+    // Lets time pass in steps of `step` until so many deliveries were cut; the doors look around between the steps.
+    bool has_cut(std::size_t count, Duration step) {
+        for (int i = 0; i < 20; ++i) {
+            const auto all = events();
+            const auto cut = std::count_if(all.begin(), all.end(), [](const auto& e) { return e.outcome == "cut"; });
+            if (static_cast<std::size_t>(cut) >= count) return true;
+            std::this_thread::sleep_for(2 * full_door_look);
+            clock_.push(step);
+        }
+        return false;
     }
 
     std::string root() const { return folder_ / "root.pem"; }

@@ -364,6 +364,36 @@ TEST(HttpDoor, AFullDoorLetsGoOfWhoWaitsLongest) {
     EXPECT_EQ(idle[0]->read_to_end(), "") << "the first that came";
 }
 
+TEST(HttpDoor, AFullDoorLetsGoOfDeliveriesThatStandStill) {
+    House house;
+    house.put("fw/big.lng", "LANGUAGE", std::string(16 << 20, 'b'));
+    house.start({"http=127.0.0.1:0"}, "drain_seconds = 1\n[limits]\nconnections = 1\n");
+    std::vector<std::unique_ptr<Client>> still;
+    for (std::size_t i = 1; i <= 3; ++i) {
+        still.push_back(std::make_unique<Client>(house.port("http")));
+        still.back()->send(get("fw/big.lng"));
+        EXPECT_EQ(still.back()->read_exactly(1000).size(), 1000U);
+        EXPECT_TRUE(house.has_cut(i, pace_patience));
+    }
+}
+
+TEST(HttpDoor, AFullDoorCutsNoDeliveryThatKeepsThePace) {
+    House house;
+    house.put("fw/big.lng", "LANGUAGE", std::string(16 << 20, 'b'));
+    house.start({"http=127.0.0.1:0"}, "drain_seconds = 1\n[limits]\nconnections = 1\n");
+    Client brisk(house.port("http"));
+    brisk.send(get("fw/big.lng", "Connection: close\r\n"));
+    std::vector<std::unique_ptr<Client>> others;
+    for (int i = 0; i < 6; ++i) others.push_back(std::make_unique<Client>(house.port("http")));
+    std::size_t got = 0;
+    for (int i = 0; i < 6; ++i) {
+        got += brisk.read_exactly(2 << 20).size();
+        std::this_thread::sleep_for(2 * full_door_look);
+        house.clock().push(pace_patience);
+    }
+    EXPECT_GT(got + brisk.read_to_end().size(), 16U << 20);
+}
+
 // A promise to keep the connection is kept, and whoever may not stay is told so.
 void expect_kept_promises(House& house, std::size_t count, std::size_t least_kept) {
     std::vector<std::unique_ptr<Client>> clients;

@@ -271,6 +271,50 @@ TEST_F(TftpDoorTest, WhoeverAcknowledgesNowAndThenIsNotServedForEver) {
     }));
 }
 
+// A phone that asked for the big file in blocks of this size, and acknowledged so many of them.
+struct Slow {
+    Phone phone;
+    std::optional<Phone::Heard> last;
+
+    Slow(std::uint16_t port, const std::string& block_size, std::uint16_t blocks) {
+        phone.send(read_request("fw/big.lng", {{"blksize", block_size}}), port);
+        last = phone.hear(std::chrono::milliseconds(300));
+        for (std::uint16_t block = 0; is_served() && block <= blocks; ++block) {
+            phone.send(ack(block), last->from);
+            last = phone.hear();
+        }
+    }
+    bool is_served() const { return last.has_value(); }
+};
+
+TEST(TftpDoor, AFullDoorGivesUpWhoBarelyAcknowledges) {
+    House house;
+    house.put("fw/big.lng", "LANGUAGE", std::string(3'000'000, 'b'));
+    house.start({"tftp=127.0.0.1:0"}, "drain_seconds = 1\n[limits]\ntransfers = 1\n");
+    std::vector<std::unique_ptr<Slow>> slow;
+    for (int i = 0; i < 6; ++i) {
+        slow.push_back(std::make_unique<Slow>(house.port("tftp"), "8", 2));
+        EXPECT_TRUE(slow.back()->is_served()) << "not even the first of the slow ones holds the door";
+        house.clock().push(pace_patience);
+    }
+    EXPECT_TRUE(test::eventually([&] {
+        const auto heard = slow.front()->phone.hear();
+        return heard && std::holds_alternative<protocol::TftpError>(heard->packet);
+    })) << "who is given up is told";
+}
+
+TEST(TftpDoor, AFullDoorCutsNobodyWhoKeepsThePace) {
+    House house;
+    house.put("fw/big.lng", "LANGUAGE", std::string(3'000'000, 'b'));
+    house.start({"tftp=127.0.0.1:0"}, "drain_seconds = 1\n[limits]\ntransfers = 1\n");
+    Slow brisk(house.port("tftp"), "1468", 40);
+    ASSERT_TRUE(brisk.is_served());
+    house.clock().push(pace_patience);
+    for (int i = 0; i < 6; ++i) const Slow late(house.port("tftp"), "8", 0);
+    brisk.phone.send(ack(41), brisk.last->from);
+    EXPECT_TRUE(test::eventually([&] { return brisk.phone.heard_block() == 42; }));
+}
+
 TEST(TftpDoor, DrainingFinishesWhatRuns) {
     House house;
     house.start({"tftp=127.0.0.1:0"});
