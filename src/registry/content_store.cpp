@@ -41,8 +41,8 @@ Result<Body> ContentStore::open(std::string_view sha256) {
     const std::string name(sha256);
     if (Body held = recall(name); held.bytes) return held;
     auto body = read(sha256);
-    if (body) remember(name, *body);
-    return body;
+    if (!body) return body;
+    return remember(name, std::move(*body));
 }
 
 Result<Body> ContentStore::read(std::string_view sha256) const {
@@ -105,27 +105,50 @@ Status ContentStore::remove(const Entry& entry) {
 
 Body ContentStore::recall(const std::string& sha256) {
     const std::lock_guard lock(mutex_);
-    const auto found = by_name_.find(sha256);
-    if (found == by_name_.end()) return {};
-    recent_.splice(recent_.begin(), recent_, found->second);
-    return found->second->body;
+    return find_held(sha256);
 }
 
-void ContentStore::remember(const std::string& sha256, const Body& body) {
+Body ContentStore::remember(const std::string& sha256, Body body) {
     const std::lock_guard lock(mutex_);
-    if (body.view().size() > memory_ || by_name_.count(sha256) > 0) return;
+    if (Body held = find_held(sha256); held.bytes) return held;
+    hold(sha256, body);
+    return body;
+}
+
+Body ContentStore::find_held(const std::string& sha256) {
+    if (const auto found = by_name_.find(sha256); found != by_name_.end()) {
+        recent_.splice(recent_.begin(), recent_, found->second);
+        return found->second->body;
+    }
+    const auto lent = lent_.find(sha256);
+    if (lent == lent_.end()) return {};
+    Body body{lent->second.lock()};
+    lent_.erase(lent);
+    if (body.bytes) hold(sha256, body);
+    return body;
+}
+
+void ContentStore::hold(const std::string& sha256, const Body& body) {
+    if (body.view().size() > memory_) return lend(sha256, body);
     recent_.push_front({sha256, body});
     by_name_.emplace(sha256, recent_.begin());
     held_ += body.view().size();
     while (held_ > memory_) {
         held_ -= recent_.back().body.view().size();
         by_name_.erase(recent_.back().sha256);
+        lend(recent_.back().sha256, recent_.back().body);
         recent_.pop_back();
     }
 }
 
+void ContentStore::lend(const std::string& sha256, const Body& body) {
+    for (auto it = lent_.begin(); it != lent_.end();) it = it->second.expired() ? lent_.erase(it) : std::next(it);
+    lent_.emplace(sha256, body.bytes);
+}
+
 void ContentStore::forget(const std::string& sha256) {
     const std::lock_guard lock(mutex_);
+    lent_.erase(sha256);
     const auto found = by_name_.find(sha256);
     if (found == by_name_.end()) return;
     held_ -= found->second->body.view().size();

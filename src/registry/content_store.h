@@ -1,6 +1,7 @@
 // The bytes of files, each in content/ab/<sha256>: named by what they are, so a name never changes its bytes and two
 // files with the same bytes are kept once. Secret ones are sealed on disk, under the name of their clear bytes; reading
-// tells one from the other. Thread-safe; verified bodies are kept in memory up to a bound.
+// tells one from the other. Thread-safe; verified bodies are kept in memory up to a bound, and one that somebody still
+// uses is shared beyond it, so that no content is in memory twice.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +60,12 @@ private:
     Result<Stored> load(std::string_view sha256) const;
     std::string path_of(std::string_view sha256) const;
     Body recall(const std::string& sha256);
-    void remember(const std::string& sha256, const Body& body);
+    // What is in memory of it from then on: `body`, or what another thread read meanwhile.
+    Body remember(const std::string& sha256, Body body);
+    // With the lock held.
+    Body find_held(const std::string& sha256);
+    void hold(const std::string& sha256, const Body& body);
+    void lend(const std::string& sha256, const Body& body);
     void forget(const std::string& sha256);
 
     struct Held {
@@ -75,6 +81,8 @@ private:
     std::list<Held> recent_;  // newest use first
     std::unordered_map<std::string, std::list<Held>::iterator> by_name_;
     std::size_t held_ = 0;
+    // What did not stay, while somebody uses it; entries of which nobody does go when the next one comes.
+    std::unordered_map<std::string, std::weak_ptr<const std::string>> lent_;
 };
 
 }  // namespace ringfence::registry
