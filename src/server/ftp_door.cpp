@@ -13,9 +13,12 @@ namespace {
 
 // Sets and clients log in at once.
 constexpr Duration login_time = std::chrono::seconds(10);
-// From the login or a whole transfer to the next one. A set asks within a second; a person at a client gets some time
+// From the login or a transfer to the next one. A set asks within a second; a person at a client gets some time
 // to type. No other command renews it, or whoever says NOOP could stay for ever.
 constexpr Duration idle_time = std::chrono::seconds(60);
+// A transfer that was cut renews it too, so that a phone can go on where it stopped (REST); but so often in a row only,
+// or whoever cuts his own transfers could stay for ever.
+constexpr unsigned most_cuts_in_row = 5;
 // For the last reply, once the connection is to be closed.
 constexpr Duration closing_time = std::chrono::seconds(10);
 // From the request for a file until its data connection stands.
@@ -111,6 +114,10 @@ private:
         wait_ends_ = now() + at_most;
     }
 
+    void begin_waiting_after_cut() {
+        if (++cuts_in_row_ <= most_cuts_in_row) begin_waiting(idle_time);
+    }
+
     void run(FtpStep step) {
         const auto self = shared_from_this();
         reply(step.replies);
@@ -188,6 +195,7 @@ private:
     void carry_out(const protocol::FtpAbort&) {
         record_cut();
         drop_data_connection();
+        begin_waiting_after_cut();
     }
 
     void carry_out(const protocol::FtpClose&) {
@@ -275,6 +283,7 @@ private:
         const auto self = shared_from_this();
         record_cut();
         drop_data_connection();
+        begin_waiting_after_cut();
         run(session_.data_connection_failed());
     }
 
@@ -284,6 +293,7 @@ private:
         door_.parts_.pipeline->record(std::move(retrieval_->answer.ticket), {.bytes = sent, .complete = true});
         retrieval_.reset();
         drop_data_connection();
+        cuts_in_row_ = 0;
         begin_waiting(idle_time);
         run(session_.transfer_done(true));
         after_transfer();
@@ -294,7 +304,10 @@ private:
         const bool was_running = retrieval_.has_value();
         record_cut();
         drop_data_connection();
-        if (was_running) run(session_.transfer_done(false));
+        if (was_running) {
+            begin_waiting_after_cut();
+            run(session_.transfer_done(false));
+        }
         after_transfer();
     }
 
@@ -324,6 +337,7 @@ private:
     DataOwner data_owner_;
     std::string replies_;  // waiting for the ones before them to be sent
     bool was_logged_in_ = false;
+    unsigned cuts_in_row_ = 0;
     SteadyTime waiting_since_{};
     SteadyTime wait_ends_{};
     bool closing_ = false;

@@ -27,6 +27,16 @@ public:
         send(command + "\r\n");
         return read_until("\r\n");
     }
+    // Whole lines, up to the one with this code.
+    std::string hear(const std::string& code) const {
+        std::string out;
+        while (out.find(code + " ") == std::string::npos || out.back() != '\n') {
+            const std::string more = read_some();
+            if (more.empty()) break;
+            out += more;
+        }
+        return out;
+    }
     std::uint16_t passive_port() {
         const std::string reply = say("EPSV");
         const std::size_t begin = reply.find("|||") + 3;
@@ -194,6 +204,47 @@ TEST_F(FtpDoorTest, NoCommandButATransferBuysTime) {
     }
     EXPECT_THAT(talker.read_to_end(), HasSubstr("421 "));
     EXPECT_THAT(fetcher.say("NOOP"), StartsWith("200 "));
+}
+
+// Each of these has taken longer than the idle time when it is cut.
+TEST_F(FtpDoorTest, ACutTransferLeavesTimeToGoOn) {
+    for (const std::string how : {"cut", "aborted", "unconnected"}) {
+        Control control(port_);
+        const std::uint16_t data_port = control.passive_port();
+        std::optional<Client> data;
+        if (how != "unconnected") data.emplace(data_port);
+        control.send("RETR fw/big.lng\r\n");
+        if (data) data->read_exactly(1000);
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        house_->clock().push(std::chrono::seconds(61));
+        if (how == "cut") data->reset();
+        if (how == "aborted") control.send("ABOR\r\n");
+        const std::string code = how == "cut" ? "426" : how == "aborted" ? "226" : "425";
+        EXPECT_THAT(control.hear(code), HasSubstr(code));
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        Client again(control.passive_port());
+        control.say("REST 16777000");
+        control.send("RETR fw/big.lng\r\n");
+        EXPECT_EQ(again.read_to_end().size(), (16U << 20) - 16777000U) << how;
+    }
+}
+
+TEST_F(FtpDoorTest, WhoeverCutsHisTransfersAgainAndAgainIsLetGo) {
+    Control control(port_);
+    int cuts = 0;
+    for (; cuts < 12; ++cuts) {
+        const std::uint16_t data_port = control.passive_port();
+        if (data_port == 0) break;
+        Client data(data_port);
+        control.send("RETR fw/big.lng\r\n");
+        data.read_exactly(1000);
+        data.reset();
+        control.hear("426");
+        house_->clock().push(std::chrono::seconds(20));
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+    EXPECT_GE(cuts, 5);
+    EXPECT_LT(cuts, 12);
 }
 
 TEST_F(FtpDoorTest, AskingForFactsOfAFileIsRecordedAsThat) {
