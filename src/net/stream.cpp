@@ -106,12 +106,21 @@ bool Stream::secure() {
     switch (step) {
         case TlsStep::want_read:
         case TlsStep::want_write: return wait_for(step);
-        case TlsStep::closed: return end(Ended::Why::closed);
-        case TlsStep::failed: return end(Ended::Why::not_secured, tls_->failure().message);
+        case TlsStep::closed:
+        case TlsStep::failed: return refuse();
         case TlsStep::done: break;
     }
     phase_ = Phase::open;
     owner_.on_secured();
+    return true;
+}
+
+// Under TLS 1.3 a client has asked its first question before it learns that its certificate is refused. A close with
+// that unread is a reset, which overtakes the alert that says why.
+bool Stream::refuse() {
+    const std::string reason = tls_->failure().message;
+    linger();
+    owner_.on_not_secured(reason);
     return true;
 }
 
@@ -183,6 +192,10 @@ Stream::Moved Stream::read_some() {
 bool Stream::close_sending() {
     if (tls_) tls_->shutdown();
     if (*finishing_ == Rest::none) return end(Ended::Why::closed);
+    return linger();
+}
+
+bool Stream::linger() {
     ::shutdown(watch_.descriptor(), SHUT_WR);
     phase_ = Phase::lingering;
     deadline_.set(loop_.now() + linger_time);
@@ -198,12 +211,11 @@ bool Stream::discard() {
     return true;
 }
 
-bool Stream::end(Ended::Why why, std::string reason) {
+bool Stream::end(Ended::Why why) {
     if (phase_ == Phase::ended) return false;
     phase_ = Phase::ended;
     deadline_.clear();
-    const Ended ended{why, std::move(reason)};
-    owner_.on_ended(ended);
+    owner_.on_ended({why});
     return false;
 }
 

@@ -15,13 +15,11 @@ namespace ringfence::net {
 
 struct Ended {
     enum class Why {
-        closed,      // the peer closed its side
-        broken,      // reset or another error of the connection
-        timed_out,   // the deadline passed
-        not_secured  // the TLS handshake failed
+        closed,     // the peer closed its side, or the conversation was ended in order
+        broken,     // reset or another error of the connection
+        timed_out,  // the deadline passed
     };
     Why why = Why::closed;
-    std::string reason;  // of not_secured: one plain sentence
 };
 
 // Who uses a stream. Any call may destroy the stream.
@@ -30,6 +28,9 @@ public:
     virtual ~StreamOwner() = default;
     // The TLS handshake is done. Not called on a bare stream.
     virtual void on_secured() {}
+    // The TLS handshake failed; the reason is one plain sentence. The peer is given a moment to take the alert, as
+    // after finish(Rest::expected), and on_ended() follows.
+    virtual void on_not_secured(const std::string& /*reason*/) {}
     // Only while reading; the bytes are gone when the call returns.
     virtual void on_bytes(std::string_view bytes) = 0;
     // All that was given to send() was handed to the kernel. What the peer does after that changes nothing.
@@ -85,7 +86,7 @@ public:
     // Null on a bare stream.
     const crypto::TlsConnection* tls() const { return tls_ ? &*tls_ : nullptr; }
 
-    // How long and how much the peer may still talk after finish().
+    // How long and how much the peer may still talk after finish() or a failed handshake.
     static constexpr Duration linger_time{1000};
     static constexpr std::size_t linger_bytes = 65536;
 
@@ -95,11 +96,13 @@ private:
     void drive();
     bool advance();  // false: nothing to do before the next call of the loop
     bool secure();
+    bool refuse();
     bool flush();
     bool receive();
     bool close_sending();
+    bool linger();
     bool discard();
-    bool end(Ended::Why why, std::string reason = {});
+    bool end(Ended::Why why);
 
     struct Moved {
         crypto::TlsStep step = crypto::TlsStep::done;

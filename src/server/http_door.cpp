@@ -130,20 +130,15 @@ private:
         read_request();
     }
 
-    void on_ended(const net::Ended& ended) override {
-        if (is_securing_) record_failed_handshake(ended);
-        door_.end(*this);
+    void on_not_secured(const std::string& reason) override {
+        is_securing_ = false;
+        finishing_ = true;
+        door_.record_failed_handshake(source_, reason);
     }
 
-    void record_failed_handshake(const net::Ended& ended) const {
-        switch (ended.why) {
-            case net::Ended::Why::not_secured: return door_.record_failed_handshake(source_, ended.reason);
-            case net::Ended::Why::timed_out:
-                return door_.record_failed_handshake(source_, "the TLS handshake was not finished in time");
-            case net::Ended::Why::closed:
-            case net::Ended::Why::broken: break;
-        }
-        door_.record_failed_handshake(source_, "the client closed the connection during the TLS handshake");
+    void on_ended(const net::Ended&) override {
+        if (is_securing_) door_.record_failed_handshake(source_, "the TLS handshake was not finished in time");
+        door_.end(*this);
     }
 
     // The next request of those that arrived, if one is whole.
