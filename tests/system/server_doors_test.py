@@ -5,9 +5,9 @@ import os
 import struct
 import unittest
 
-from harness import HOST, Installation, SystemTest, has_ipv6, need_program, run
+from harness import HOST, PATIENCE, Installation, SystemTest, has_ipv6, need_program, run, wait_until
 from wire import (TFTP_ACK, TFTP_DATA, TFTP_ERROR, TFTP_OACK, FtpControl, close_with_reset, connect, http_get,
-                  http_request, tftp_ask, tftp_get, tftp_give_up, tftp_rrq, tls_context)
+                  http_request, read_manifest, tftp_ask, tftp_get, tftp_give_up, tftp_rrq, tls_context)
 
 FIRMWARE = "fw/SIP12x004.04.09.00.bin"
 MAC = "00:24:7F:01:02:AB"
@@ -71,6 +71,34 @@ class Curl(Doors):
                 sections = [part for part in text.split("[")[1:]]
                 self.assertTrue(all("PROTOCOL" in section for section in sections), text)
                 self.assertTrue(all(len(line) < 80 for line in text.splitlines()))
+
+    def test_names_without_a_model_and_the_conversion_names_are_served(self):
+        """As the manuals print them, 12x0 and 12xx, and the names that a set asks for before it speaks SIP."""
+        sections = {"12x0SIP.cfg": ["USER_KEYS", "USER_CONFIG", "FW", "LANGUAGE"], "12xxBoot.cfg": ["FW"],
+                    "1220.cfg": ["FW"]}
+        sections["12xxSIP.cfg"] = sections["12x0SIP.cfg"]
+        for door in ("tftp", "http"):
+            for name, wanted in sections.items():
+                with self.subTest(door=door, name=name):
+                    manifest = read_manifest(self.curl(self.server.url(door, name)).out)
+                    self.assertEqual([section for section, _ in manifest], wanted)
+                    self.delivered(door, name)
+        forced = read_manifest(self.curl(self.server.url("tftp", "1220.cfg")).out)
+        self.assertEqual(forced[0][1]["DOWNLOAD_MODE"], ["FORCED"])
+
+    def test_a_devices_settings_look_absent_in_either_case_where_nothing_is_proved(self):
+        for mac in ("00247F0102AB", "00247f0102ab"):
+            path = f"SIP{mac}.cfg"
+            with self.subTest(path=path):
+                self.assertEqual(self.curl(self.server.url("tftp", path), code=68).out, "")
+                absent = self.curl("-w", "%{http_code}", self.server.url("http", "absent.cfg")).out
+                self.assertEqual(self.curl("-w", "%{http_code}", self.server.url("http", path)).out, absent)
+                self.assertTrue(absent.endswith("404"))
+                for wire in ("tftp", "http"):
+                    refused = (path, wire, "refused")
+                    event = self.house.wait_for_event(lambda e: (e["path"], e["wire"], e["outcome"]) == refused,
+                                                      f"{path} refused on {wire}")
+                    self.assertEqual(event["mac"], MAC.lower())
 
     def test_range_gives_the_part_asked_for(self):
         url = self.server.url("https", FIRMWARE)
@@ -146,6 +174,25 @@ class OtherClients(Doors):
             local = self.work.path("tftp-hpa")
             args = [need_program("tftp"), "127.0.0.1", str(self.ports["tftp"]), "-m", "binary", "-c", "get", path, local]
             self.assertEqual(self.fetched(args, local), content)
+
+    def test_an_empty_file_over_tftp(self):
+        """curl itself takes a size of 0 for a fault when it asks for it; other clients do not."""
+        path = "lang/empty.lng"
+        port = str(self.ports["tftp"])
+        clients = (["tftp", "127.0.0.1", port, "-m", "binary", "-c", "get", path],
+                   ["busybox", "tftp", "-g", "-r", path, "127.0.0.1", port, "-l"],
+                   ["curl", "-sS", "--tftp-no-options", self.server.url("tftp", path), "-o"])
+
+        def deliveries():
+            return sum((e["path"], e["wire"], e["outcome"]) == (path, "tftp", "delivered") for e in self.house.events())
+        for client in clients:
+            with self.subTest(client=client[0]):
+                before = deliveries()
+                local = self.work.path("empty")
+                done = run([need_program(client[0]), *client[1:], local])
+                self.assertEqual(done.code, 0, done)
+                self.assertEqual(local.read_bytes() if local.exists() else b"", b"")
+                wait_until(lambda: deliveries() == before + 1, "the empty file is delivered")
 
     def test_tftp_hpa_in_netascii(self):
         self.house.put("lang/lines.lng", b"one\ntwo\r\nthree\r", "--section", "LANGUAGE")
@@ -295,6 +342,55 @@ class OddPhones(Doors):
             self.assertTrue(ftp.ask("PORT 192,0,2,1,40,0").startswith(b"5"))
             self.assertTrue(ftp.ask("EPRT |1|192.0.2.1|10240|").startswith(b"5"))
             self.assertEqual(ftp.get(FIRMWARE)[1], self.firmware)
+
+    def test_a_nul_in_an_ftp_path_is_a_name_that_is_absent(self):
+        with FtpControl(self.ports["ftp"]) as ftp:
+            ftp.log_in()
+            for path in (FIRMWARE.encode() + b"\0", FIRMWARE.encode() + b"\0.txt", b"\0" + FIRMWARE.encode(), b"\0"):
+                with self.subTest(path=path):
+                    reply, content = ftp.get(path)
+                    self.assertEqual((reply[:4], content), (b"550 ", None))
+                    self.assertEqual(ftp.ask(b"SIZE " + path)[:4], b"550 ")
+                    self.assertEqual(ftp.ask(b"MDTM " + path)[:4], b"550 ")
+            self.assertEqual(ftp.get(FIRMWARE)[1], self.firmware)
+
+
+class FullDoors(SystemTest):
+    """One connection for each thread, and clients that ask for much and take nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.house = Installation(cls.work)
+        cls.big = os.urandom(8 << 20)
+        cls.house.put(FIRMWARE, cls.big, "--section", "FW", "--version", "SIP12x004.04.09.00")
+        cls.house.configure("loops", 1)
+        toml = cls.house.data / "ringfence.toml"
+        toml.write_text(toml.read_text() + "\n[limits]\ntransfers = 1\nconnections = 1\n")
+        cls.server = cls.house.serve()
+
+    def test_whoever_takes_nothing_makes_room_and_whoever_takes_is_served(self):
+        """All doors wait for the same ten seconds, so they are tried together. TFTP comes first: there, silence alone
+        ends a transfer after half a minute."""
+        curl = ["curl", "-sS", "--cacert", self.house.root, "-o"]
+        still = [self.work.start([*curl, os.devnull, "--limit-rate", "1", self.server.url(door, FIRMWARE)])
+                 for door in ("ftp", "http", "https")]
+        # Blocks of 8 bytes, and an acknowledgement now and then.
+        client, _, peer = tftp_ask(self.server.ports["tftp"], tftp_rrq(FIRMWARE, options=[("blksize", 8)]))
+        with client:
+            for block in range(3):
+                client.sendto(struct.pack("!HH", TFTP_ACK, block), peer)
+                client.recvfrom(65536)
+            for door in ("tftp", "ftp", "http", "https"):
+                local = self.work.path(door)
+                done = run([*curl, local, "--max-time", 25 * PATIENCE, "--tftp-blksize", "1468",
+                            self.server.url(door, FIRMWARE)])
+                self.assertEqual(done.code, 0, done)
+                self.assertEqual(local.read_bytes(), self.big, door)
+        for door in ("ftp", "http", "https", "tftp"):
+            self.house.wait_for_event(lambda e: (e["wire"], e["outcome"]) == (door, "cut"), f"the one cut on {door}")
+        for child in still:
+            child.kill()
 
 
 if __name__ == "__main__":

@@ -167,6 +167,35 @@ class MutualAuthentication(Lanes):
              "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True)
         self.handshake_failed(self.curl(OWN_FILE, *self.certificate(folder)))
 
+    def test_our_servers_own_certificate_is_no_device(self):
+        """Our own issuing CA signed it, and it may prove a server only."""
+        for name in ("p256", "rsa"):
+            own = ["--cert", self.house.data / "pki" / f"server-{name}.pem", "--key",
+                   self.house.data / "keys" / f"server-{name}.key"]
+            for version in BOTH_VERSIONS:
+                with self.subTest(key=name, version=version):
+                    self.handshake_failed(self.curl(PUBLIC_FILE, *version, *own))
+
+    def test_a_revoked_certificate_is_told_so(self):
+        mac = "00:24:7F:01:02:EE"
+        self.house.add_device(mac)
+        cert = self.house.issue(mac)
+        self.house("cert", "revoke", mac)
+        for version in BOTH_VERSIONS:
+            with self.subTest(version=version):
+                # More than once: it depends on who is quicker whether the request is unread when the server closes.
+                for _ in range(8):
+                    done = run(["curl", "-sS", "--max-time", "30", "--cacert", self.house.root, *version,
+                                *self.certificate(cert), self.server.url("https", PUBLIC_FILE)])
+                    self.assertIn("alert certificate revoked", done.err)
+        for version in ("-tls1_2", "-tls1_3"):
+            with self.subTest(client="s_client", version=version):
+                done = run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.ports['https']}", "-CAfile",
+                            self.house.root, "-cert", cert / "cert.pem", "-key", cert / "key.pem", "-ign_eof", version],
+                           input=f"GET /{PUBLIC_FILE} HTTP/1.0\r\n\r\n")
+                self.assertIn("alert certificate revoked", done.err)
+                self.assertNotIn("200 OK", done.out)
+
     def test_revoked_is_refused_at_once_by_the_running_server(self):
         mac = "00:24:7F:01:02:EF"
         self.house.add_device(mac)
@@ -239,6 +268,88 @@ class MutualAuthentication(Lanes):
         verified = run(["openssl", "verify", "-CAfile", self.house.root, "-untrusted", self.cert / "chain.pem",
                         self.cert / "cert.pem"])
         self.assertEqual(verified.code, 0, verified)
+
+
+class ClientCertificates(Lanes):
+    """What a door that requires certificates, or asks for none, does on both lanes."""
+
+    doors = ("https", "https-legacy")
+    client_certificates = "require"
+    # The legacy lane wants an old client; its alert is of TLS 1.2.
+    LANES = {"https": BOTH_VERSIONS, "https-legacy": (["--ciphers", "DEFAULT@SECLEVEL=0", "--tls-max", "1.2"],)}
+    S_CLIENT = {"https": (["-tls1_2"], ["-tls1_3"]), "https-legacy": (["-tls1", "-cipher", "DEFAULT@SECLEVEL=0"],)}
+
+    @classmethod
+    def prepare(cls):
+        cls.house.configure("client_certificates", cls.client_certificates)
+        toml = cls.house.data / "ringfence.toml"
+        toml.write_text(toml.read_text() + '\n[[listen]]\ndoor = "https-legacy"\nat = "127.0.0.1:4430"\n'
+                        f'client_certificates = "{cls.client_certificates}"\n')
+        cls.certs = {"https": cls.house.issue(MAC), "https-legacy": cls.house.issue(MAC, "rsa2048", "https-legacy")}
+        stranger = Installation(cls.work, "stranger")
+        stranger.add_device(MAC)
+        cls.strange = {"https": stranger.issue(MAC), "https-legacy": stranger.issue(MAC, "rsa2048", "https-legacy")}
+
+    def on_each(self, options, what):
+        """Calls `what(door, version)` for each door and each of its versions."""
+        for door, versions in options.items():
+            for version in versions:
+                with self.subTest(door=door, version=version):
+                    what(door, version)
+
+    def s_client(self, door, *arguments):
+        return run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.ports[door]}", "-CAfile", self.house.root,
+                    "-ign_eof", *arguments], input=f"GET /{PUBLIC_FILE} HTTP/1.0\r\n\r\n")
+
+
+class CertificatesRequired(ClientCertificates):
+    def test_nobody_is_served_without_one(self):
+        def refused(door, version):
+            self.handshake_failed(self.curl(PUBLIC_FILE, *version, door=door))
+            self.handshake_failed(self.curl(OWN_FILE, *version, *self.login(), door=door))
+        self.on_each(self.LANES, refused)
+
+    def test_openssl_is_told_that_one_is_needed(self):
+        def told(door, version):
+            done = self.s_client(door, *version)
+            self.assertNotIn("200 OK", done.out)
+            self.assertRegex(done.err, "alert (certificate required|handshake failure)")
+            self.assertIn("Acceptable client certificate CA names", done.out)
+        self.on_each(self.S_CLIENT, told)
+
+    def test_a_device_is_served_with_its_own(self):
+        def served(door, version):
+            own = self.certificate(self.certs[door])
+            self.served(self.curl(OWN_FILE, *version, *own, door=door))
+            self.assertEqual(self.curl(OTHER_FILE, *version, *own, door=door)[:2], (0, 404))
+        self.on_each(self.LANES, served)
+
+    def test_a_strange_one_is_refused(self):
+        def refused(door, version):
+            self.handshake_failed(self.curl(PUBLIC_FILE, *version, *self.certificate(self.strange[door]), door=door))
+        self.on_each(self.LANES, refused)
+
+
+class CertificatesOff(ClientCertificates):
+    client_certificates = "off"
+
+    def test_none_is_asked_for(self):
+        def not_asked(door, version):
+            done = self.s_client(door, *version)
+            self.assertIn("200 OK", done.out)
+            self.assertIn("No client certificate CA names sent", done.out)
+        self.on_each(self.S_CLIENT, not_asked)
+
+    def test_one_that_is_held_ready_proves_nothing_and_harms_nothing(self):
+        def not_seen(door, version):
+            for cert in (self.certs[door], self.strange[door]):
+                self.served(self.curl(PUBLIC_FILE, *version, *self.certificate(cert), door=door))
+                self.assertEqual(self.curl(OWN_FILE, *version, *self.certificate(cert), door=door)[:2], (0, 401))
+        self.on_each(self.LANES, not_seen)
+
+    def test_a_password_opens_own_files(self):
+        self.on_each(self.LANES, lambda door, version: self.served(
+            self.curl(OWN_FILE, *version, *self.login(), door=door)))
 
 
 class DigestByMd5(Lanes):
