@@ -312,7 +312,7 @@ Step BootSession::order_file() {
 
 Step BootSession::fetched(FetchOutcome outcome) {
     if (auto step = learn_time(outcome)) return std::move(*step);
-    if (outcome.proved_time) proved_time_ = outcome.proved_time;
+    if (outcome.proved_time) note_proved_time(*outcome.proved_time);
     if (flash_->stage().stage == Stage::fetching_manifest) return read_manifest(std::move(outcome));
 
     RINGFENCE_ASSERT(flash_->stage().stage == Stage::fetching);
@@ -507,6 +507,12 @@ std::optional<Step> BootSession::learn_time(const FetchOutcome& outcome) {
             {fail(FaultCode::untrusted, "this phone's clock is unset, and the server's is wrong"), std::nullopt});
     }
     return send();
+}
+
+// A clock that is set counts for as much as a server's Date: one server that is years ahead must not raise the floor
+// above it, where every other server's time would be called wrong.
+void BootSession::note_proved_time(WallTime date) {
+    proved_time_ = std::min(date, clock_->wall_now() + clock_correction_);
 }
 
 void BootSession::note_weaker_wire() {

@@ -110,6 +110,7 @@ private:
     crypto::JudgingTime judging_time() const;
     Step send();
     std::optional<Step> learn_time(const FetchOutcome& outcome);
+    void note_proved_time(WallTime date);
     void note_weaker_wire();
     void note_login();
 
@@ -142,7 +143,7 @@ private:
     Candidate candidate_;
 
     Duration clock_correction_{};          // to a verified server's time, when the phone's own clock is unset
-    std::optional<WallTime> proved_time_;  // by a server of this boot
+    std::optional<WallTime> proved_time_;  // by a server of this boot; never ahead of a clock that is set
 };
 
 }  // namespace ringfence::phone

@@ -514,6 +514,33 @@ TEST_F(ClockUnset, WithoutATimeNothingIsFetched) {
     EXPECT_TRUE(held("USER_CONFIG").empty());
 }
 
+TEST_F(ClockUnset, OfServersThatDisagreeTheFirstSetsTheClockAndNoneIsAheadOfIt) {
+    server_time_ = test_time;
+    serve_manifest(
+        "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\nFILENAME a.cfg\n"
+        "[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
+    served_["https://192.0.2.1/a.cfg"] = "VMAIL 1\n";
+    dates_["https://192.0.2.1/SIP00247F0102AB.cfg"] = test_time + std::chrono::hours(24 * 300);
+    EXPECT_TRUE(boot().is_clean());
+    EXPECT_EQ(flash().state().proved_time, test_time);
+}
+
+// The phone's own clock is set and right, and the server's Date is ahead within the life of its certificate.
+TEST_F(Boot, AServerAheadOfAClockThatIsSetLocksNobodyOut) {
+    install_root();
+    serve_manifest("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
+    served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL 1\n";
+    server_time_ = test_time + std::chrono::hours(24 * 300);
+    EXPECT_TRUE(boot().is_clean());
+    EXPECT_EQ(flash().state().proved_time, test_time);
+
+    clock_.set_wall(test_time + std::chrono::hours(1));
+    server_time_ = test_time + std::chrono::hours(1);
+    EXPECT_TRUE(boot().is_clean());
+    EXPECT_FALSE(orders_.back().time.is_floor);
+    EXPECT_EQ(flash().state().proved_time, test_time + std::chrono::hours(1));
+}
+
 // The phone's own clock is ahead, but within the life of the server's certificate.
 class ClockAhead : public Boot {
 protected:

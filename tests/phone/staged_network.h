@@ -69,7 +69,8 @@ protected:
         const bool is_https = order.protocol == Protocol::https;
         if (is_https && !is_certificate_good(order.time))
             return {fail(FaultCode::expired, "the server's certificate is not good at this time")};
-        const auto told = is_https ? server_time_ : std::nullopt;
+        const auto date = dates_.find(order.url());
+        const auto told = !is_https ? std::nullopt : date == dates_.end() ? server_time_ : date->second;
         const auto proved = told && is_certificate_good({told, false}) ? told : std::nullopt;
         const auto found = served_.find(order.url());
         if (found == served_.end()) return {fail(FaultCode::not_found, "the server has no such file"), told, proved};
@@ -129,6 +130,7 @@ protected:
     Answer answer_{true, "yes in the test"};
     std::optional<Login> device_login_;
     std::optional<WallTime> server_time_;
+    std::map<std::string, std::optional<WallTime>> dates_;  // by URL, in place of server_time_
     bool has_certificate_ = false;
 
 private:
