@@ -1,6 +1,7 @@
 #include "family/family.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/text.h"
 
@@ -43,6 +44,14 @@ bool matches(std::string_view pattern, std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string find_families(const std::string& built) {
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (error) return built;
+    const auto installed = program.parent_path().parent_path() / "share" / "ringfence" / "families";
+    return std::filesystem::is_directory(installed, error) ? installed.string() : built;
+}
 
 std::string_view to_string(Role role) {
     switch (role) {

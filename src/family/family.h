@@ -84,6 +84,12 @@ struct Limits {
     std::size_t revocation_entries = 0;
 };
 
+// The family of the 1100 and 1200 sets.
+inline constexpr std::string_view avaya_1200 = "avaya-1200";
+
+// The folder of the families: beside the installed program that runs, else where it was built.
+std::string find_families(const std::string& built);
+
 class Family {
 public:
     // Faults: not_found or unavailable for the two files, malformed with file and line for what they say.

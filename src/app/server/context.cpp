@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 
 #include "base/text.h"
 
@@ -14,22 +13,9 @@ namespace ringfence::app {
 
 namespace {
 
-constexpr std::string_view family_name = "avaya-1200";
-
 std::string user_name(uid_t user) {
     const passwd* entry = ::getpwuid(user);
     return entry != nullptr ? printable(entry->pw_name) : fmt::format("user {}", user);
-}
-
-// Where the data of phone families lie: beside an installed program, else where it was built.
-std::string find_families() {
-    std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-    if (!error) {
-        const auto installed = program.parent_path().parent_path() / "share" / "ringfence" / "families";
-        if (std::filesystem::is_directory(installed, error)) return installed.string();
-    }
-    return RINGFENCE_FAMILIES;
 }
 
 }  // namespace
@@ -135,8 +121,8 @@ Result<server::ServerSettings> load_settings(const std::string& directory, Disk&
 }
 
 Result<family::Family> load_family(const std::string& folder) {
-    const std::string families = folder.empty() ? find_families() : folder;
-    auto family = family::Family::load(families + "/" + std::string(family_name));
+    const std::string families = folder.empty() ? family::find_families(RINGFENCE_FAMILIES) : folder;
+    auto family = family::Family::load(families + "/" + std::string(family::avaya_1200));
     if (!family) return fail(std::move(family).error().within("loading the phone family"));
     return family;
 }
