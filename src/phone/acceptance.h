@@ -25,6 +25,8 @@ struct Candidate {
     std::string name;     // as the manifest names it, '*' expanded
     std::string source;   // URL without login
     std::string bytes;
+
+    bool came_by_https() const { return std::string_view(source).starts_with("https://"); }
 };
 
 class AcceptedFile;

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/text.h"
-#include "phonefile/settings_file.h"
 
 namespace ringfence::phone {
 
@@ -23,6 +22,8 @@ constexpr WallTime time_at_writing = std::chrono::sys_days(std::chrono::January 
 constexpr Duration clock_tolerance = std::chrono::hours(24);
 // Manual: further language and tone files are refused.
 constexpr std::size_t stored_file_limit = 5;
+// Enough to see what is wrong with a file.
+constexpr std::size_t told_name_limit = 8;
 // What a set's file system can name.
 constexpr std::size_t path_limit = 255;
 
@@ -54,7 +55,6 @@ std::size_t size_limit(SectionKind kind) {
     return text_limit;
 }
 
-bool is_settings(SectionKind kind) { return kind == SectionKind::device_config || kind == SectionKind::user_config; }
 bool has_stored_file_limit(SectionKind kind) { return kind == SectionKind::language || kind == SectionKind::tones; }
 
 std::optional<std::string> fault_in_path(std::string_view path) {
@@ -79,32 +79,6 @@ std::string manifest_path(const Url& server, const std::string& model_name) {
     std::string path(without_leading_slashes(folder));
     if (!path.empty() && path.back() != '/') path += '/';
     return path + model_name;
-}
-
-// What may come over HTTPS once and in clear later: it is public, and the same for every phone (docs/TRUST.md). Root
-// files are judged by their bytes, whatever brought them.
-bool is_public_by_nature(SectionKind kind) {
-    return kind == SectionKind::fw || kind == SectionKind::language || kind == SectionKind::tones ||
-           kind == SectionKind::user_keys;
-}
-
-struct SettingsSource {
-    std::string section;
-    bool is_https = false;
-};
-
-// Returns the names of those that keep another value, which came over HTTPS while this file did not.
-std::vector<std::string> overlay(EffectiveSettings& settings, const phonefile::SettingsFile& file,
-                                 const SettingsSource& source) {
-    std::vector<std::string> protected_names;
-    for (const auto& line : file.lines) {
-        auto& setting = settings[line.name];
-        if (source.is_https || !setting.came_by_https)
-            setting = {std::string(line.value.reveal()), source.section, source.is_https};
-        else if (setting.value != line.value.reveal())
-            protected_names.push_back(line.name);
-    }
-    return protected_names;
 }
 
 std::optional<Login> anonymous_login(Protocol protocol) {
@@ -133,8 +107,8 @@ Result<std::string> manifest_name(std::string_view model) {
     return fmt::format("{}SIP.cfg", model);
 }
 
-BootSession::BootSession(BootSettings settings, Flash& flash, const Clock& clock)
-    : settings_(std::move(settings)), flash_(&flash), clock_(&clock) {
+BootSession::BootSession(BootSettings settings, const family::Family& family, Flash& flash, const Clock& clock)
+    : settings_(std::move(settings)), family_(&family), flash_(&flash), clock_(&clock) {
     report_.mac = settings_.mac.colons();
     report_.model = settings_.model;
     auto trust = TrustStore::load(flash);
@@ -202,16 +176,23 @@ Step BootSession::read_manifest(FetchOutcome outcome) {
 }
 
 void BootSession::plan() {
-    std::map<SectionKind, std::set<std::string>> stored;
-    for (const auto& file : flash_->state().files)
-        if (const auto kind = phonefile::parse_section_kind(file.section)) stored[*kind].insert(file.name);
+    using Names = std::map<SectionKind, std::set<std::string>>;
+    Names stored;
+    Names from_https;
+    for (const auto& file : flash_->state().files) {
+        const auto kind = phonefile::parse_section_kind(file.section);
+        if (!kind) continue;
+        stored[*kind].insert(file.name);
+        if (file.came_by_https()) from_https[*kind].insert(file.name);
+    }
 
     for (std::size_t index = 0; index < manifest_.sections.size(); ++index) {
         const Section& section = manifest_.sections[index];
         std::vector<std::string> names = section.filenames;
         if (names.empty()) names.push_back("SIP*.cfg");
         auto& held = stored[section.kind];
-        if (section.delete_files) held.clear();
+        if (section.delete_files)
+            held = section.protocol == Protocol::https ? std::set<std::string>() : from_https[section.kind];
         std::optional<std::size_t> last;
         for (const auto& name : names) {
             Task task;
@@ -266,7 +247,23 @@ void BootSession::decide_section() {
     else if (now.kind == SectionKind::user_keys && now.version.empty())
         wanted_ = {true, "certificates without a VERSION identify themselves"};
     else
-        wanted_ = phonefile::is_newer(now.version, flash_->state().find_version(section_name()).value_or(""));
+        wanted_ = judge_version({now.version, version_proof(), holds_section_of_https()},
+                                flash_->state().find_version(section_name()));
+}
+
+VersionProof BootSession::version_proof() const {
+    if (section().protocol != Protocol::https) return VersionProof::none;
+    return settings_.server.protocol == Protocol::https ? VersionProof::complete : VersionProof::file;
+}
+
+// Root files are judged by their bytes, whatever brought them.
+bool BootSession::holds_section_of_https() const {
+    const bool is_root = section().kind == SectionKind::user_keys;
+    return std::all_of(tasks_.begin(), tasks_.end(), [&](const Task& task) {
+        if (task.section != tasks_[current_].section || task.is_beyond_limit) return true;
+        const auto* held = flash_->state().find_file(section_name(), task.file);
+        return held != nullptr && (is_root || held->came_by_https());
+    });
 }
 
 std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() const {
@@ -275,11 +272,11 @@ std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() con
     if (!wanted_.newer) return EarlyVerdict{Action::kept, wanted_.reason};
     if (task.is_beyond_limit)
         return EarlyVerdict{Action::refused,
-                            fmt::format("a set stores {} of these files at most; DELETE_FILES YES makes "
-                                        "room",
+                            fmt::format("a set stores {} of these files at most; DELETE_FILES YES makes room, but not "
+                                        "over a clear wire for files that came over https",
                                         stored_file_limit)};
     if (auto fault = fault_in_path(order_.path)) return EarlyVerdict{Action::refused, std::move(*fault)};
-    if (order_.protocol != Protocol::https && came_by_https() && !is_public_by_nature(section().kind))
+    if (order_.protocol != Protocol::https && needs_https())
         return EarlyVerdict{Action::refused,
                             fmt::format("it came over https before and is not taken over {}; only a reset of the phone "
                                         "allows that again",
@@ -294,11 +291,24 @@ std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() con
 // Sets are given two DEVICE_CONFIG files, a public one over any wire and another over HTTPS: those are told apart by
 // name. Of every other section no new name leads around the rule.
 bool BootSession::came_by_https() const {
-    const auto& seen = flash_->state().seen_over_https;
-    return std::any_of(seen.begin(), seen.end(), [&](const auto& file) {
-        if (file.first != candidate_.section) return false;
-        return section().kind != SectionKind::device_config || without_leading_slashes(file.second) == order_.path;
-    });
+    if (section().kind == SectionKind::device_config) return find_namesake_of_https() != nullptr;
+    return flash_->state().seen_over_https.contains(candidate_.section);
+}
+
+const InstalledFile* BootSession::find_namesake_of_https() const {
+    for (const auto* file : flash_->state().files_of(candidate_.section))
+        if (file->came_by_https() && without_leading_slashes(file->name) == order_.path) return file;
+    return nullptr;
+}
+
+bool BootSession::needs_https() const {
+    const SectionKind kind = section().kind;
+    if (!came_by_https() || is_public_by_nature(kind) || kind == SectionKind::user_keys) return false;
+    if (kind != SectionKind::device_config) return true;
+    // A public file that came over HTTPS, because the whole manifest did, may come in clear again.
+    const auto bytes = flash_->read(*find_namesake_of_https());
+    const auto held = bytes ? read_settings(*family_, *bytes) : fail(bytes.error());
+    return !held || !is_public(held->file, *family_);
 }
 
 Step BootSession::order_file() {
@@ -361,28 +371,38 @@ Step BootSession::judge_file(const std::optional<Answer>& answer) {
 }
 
 void BootSession::install(const AcceptedFile& accepted) {
-    const Commit commit = commit_for(accepted);
-    const bool brings_version = commit.version && commit.version != flash_->state().find_version(candidate_.section);
+    const auto commit = commit_for(accepted);
+    if (!commit) return settle_fault(commit.error());
+    const auto* stored = flash_->state().find_version(candidate_.section);
+    const bool brings_version = commit->version && (stored == nullptr || *stored != *commit->version);
     if (accepted.is_already_installed() && !brings_version) return settle(Action::kept, accepted.basis());
 
     auto done = enter(Stage::installing);
-    if (done) done = flash_->install(accepted, commit);
+    if (done) done = flash_->install(accepted, *commit);
     if (!done) return settle(Action::failed, done.error().message);
     if (section().kind == SectionKind::user_keys && !accepted.is_already_installed()) trust_.add_file(candidate_.bytes);
     if (accepted.is_already_installed()) return settle(Action::kept, accepted.basis());
     settle(Action::fetched, fmt::format("{}; {}", wanted_.reason, accepted.basis()));
 }
 
-Commit BootSession::commit_for(const AcceptedFile& accepted) {
+Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
     const Task& task = tasks_[current_];
     const Section& now = section();
     Commit commit;
     commit.proved_time = proved_time_;
-    if (is_settings(now.kind)) commit.settings = settings_with(accepted);
+    if (is_settings(now.kind)) {
+        auto settings = settings_with(accepted);
+        if (!settings) return fail(std::move(settings.error()));
+        commit.settings = std::move(*settings);
+    }
     if (!phonefile::takes_several_files(now.kind)) commit.keep_only = {task.file};
+    // Also when the manifest gives no number: what is stored must not keep the file of a clear wire in its place.
+    const auto* stored = flash_->state().find_version(candidate_.section);
+    const bool displaces = !is_settings(now.kind) && !candidate_.came_by_https() && !accepted.is_already_installed();
+    if (stored != nullptr && displaces) commit.version = StoredVersion{stored->text, VersionProof::none};
     if (!task.completes_section || section_has_trouble_) return commit;
 
-    if (!now.version.empty()) commit.version = now.version;
+    if (!now.version.empty()) commit.version = StoredVersion{now.version, version_proof()};
     // Old files go only when all new ones are in, so that a failure in between leaves the set with its language.
     if (now.delete_files && has_stored_file_limit(now.kind)) {
         commit.keep_only.emplace();
@@ -393,35 +413,56 @@ Commit BootSession::commit_for(const AcceptedFile& accepted) {
 }
 
 // Later sections of the manifest win, also those whose installed file is kept this time.
-EffectiveSettings BootSession::settings_with(const AcceptedFile& accepted) {
+Result<EffectiveSettings> BootSession::settings_with(const AcceptedFile& accepted) {
     EffectiveSettings settings = flash_->state().settings;
-    auto reading = phonefile::parse_settings_as_phone(accepted.file().bytes);
+    auto reading = read_settings(*family_, accepted.file().bytes);
     if (!reading) {
         note(accepted.file().name, 0, reading.error().message);
         return settings;
     }
     note_dropped(accepted.file().name, reading->dropped);
-    const auto protected_names =
-        overlay(settings, reading->file, {accepted.file().section, order_.protocol == Protocol::https});
-    for (const auto& name : protected_names)
-        note(accepted.file().name, 0,
-             fmt::format("{} keeps its value, which came over https, while this file came over {}", name,
-                         to_string(order_.protocol)));
+    const auto unchanged =
+        overlay(settings, reading->file, {accepted.file().section, accepted.file().came_by_https()}, *family_);
+    if (!unchanged) return fail(unchanged.error());
+    note_unchanged(*unchanged);
 
     for (std::size_t later = tasks_[current_].section + 1; later < manifest_.sections.size(); ++later) {
         const SectionKind kind = manifest_.sections[later].kind;
         if (!is_settings(kind) || kind == section().kind) continue;
-        const std::string name(to_string(kind));
-        for (const auto* file : flash_->state().files_of(name)) {
+        for (const auto* file : flash_->state().files_of(to_string(kind))) {
             auto bytes = flash_->read(*file);
-            auto kept = bytes ? phonefile::parse_settings_as_phone(*bytes) : fail(bytes.error());
-            if (kept)
-                overlay(settings, kept->file, {name, file->came_by_https()});
-            else
-                note(file->name, 0, kept.error().message);
+            auto kept = bytes ? read_settings(*family_, *bytes) : fail(bytes.error());
+            const auto laid = kept ? overlay(settings, kept->file, {file->section, file->came_by_https()}, *family_)
+                                   : fail(kept.error());
+            if (!laid) note(file->name, 0, laid.error().message);
         }
     }
     return settings;
+}
+
+void BootSession::note_unchanged(const Unchanged& unchanged) {
+    for (const auto& name : unchanged.kept)
+        note(candidate_.name, 0,
+             fmt::format("{} keeps its value, which came over https, while this file came over {}", name,
+                         to_string(order_.protocol)));
+    if (unchanged.left_out.empty()) return;
+    const std::string text =
+        fmt::format("{} left out: since settings came over https, only public ones are taken over {}",
+                    list_names(unchanged.left_out), to_string(order_.protocol));
+    note(candidate_.name, 0, text);
+    record({EventCode::weaker_wire, Severity::minor, fmt::format("{}: {}", candidate_.name, text)});
+}
+
+// What the family does not know may be anything, also the rest of a wrapped password.
+std::string BootSession::list_names(const std::vector<std::string>& names) const {
+    std::vector<std::string> shown;
+    for (const auto& name : names)
+        if (shown.size() < told_name_limit && family_->find_setting(name) != nullptr) shown.push_back(name);
+    const std::size_t rest = names.size() - shown.size();
+    if (shown.empty()) return fmt::format("{} unknown settings are", rest);
+    const std::string list = fmt::format("{}", fmt::join(shown, ", "));
+    if (rest == 0) return list + (shown.size() == 1 ? " is" : " are");
+    return fmt::format("{} and {} more are", list, rest);
 }
 
 FetchOrder BootSession::order_to(Protocol protocol, std::string host, std::string_view path) const {
@@ -463,9 +504,7 @@ std::optional<Login> BootSession::login_for(const FetchOrder& order) const {
 bool BootSession::must_withhold_login(const FetchOrder& order) const {
     if (order.protocol == Protocol::https || !order.login || order.login->password.empty()) return false;
     const bool holds_root = !trust_.empty() || trust_fault_;
-    const auto& seen = flash_->state().seen_over_https;
-    return holds_root && std::any_of(seen.begin(), seen.end(),
-                                     [name = section_name()](const auto& file) { return file.first == name; });
+    return holds_root && flash_->state().seen_over_https.contains(section_name());
 }
 
 bool BootSession::is_provisioning_server(const FetchOrder& order) const {

@@ -5,9 +5,9 @@
 //     while (!std::holds_alternative<Finished>(step)) step = ...fetched(...) or answered(...);
 //     session.report();
 //
-// Nothing falls back to a weaker protocol: settings that came over HTTPS once come over nothing else until a reset, and
-// the values that they set are not overwritten by what comes over another wire. A file that fails or is refused leaves
-// what is installed as it is, and the boot goes on with the next one.
+// Nothing falls back to a weaker protocol, and what comes over one never weakens what came over HTTPS
+// (phone/wire_rule.h). A file that fails or is refused leaves what is installed as it is, and the boot goes on with the
+// next one.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +21,13 @@
 #include "base/mac_address.h"
 #include "base/result.h"
 #include "base/url.h"
+#include "family/family.h"
 #include "phone/acceptance.h"
 #include "phone/boot_report.h"
 #include "phone/fetch.h"
 #include "phone/flash.h"
+#include "phone/settings_store.h"
+#include "phone/wire_rule.h"
 #include "phonefile/manifest.h"
 
 namespace ringfence::phone {
@@ -59,8 +62,8 @@ using Step = std::variant<FetchOrder, Question, Finished>;
 
 class BootSession {
 public:
-    // `flash` and `clock` outlive the session; the flash has been recovered.
-    BootSession(BootSettings settings, Flash& flash, const Clock& clock);
+    // `family`, `flash` and `clock` outlive the session; the flash has been recovered.
+    BootSession(BootSettings settings, const family::Family& family, Flash& flash, const Clock& clock);
 
     Step start();
     Step fetched(FetchOutcome outcome);   // the answer to a FetchOrder
@@ -92,11 +95,17 @@ private:
     void decide_section();
     std::optional<EarlyVerdict> verdict_before_fetch() const;
     bool came_by_https() const;
+    const InstalledFile* find_namesake_of_https() const;
+    bool needs_https() const;
     Step order_file();
     Step judge_file(const std::optional<Answer>& answer);
     void install(const AcceptedFile& accepted);
-    Commit commit_for(const AcceptedFile& accepted);
-    EffectiveSettings settings_with(const AcceptedFile& accepted);
+    Result<Commit> commit_for(const AcceptedFile& accepted);
+    VersionProof version_proof() const;
+    bool holds_section_of_https() const;
+    Result<EffectiveSettings> settings_with(const AcceptedFile& accepted);
+    void note_unchanged(const Unchanged& unchanged);
+    std::string list_names(const std::vector<std::string>& names) const;
     Step after_file() {
         ++current_;
         return next_file();
@@ -123,6 +132,7 @@ private:
     void record(const Event& event);
 
     BootSettings settings_;
+    const family::Family* family_;
     Flash* flash_;
     const Clock* clock_;
     BootReport report_;

@@ -46,12 +46,11 @@ std::string format_index(const FlashState& state) {
     std::string out = fmt::format("{}\n", index_header);
     if (state.proved_time) out += fmt::format("time {}\n", state.proved_time->time_since_epoch().count());
     for (const auto& [section, version] : state.versions)
-        out += fmt::format("version {} {}\n", escape(section), escape(version));
+        out += fmt::format("version {} {} {}\n", escape(section), escape(version.text), to_string(version.proof));
     for (const auto& file : state.files)
         out += fmt::format("file {} {} {} {} {} {} {}\n", escape(file.section), escape(file.name), escape(file.source),
                            escape(file.basis), file.sha256, file.size, file.installed_at.time_since_epoch().count());
-    for (const auto& [section, name] : state.seen_over_https)
-        out += fmt::format("https {} {}\n", escape(section), escape(name));
+    for (const auto& section : state.seen_over_https) out += fmt::format("https {}\n", escape(section));
     for (const auto& [name, setting] : state.settings)
         out += fmt::format("setting {} {} {}{}{}\n", escape(name), escape(setting.section), escape(setting.value),
                            setting.came_by_https ? " " : "", setting.came_by_https ? https_mark : "");
@@ -70,9 +69,10 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.proved_time = parse_milliseconds(words[1]);
         return state.proved_time.has_value();
     }
-    if (key == "version" && words.size() == 3) {
-        state.versions[words[1]] = words[2];
-        return true;
+    if (key == "version" && words.size() == 4) {
+        const auto proof = parse_version_proof(words[3]);
+        if (proof) state.versions[words[1]] = {words[2], *proof};
+        return proof.has_value();
     }
     if (key == "file" && words.size() == 8) {
         const auto size = parse_number(words[6]);
@@ -81,8 +81,8 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time});
         return true;
     }
-    if (key == "https" && words.size() == 3) {
-        state.seen_over_https.emplace(words[1], words[2]);
+    if (key == "https" && words.size() == 2) {
+        state.seen_over_https.insert(words[1]);
         return true;
     }
     const bool is_marked = words.size() == 5 && words[4] == https_mark;
@@ -130,10 +130,9 @@ void append_lines(std::vector<std::string>& out, std::string_view log) {
 
 }  // namespace
 
-std::optional<std::string> FlashState::find_version(std::string_view section) const {
+const StoredVersion* FlashState::find_version(std::string_view section) const {
     const auto found = versions.find(section);
-    if (found == versions.end()) return std::nullopt;
-    return found->second;
+    return found == versions.end() ? nullptr : &found->second;
 }
 
 const InstalledFile* FlashState::find_file(std::string_view section, std::string_view name) const {
@@ -292,12 +291,13 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
         });
         next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, file.bytes.size(),
                               std::chrono::floor<Duration>(clock_->wall_now())});
-        if (next.files.back().came_by_https()) next.seen_over_https.emplace(file.section, file.name);
+        if (next.files.back().came_by_https()) next.seen_over_https.insert(file.section);
     }
     if (commit.keep_only)
         std::erase_if(next.files, [&](const InstalledFile& other) {
             const auto& kept = *commit.keep_only;
-            return other.section == file.section && std::find(kept.begin(), kept.end(), other.name) == kept.end();
+            if (other.section != file.section || (other.came_by_https() && !file.came_by_https())) return false;
+            return std::find(kept.begin(), kept.end(), other.name) == kept.end();
         });
     if (commit.version) next.versions[file.section] = *commit.version;
     if (commit.settings) next.settings = *commit.settings;

@@ -25,6 +25,7 @@
 #include "phone/boot_stage.h"
 #include "phone/event_log.h"
 #include "phone/settings_store.h"
+#include "phone/wire_rule.h"
 
 namespace ringfence::phone {
 
@@ -41,14 +42,13 @@ struct InstalledFile {
 };
 
 struct FlashState {
-    std::map<std::string, std::string, std::less<>> versions;  // by section, as the manifest wrote them
-    std::vector<InstalledFile> files;                          // in order of first installation
-    // Section and name of every file that ever came over HTTPS, also of those that were replaced since.
-    std::set<std::pair<std::string, std::string>> seen_over_https;
+    std::map<std::string, StoredVersion, std::less<>> versions;  // by section
+    std::vector<InstalledFile> files;                            // in order of first installation
+    std::set<std::string, std::less<>> seen_over_https;          // every section of which a file ever came over HTTPS
     EffectiveSettings settings;
     std::optional<WallTime> proved_time;  // the latest Date of a server whose certificate was good at that time
 
-    std::optional<std::string> find_version(std::string_view section) const;
+    const StoredVersion* find_version(std::string_view section) const;
     const InstalledFile* find_file(std::string_view section, std::string_view name) const;
     std::vector<const InstalledFile*> files_of(std::string_view section) const;
 };
@@ -62,8 +62,8 @@ struct StageMark {
 
 // What is committed together with an accepted file.
 struct Commit {
-    std::optional<std::string> version;                 // the section's new version
-    std::optional<std::vector<std::string>> keep_only;  // other files of the section go
+    std::optional<StoredVersion> version;               // the section's new version
+    std::optional<std::vector<std::string>> keep_only;  // other files of the section go, by the wire rule
     std::optional<EffectiveSettings> settings;          // the whole store as it shall be
     std::optional<WallTime> proved_time;                // taken if later than the stored one
 };

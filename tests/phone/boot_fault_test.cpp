@@ -22,7 +22,7 @@ protected:
             n + "\nDELETE_FILES YES\nFILENAME both.lng\nFILENAME only" + n + ".lng\n[FW]\nVERSION 00000" + n +
             "\nFILENAME fw.bin\n";
         served_["tftp://192.0.2.1/root.pem"] = root_pem("first");
-        served_["tftp://192.0.2.1/site.cfg"] = "BANNER site" + n + "\nVMAIL site" + n + "\n";
+        served_["tftp://192.0.2.1/site.cfg"] = "SNTP_SERVER site" + n + "\nVMAIL site" + n + "\n";
         served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL own" + n + "\n";
         served_["tftp://192.0.2.1/both.lng"] = "both" + n;
         served_["tftp://192.0.2.1/only" + n + ".lng"] = "only" + n;
@@ -68,7 +68,7 @@ protected:
         }
         for (const auto& [section, version] : found.state.versions) {
             EXPECT_FALSE(found.by_section[section].empty()) << section;
-            if (version != "00000" + std::to_string(after)) continue;
+            if (version.text != "00000" + std::to_string(after)) continue;
             for (const auto& [name, bytes] : found.by_section[section]) EXPECT_EQ(new_files.at(name), bytes) << section;
         }
         // The settings are those of the files that are in.
@@ -77,19 +77,19 @@ protected:
             EXPECT_EQ("VMAIL " + settings.at("VMAIL").value + "\n", found.all["SIP00247F0102AB.cfg"]);
         }
         if (found.all.count("site.cfg") > 0) {
-            EXPECT_EQ(found.all["site.cfg"].find("BANNER " + settings.at("BANNER").value + "\n"), 0u);
+            EXPECT_EQ(found.all["site.cfg"].find("SNTP_SERVER " + settings.at("SNTP_SERVER").value + "\n"), 0u);
         } else {
-            EXPECT_EQ(settings.count("BANNER"), 0u);
+            EXPECT_EQ(settings.count("SNTP_SERVER"), 0u);
         }
     }
 
     void expect_complete(int generation) {
         const Found found = find_everything();
         const std::string n = std::to_string(generation);
-        for (const char* section : sections) EXPECT_EQ(found.state.find_version(section), "00000" + n) << section;
+        for (const char* section : sections) EXPECT_EQ(version(section), "00000" + n) << section;
         EXPECT_EQ(found.all, contents_of(generation));
         EXPECT_EQ(found.state.settings.at("VMAIL").value, "own" + n);
-        EXPECT_EQ(found.state.settings.at("BANNER").value, "site" + n);
+        EXPECT_EQ(found.state.settings.at("SNTP_SERVER").value, "site" + n);
         EXPECT_EQ(found.stage, Stage::idle);
     }
 

@@ -53,7 +53,7 @@ TEST_F(Boot, WalksTheManifestInItsOrder) {
     EXPECT_EQ(orders_[3].anchors_pem, root_pem("first"));
     EXPECT_EQ(orders_[4].login->user, "anonymous");
     EXPECT_EQ(held("FW")["fw/a.bin"], "image");
-    EXPECT_EQ(flash().state().find_version("FW"), "SIP12x004.04.09.00");
+    EXPECT_EQ(version("FW"), "SIP12x004.04.09.00");
     EXPECT_EQ(flash().stage().stage, Stage::idle);
 }
 
@@ -82,7 +82,7 @@ TEST_F(Boot, AutoTakesWhatIsNewerAndForcedTakesAll) {
     // FORCED is also the way down: the stored version follows.
     serve_manifest("[FW]\nDOWNLOAD_MODE FORCED\nVERSION 000001\nFILENAME a.bin\n");
     EXPECT_EQ(actions(boot()), "a.bin fetched\n");
-    EXPECT_EQ(flash().state().find_version("FW"), "000001");
+    EXPECT_EQ(version("FW"), "000001");
 }
 
 TEST_F(Boot, AFailedFileKeepsTheOldOneAndItsVersion) {
@@ -96,7 +96,7 @@ TEST_F(Boot, AFailedFileKeepsTheOldOneAndItsVersion) {
     EXPECT_FALSE(report.is_clean());
     EXPECT_EQ(actions(report), "gone.bin failed\nt.wav fetched\n") << "the boot goes on behind a failure";
     EXPECT_EQ(held("FW")["a.bin"], "one");
-    EXPECT_EQ(flash().state().find_version("FW"), "000001");
+    EXPECT_EQ(version("FW"), "000001");
 }
 
 TEST_F(Boot, NoManifestKeepsEverything) {
@@ -127,7 +127,7 @@ TEST_F(Boot, FirstRootIsAQuestionOfItsFingerprint) {
     ASSERT_EQ(questions_.size(), 1u);
     EXPECT_EQ(questions_[0].fingerprints.sha1, fingerprints_of(root_pem("first")).sha1);
     EXPECT_TRUE(held("USER_KEYS").empty());
-    EXPECT_FALSE(flash().state().find_version("USER_KEYS"));
+    EXPECT_EQ(version("USER_KEYS"), "");
 
     answer_ = {true, "given on the command line"};
     report = boot();
@@ -146,7 +146,7 @@ TEST_F(Boot, TheSameRootAgainAsksNobody) {
     // A version that comes with the same bytes is remembered.
     serve_manifest("[USER_KEYS]\nVERSION 000009\nFILENAME root.pem\n");
     EXPECT_EQ(actions(boot()), "root.pem kept\n");
-    EXPECT_EQ(flash().state().find_version("USER_KEYS"), "000009");
+    EXPECT_EQ(version("USER_KEYS"), "000009");
     EXPECT_EQ(actions(boot()), "root.pem kept\n");
     EXPECT_EQ(orders_.size(), 1u);
 }
@@ -166,7 +166,7 @@ TEST_F(Boot, OfSeveralRootFilesOnlyTheFirstMayBeUnsigned) {
     served_["tftp://192.0.2.1/other.pem"] = root_pem("second");
     EXPECT_EQ(actions(boot()), "root.pem fetched\nother.pem refused\n");
     EXPECT_EQ(questions_.size(), 1u);
-    EXPECT_FALSE(flash().state().find_version("USER_KEYS")) << "not all of the section is in";
+    EXPECT_EQ(version("USER_KEYS"), "") << "not all of the section is in";
 }
 
 TEST_F(Boot, HttpsNeedsAnInstalledRoot) {
@@ -293,7 +293,7 @@ TEST_F(Boot, AtMostFiveLanguages) {
     EXPECT_EQ(actions(boot()),
               "l1.lng fetched\nl2.lng fetched\nl3.lng fetched\nl4.lng fetched\nl5.lng fetched\nl6.lng refused\n");
     EXPECT_EQ(held("LANGUAGE").size(), 5u);
-    EXPECT_EQ(flash().state().find_version("LANGUAGE"), "000001");
+    EXPECT_EQ(version("LANGUAGE"), "000001");
 
     serve_manifest("[LANGUAGE]\nVERSION 000002\nFILENAME l6.lng\nFILENAME l1.lng\n");
     EXPECT_EQ(actions(boot()), "l6.lng refused\nl1.lng fetched\n") << "a stored name takes no further room";
@@ -310,11 +310,11 @@ TEST_F(Boot, DeleteFilesWaitsUntilTheNewOnesAreIn) {
     serve_manifest("[LANGUAGE]\nDELETE_FILES YES\nVERSION 000002\nFILENAME missing.lng\nFILENAME a.lng\n");
     EXPECT_EQ(actions(boot()), "missing.lng failed\na.lng fetched\n");
     EXPECT_EQ(held("LANGUAGE").count("old.lng"), 1u);
-    EXPECT_EQ(flash().state().find_version("LANGUAGE"), "000001");
+    EXPECT_EQ(version("LANGUAGE"), "000001");
     served_["tftp://192.0.2.1/missing.lng"] = "m";
     EXPECT_EQ(actions(boot()), "missing.lng fetched\na.lng fetched\n");
     EXPECT_EQ(held("LANGUAGE").count("old.lng"), 0u);
-    EXPECT_EQ(flash().state().find_version("LANGUAGE"), "000002");
+    EXPECT_EQ(version("LANGUAGE"), "000002");
 }
 
 TEST_F(Boot, RootsAreNeverDeletedByAManifest) {
@@ -368,7 +368,7 @@ protected:
             "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\nFILENAME internal.cfg\n");
         served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "SIP_DOMAIN1 good.example\n";
         served_["https://192.0.2.1/internal.cfg"] = "DNS_DOMAIN good.example\n";
-        served_["tftp://192.0.2.1/common.cfg"] = "BANNER hello\n";
+        served_["tftp://192.0.2.1/common.cfg"] = "SNTP_SERVER good.example\n";
     }
 
     // Against another server, where every name is served over every protocol.
@@ -377,7 +377,8 @@ protected:
         for (const char* protocol : {"tftp", "ftp", "http"})
             for (const char* name : {"SIP00247F0102AB.cfg", "evil.cfg", "internal.cfg", "common.cfg"})
                 served_[std::string(protocol) + "://198.51.100.9/" + name] =
-                    "SIP_DOMAIN1 evil.example\nDNS_DOMAIN evil.example\nBANNER evil\n";
+                    "SIP_DOMAIN1 evil.example\nDNS_DOMAIN evil.example\nBANNER evil\nSNTP_SERVER evil.example\n"
+                    "UNHEARD_OF evil\n";
         return boot("http://198.51.100.9");
     }
 
@@ -411,14 +412,185 @@ TEST_F(RogueServer, GetsNoInternalDeviceConfigInByAClearWire) {
     }
 }
 
-TEST_F(RogueServer, OverwritesNoSettingThatCameOverHttps) {
+TEST_F(RogueServer, SetsNothingButPublicSettings) {
     ASSERT_TRUE(boot().is_clean());
     const auto report = boot_astray("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME evil.cfg\n");
     EXPECT_EQ(actions(report), "evil.cfg fetched\n") << "a public file of a new name may come over any wire";
     EXPECT_EQ(setting("SIP_DOMAIN1"), "good.example");
     EXPECT_EQ(setting("DNS_DOMAIN"), "good.example");
-    EXPECT_EQ(setting("BANNER"), "evil") << "it came in clear before";
-    EXPECT_THAT(notes(report), HasSubstr("SIP_DOMAIN1 keeps its value"));
+    EXPECT_EQ(flash().state().settings.count("BANNER"), 0u);
+    EXPECT_EQ(setting("SNTP_SERVER"), "evil.example") << "public settings come in clear";
+    EXPECT_THAT(notes(report), HasSubstr("SIP_DOMAIN1, DNS_DOMAIN, BANNER and 1 more are left out"));
+    EXPECT_EQ(notes(report).find("evil.example"), std::string::npos);
+    EXPECT_EQ(held("DEVICE_CONFIG").count("internal.cfg"), 1u) << "what came over HTTPS makes no way";
+}
+
+TEST_F(RogueServer, GetsNothingElseInByAUserConfigThatNeverCameOverHttps) {
+    serve_manifest("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\nFILENAME internal.cfg\n");
+    ASSERT_TRUE(boot().is_clean());
+    boot_astray("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\n");
+    EXPECT_EQ(setting("DNS_DOMAIN"), "good.example");
+    EXPECT_EQ(flash().state().settings.count("SIP_DOMAIN1"), 0u);
+}
+
+TEST_F(RogueServer, OverwritesNoPublicSettingThatCameOverHttps) {
+    served_["https://192.0.2.1/internal.cfg"] = "SNTP_SERVER good.example\nDNS_DOMAIN good.example\n";
+    ASSERT_TRUE(boot().is_clean());
+    const auto report = boot_astray("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME evil.cfg\n");
+    EXPECT_EQ(setting("SNTP_SERVER"), "good.example");
+    EXPECT_THAT(notes(report), HasSubstr("SNTP_SERVER keeps its value"));
+}
+
+// The genuine manifest comes in clear as well, so a number that only it can have given is no better than the rogue's.
+class FrozenSection : public RogueServer {
+protected:
+    static std::string over_https(const std::string& version) {
+        return "[DEVICE_CONFIG]\nVERSION " + version + "\nPROTOCOL HTTPS\nFILENAME corp.cfg\n";
+    }
+
+    void expect_thawed() {
+        serve_manifest(over_https("000008"));
+        served_["https://192.0.2.1/corp.cfg"] = "DNS_DOMAIN second.example\n";
+        EXPECT_EQ(actions(boot()), "corp.cfg fetched\n");
+        EXPECT_EQ(setting("DNS_DOMAIN"), "second.example");
+        EXPECT_EQ(actions(boot()), "corp.cfg kept\n");
+        EXPECT_EQ(version("DEVICE_CONFIG"), "000008");
+    }
+
+    void SetUp() override {
+        install_root();
+        serve_manifest(over_https("000007"));
+        served_["https://192.0.2.1/corp.cfg"] = "DNS_DOMAIN first.example\n";
+        ASSERT_TRUE(boot().is_clean());
+    }
+};
+
+TEST_F(FrozenSection, ByAFileInClearThaws) {
+    boot_astray("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nVERSION 2147483647\nPROTOCOL HTTP\nFILENAME evil.cfg\n");
+    EXPECT_EQ(version("DEVICE_CONFIG"), "2147483647");
+    EXPECT_EQ(held("DEVICE_CONFIG").count("corp.cfg"), 1u);
+    expect_thawed();
+    EXPECT_EQ(held("DEVICE_CONFIG").count("evil.cfg"), 0u);
+}
+
+TEST_F(FrozenSection, ByAFileInClearWithTheNextNumberThaws) {
+    boot_astray("[DEVICE_CONFIG]\nVERSION 000008\nPROTOCOL HTTP\nFILENAME evil.cfg\n");
+    EXPECT_EQ(version("DEVICE_CONFIG"), "000008");
+    expect_thawed();
+}
+
+TEST_F(FrozenSection, ByACopiedManifestWithAnotherVersionThaws) {
+    served_["http://198.51.100.9/1230SIP.cfg"] = over_https("2147483647") + "SERVER_IP 192.0.2.1\n";
+    EXPECT_EQ(actions(boot("http://198.51.100.9")), "corp.cfg fetched\n") << "genuine, with a number that is not";
+    EXPECT_EQ(version("DEVICE_CONFIG"), "2147483647");
+    expect_thawed();
+}
+
+TEST_F(FrozenSection, ByAnotherGenuineFileWithTheSameNumberThaws) {
+    served_["https://192.0.2.1/old.cfg"] = "DNS_DOMAIN old.example\n";
+    served_["http://198.51.100.9/1230SIP.cfg"] =
+        "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nVERSION 000008\nPROTOCOL HTTPS\nSERVER_IP 192.0.2.1\nFILENAME "
+        "old.cfg\n";
+    EXPECT_EQ(actions(boot("http://198.51.100.9")), "old.cfg fetched\n");
+    expect_thawed();
+}
+
+TEST_F(FrozenSection, OfFirmwareThawsByHttps) {
+    serve_manifest("[FW]\nVERSION 000001\nPROTOCOL HTTPS\nFILENAME fw.bin\n");
+    served_["https://192.0.2.1/fw.bin"] = "genuine";
+    served_["http://198.51.100.9/fw.bin"] = served_["http://198.51.100.9/evil.bin"] = "evil";
+    for (const std::string rogue : {"VERSION 2147483647\nFILENAME fw.bin\n", "VERSION 2147483647\nFILENAME evil.bin\n",
+                                    "FILENAME fw.bin\n", "VERSION 000001\nFILENAME fw.bin\n"}) {
+        ASSERT_TRUE(boot().is_clean());
+        boot_astray("[FW]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\n" + rogue);
+        EXPECT_THAT(held("FW"), ::testing::Contains(::testing::Pair(::testing::_, "evil"))) << rogue;
+        EXPECT_EQ(actions(boot()), "fw.bin fetched\n");
+        EXPECT_EQ(held("FW"), (std::map<std::string, std::string>{{"fw.bin", "genuine"}}));
+    }
+}
+
+TEST_F(FrozenSection, OverClearWiresSaysWhichVersionItLostAgainst) {
+    boot_astray("[TONES]\nVERSION 2147483647\nPROTOCOL HTTP\nFILENAME evil.cfg\n");
+    serve_manifest("[TONES]\nVERSION 000001\nFILENAME t.wav\n");
+    const auto report = boot();
+    EXPECT_EQ(actions(report), "t.wav kept\n");
+    EXPECT_THAT(report.sections.at(0).reason, HasSubstr("older than the stored 2147483647"));
+}
+
+TEST_F(RogueServer, DeletesNoLanguageThatCameOverHttps) {
+    std::string manifest = "[LANGUAGE]\nVERSION 000001\nPROTOCOL HTTPS\n";
+    for (const std::string name : {"1.lng", "2.lng", "3.lng", "4.lng"}) {
+        manifest += "FILENAME " + name + "\n";
+        served_["https://192.0.2.1/" + name] = name;
+    }
+    serve_manifest(manifest);
+    ASSERT_TRUE(boot().is_clean());
+    const auto report = boot_astray(
+        "[LANGUAGE]\nDELETE_FILES YES\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME evil.cfg\nFILENAME common.cfg\n");
+    EXPECT_EQ(actions(report), "evil.cfg fetched\ncommon.cfg refused\n");
+    EXPECT_EQ(held("LANGUAGE").size(), 5u);
+    EXPECT_EQ(held("LANGUAGE")["1.lng"], "1.lng");
+    // Over HTTPS the same makes room.
+    serve_manifest("[LANGUAGE]\nDELETE_FILES YES\nVERSION 000001\nPROTOCOL HTTPS\nFILENAME 1.lng\n");
+    EXPECT_EQ(actions(boot()), "1.lng fetched\n");
+    EXPECT_EQ(held("LANGUAGE").size(), 1u);
+}
+
+TEST_F(Boot, AProvedVersionHoldsAgainstAnOlderOne) {
+    install_root();
+    const auto offer = [&](const std::string& protocol, const std::string& version) {
+        served_[protocol + "://192.0.2.1/1230SIP.cfg"] =
+            "[DEVICE_CONFIG]\nVERSION " + version + "\nPROTOCOL HTTPS\nFILENAME corp.cfg\n";
+        return actions(boot(protocol + "://192.0.2.1"));
+    };
+    served_["https://192.0.2.1/corp.cfg"] = "DNS_DOMAIN a.example\n";
+    EXPECT_EQ(offer("https", "000007"), "corp.cfg fetched\n");
+    EXPECT_EQ(offer("https", "000006"), "corp.cfg kept\n");
+    EXPECT_EQ(offer("tftp", "000006"), "corp.cfg kept\n");
+    EXPECT_EQ(offer("tftp", "000009"), "corp.cfg fetched\n");
+    EXPECT_EQ(offer("https", "000008"), "corp.cfg fetched\n") << "the number on a clear wire does not bind";
+}
+
+// A phone that took everything by HTTPS, the public file too, and then boots from a manifest in clear.
+TEST_F(Boot, APublicDeviceConfigThatCameOverHttpsMayComeInClear) {
+    install_root();
+    const auto manifest = [](const std::string& protocol) {
+        return "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL " + protocol + "\nFILENAME common.cfg\n";
+    };
+    served_["https://192.0.2.1/1230SIP.cfg"] = manifest("HTTPS");
+    served_["https://192.0.2.1/common.cfg"] = served_["tftp://192.0.2.1/common.cfg"] = "SNTP_SERVER a.example\n";
+    ASSERT_TRUE(boot("https://192.0.2.1").is_clean());
+    serve_manifest(manifest("TFTP"));
+    EXPECT_EQ(actions(boot()), "common.cfg fetched\n");
+
+    served_["https://192.0.2.1/common.cfg"] = "SNTP_SERVER a.example\nDNS_DOMAIN a.example\n";
+    ASSERT_TRUE(boot("https://192.0.2.1").is_clean());
+    EXPECT_EQ(actions(boot()), "common.cfg refused\n") << "it is not public any more";
+}
+
+// A server on a clear wire that fills the flash, a file a boot.
+TEST_F(Boot, SettingsOfClearWiresLeaveRoomInTheFlash) {
+    install_root();
+    serve_manifest("[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nFILENAME site.cfg\n");
+    BootReport report;
+    for (int round = 0; round < 3; ++round) {
+        std::string flood = "BANNER round" + std::to_string(round) + "\n";
+        for (int i = 0; i < 100; ++i) flood += "JUNK_" + std::to_string(round) + "_" + std::to_string(i) + " x\n";
+        served_["tftp://192.0.2.1/site.cfg"] = flood;
+        report = boot();
+    }
+    EXPECT_EQ(actions(report), "site.cfg refused\n");
+    EXPECT_THAT(report.sections.at(0).reason, HasSubstr("unknown settings"));
+    EXPECT_EQ(flash().state().settings.size(), 201u);
+    EXPECT_EQ(flash().state().settings.at("BANNER").value, "round1") << "nothing half taken";
+
+    served_["tftp://192.0.2.1/site.cfg"] = "BANNER known\nDNS_DOMAIN known.example\n";
+    EXPECT_TRUE(boot().is_clean()) << "what the family knows always fits";
+    serve_manifest("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
+    served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "";
+    for (int i = 0; i < 1000; ++i)
+        served_["https://192.0.2.1/SIP00247F0102AB.cfg"] += "OWN_" + std::to_string(i) + " x\n";
+    EXPECT_TRUE(boot().is_clean());
 }
 
 TEST_F(RogueServer, GetsNoLoginInClearOnceTheSectionCameOverHttps) {

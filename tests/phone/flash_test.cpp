@@ -54,7 +54,7 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     const std::string name = "a b%20c\xc3\xa9#.lng";
     Flash flash = open();
     Commit commit;
-    commit.version = "000 7%";
+    commit.version = StoredVersion{"000 7%", VersionProof::file};
     commit.settings =
         EffectiveSettings{{"BANNER", {"", "DEVICE_CONFIG"}}, {"VMAIL", {"a b % \t#", "USER_CONFIG", true}}};
     commit.proved_time = test_time;
@@ -69,7 +69,8 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     EXPECT_EQ(file.size, bytes.size());
     EXPECT_EQ(file.installed_at, test_time);
     EXPECT_EQ(again.read(file).value_or(""), bytes);
-    EXPECT_EQ(again.state().find_version("LANGUAGE"), "000 7%");
+    ASSERT_NE(again.state().find_version("LANGUAGE"), nullptr);
+    EXPECT_EQ(*again.state().find_version("LANGUAGE"), *commit.version);
     EXPECT_EQ(again.state().settings.at("BANNER").value, "");
     EXPECT_EQ(again.state().settings.at("VMAIL").value, "a b % \t#");
     EXPECT_TRUE(again.state().settings.at("VMAIL").came_by_https);
@@ -121,7 +122,7 @@ TEST_F(FlashTest, ChangedContentsAreNoticed) {
 TEST_F(FlashTest, AnyChangedByteOfTheIndexIsNoticed) {
     Flash flash = open();
     Commit commit;
-    commit.version = "000001";
+    commit.version = StoredVersion{"000001", VersionProof::none};
     ASSERT_TRUE(install(flash, accepted("FW", "fw.bin", "image"), commit).has_value());
     const std::string good = disk_.files()["/flash/index"];
     for (std::size_t i = 0; i < good.size(); ++i) {

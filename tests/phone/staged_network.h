@@ -52,6 +52,12 @@ inline std::string leaf_pem() {
     return leaf->to_pem();
 }
 
+inline const family::Family& family() {
+    static const auto loaded = family::Family::load(RINGFENCE_SOURCE_DIR "/families/avaya-1200");
+    EXPECT_TRUE(loaded.has_value());
+    return *loaded;
+}
+
 class StagedNetwork : public ::testing::Test {
 protected:
     static constexpr const char* folder = "/flash";
@@ -85,7 +91,7 @@ protected:
         if (!flash) return unusable(flash.error());
         auto recovered = flash->recover();
         if (!recovered) return unusable(recovered.error());
-        BootSession session(settings_for(url), *flash, clock_);
+        BootSession session(settings_for(url), family(), *flash, clock_);
         Step step = session.start();
         while (!std::holds_alternative<Finished>(step)) {
             if (const auto* order = std::get_if<FetchOrder>(&step)) {
@@ -102,6 +108,13 @@ protected:
         auto opened = Flash::open(disk_, folder, clock_);
         EXPECT_TRUE(opened.has_value()) << opened.error().message;
         return std::move(*opened);
+    }
+
+    // What the phone holds as the section's version; empty when there is none.
+    std::string version(std::string_view section) {
+        const Flash opened = flash();
+        const auto* stored = opened.state().find_version(section);
+        return stored == nullptr ? std::string() : stored->text;
     }
 
     // What the phone holds of a section, by name.

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
+#include "family/family.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
 #include "phone/flash.h"
@@ -233,6 +234,9 @@ int complain(std::string_view sentence, int code) {
 int boot(const BootOptions& options) {
     auto prepared = prepare(options);
     if (!prepared) return complain(prepared.error().fault.message, prepared.error().code);
+    const auto family =
+        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
+    if (!family) return complain(family.error().message, exit_failed);
 
     SystemDisk disk;
     const SystemClock clock;
@@ -246,7 +250,7 @@ int boot(const BootOptions& options) {
     const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
     const Answerer answerer(std::move(prepared->fingerprints), may_ask);
     const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
-    phone::BootSession session(std::move(prepared->settings), *flash, clock);
+    phone::BootSession session(std::move(prepared->settings), *family, *flash, clock);
     Timeline timeline(!options.json);
     run(session, fetcher, answerer, timeline);
     if (options.json) fmt::print("{}\n", boot_json(session.report()));

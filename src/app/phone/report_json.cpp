@@ -41,7 +41,7 @@ std::string boot_json(const phone::BootReport& report) {
 std::string show_json(const phone::Flash& flash, const std::vector<RootView>& roots) {
     const auto& state = flash.state();
     json::object versions;
-    for (const auto& [section, version] : state.versions) versions[text(section)] = text(version);
+    for (const auto& [section, version] : state.versions) versions[text(section)] = text(version.text);
     json::array files;
     for (const auto& file : state.files)
         files.push_back(json::object{{"section", text(file.section)},

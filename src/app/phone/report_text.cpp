@@ -49,7 +49,7 @@ std::string show_text(const phone::Flash& flash, const std::vector<RootView>& ro
         for (const auto& subject : root.subjects) out += fmt::format("  {}\n", printable(subject));
     }
     for (const auto& [section, version] : state.versions)
-        out += fmt::format("version: [{}] {}\n", printable(section), printable(version));
+        out += fmt::format("version: [{}] {}\n", printable(section), printable(version.text));
     for (const auto& file : state.files)
         out += fmt::format("file: [{}] {}, {} bytes, from {} at {}; {}\n", file.section, printable(file.name),
                            file.size, printable(file.source), format_time(file.installed_at), printable(file.basis));
