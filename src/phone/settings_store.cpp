@@ -33,8 +33,18 @@ bool changes(const EffectiveSettings& settings, const phonefile::SettingLine& li
 
 }  // namespace
 
-Result<phonefile::SettingsReading> read_settings(const family::Family&, std::string_view text) {
-    return phonefile::parse_settings_as_phone(text);
+Result<phonefile::SettingsReading> read_settings(const family::Family& family, std::string_view text) {
+    auto reading = phonefile::parse_settings_as_phone(text);
+    if (!reading) return reading;
+    std::erase_if(reading->file.lines, [&](const phonefile::SettingLine& line) {
+        if (!line.value.empty() || family.find_setting(line.name) != nullptr) return false;
+        reading->dropped.push_back({line.line, line.line, std::string(masked_secret),
+                                    "a lone word that is no known setting may be the rest of a wrapped password"});
+        return true;
+    });
+    std::stable_sort(reading->dropped.begin(), reading->dropped.end(),
+                     [](const auto& a, const auto& b) { return a.line < b.line; });
+    return reading;
 }
 
 Result<Unchanged> overlay(EffectiveSettings& settings, const phonefile::SettingsFile& file,

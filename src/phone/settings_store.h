@@ -26,7 +26,8 @@ using EffectiveSettings = std::map<std::string, EffectiveSetting, std::less<>>;
 // beyond it fits; with at most 80 bytes a line they take 60 kB of the index, of 4 MB.
 inline constexpr std::size_t unknown_clear_limit = 256;
 
-// As the phone reads the file. Faults: those of parse_settings_as_phone.
+// As the phone reads the file. A lone word that is no setting of the family is dropped too: it may be the rest of a
+// wrapped password, and the name of a setting is shown. Faults: those of parse_settings_as_phone.
 Result<phonefile::SettingsReading> read_settings(const family::Family& family, std::string_view text);
 
 struct SettingsSource {

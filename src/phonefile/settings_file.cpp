@@ -55,7 +55,7 @@ Result<SettingsReading> parse_settings_as_phone(std::string_view text) {
             continue;
         }
         reading.dropped.push_back({lines[i].line, lines[i].line, lines[i].name + " " + std::string(masked_secret),
-                                   "a later line sets " + lines[i].name + " again"});
+                                   "a later line sets the same name again"});
     }
     sort_by_line(reading.dropped);
     return reading;

@@ -593,6 +593,21 @@ TEST_F(Boot, SettingsOfClearWiresLeaveRoomInTheFlash) {
     EXPECT_TRUE(boot().is_clean());
 }
 
+TEST_F(Boot, TheRestOfAWrappedPasswordIsShownNowhere) {
+    serve_manifest("[DEVICE_CONFIG]\nVERSION 000001\nFILENAME site.cfg\n");
+    served_["tftp://192.0.2.1/site.cfg"] =
+        "AUTOLOGIN_PASSWD_KEY01\nCANARY20\nAUTOLOGIN_PASSWD_KEY02 first\nCANARY20\nBANNER\n";
+    const auto report = boot();
+    EXPECT_TRUE(report.is_clean());
+    const auto settings = flash().state().settings;
+    EXPECT_EQ(settings.count("CANARY20"), 0u);
+    EXPECT_EQ(settings.count("BANNER"), 1u) << "a known setting may be empty";
+    EXPECT_THAT(notes(report), HasSubstr("site.cfg:4 line 4 skipped"));
+    std::string told = notes(report);
+    for (const auto& event : flash().events()) told += event;
+    EXPECT_EQ(told.find("CANARY"), std::string::npos);
+}
+
 TEST_F(RogueServer, GetsNoLoginInClearOnceTheSectionCameOverHttps) {
     ASSERT_TRUE(boot().is_clean());
     for (const char* protocol : {"HTTP", "FTP"}) {
