@@ -22,7 +22,8 @@ constexpr WallTime time_at_writing = std::chrono::sys_days(std::chrono::January 
 constexpr Duration clock_tolerance = std::chrono::hours(24);
 // Manual: further language and tone files are refused.
 constexpr std::size_t stored_file_limit = 5;
-// Enough to see what is wrong with a file.
+// Enough to see what is wrong with a file; each takes an entry of the event log.
+constexpr std::size_t told_line_limit = 50;
 constexpr std::size_t told_name_limit = 8;
 // What a set's file system can name.
 constexpr std::size_t path_limit = 255;
@@ -614,12 +615,18 @@ Step BootSession::finish() {
 }
 
 void BootSession::note_dropped(const std::string& file, const std::vector<phonefile::Dropped>& dropped) {
-    for (const auto& line : dropped) {
+    const std::size_t told = std::min(dropped.size(), told_line_limit);
+    for (std::size_t i = 0; i < told; ++i) {
+        const auto& line = dropped[i];
         const std::string where = line.last_line > line.line ? fmt::format("lines {} to {}", line.line, line.last_line)
                                                              : fmt::format("line {}", line.line);
         record({EventCode::line_skipped, Severity::minor, fmt::format("{} {}: {}", file, where, line.reason)});
         note(file, line.line, fmt::format("{} skipped: {}", where, line.reason));
     }
+    if (told == dropped.size()) return;
+    const std::string rest = fmt::format("{} more lines are skipped", dropped.size() - told);
+    record({EventCode::line_skipped, Severity::minor, fmt::format("{}: {}", file, rest)});
+    note(file, 0, rest);
 }
 
 void BootSession::note(std::string file, std::size_t line, std::string text) {

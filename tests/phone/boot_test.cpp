@@ -593,6 +593,14 @@ TEST_F(Boot, SettingsOfClearWiresLeaveRoomInTheFlash) {
     EXPECT_TRUE(boot().is_clean());
 }
 
+TEST_F(Boot, AFileOfBadLinesDoesNotFillTheEventLog) {
+    serve_manifest("[DEVICE_CONFIG]\nVERSION 000001\nFILENAME site.cfg\n");
+    for (int i = 0; i < 5000; ++i) served_["tftp://192.0.2.1/site.cfg"] += "?\n";
+    const auto report = boot();
+    EXPECT_LT(report.notes.size(), 100u);
+    EXPECT_THAT(notes(report), HasSubstr("4950 more lines are skipped"));
+}
+
 TEST_F(Boot, TheRestOfAWrappedPasswordIsShownNowhere) {
     serve_manifest("[DEVICE_CONFIG]\nVERSION 000001\nFILENAME site.cfg\n");
     served_["tftp://192.0.2.1/site.cfg"] =
