@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import subprocess
 import unittest
 
 from foreign import Pki, start_nginx
@@ -144,6 +145,58 @@ class Command(PhoneTest):
         self.assertRegex(done.out, r"fetched  \[USER_KEYS\] +root\.pem")
         self.assertIn("2 fetched, 0 kept, 0 refused, 0 failed", done.out)
         self.assertNotIn("canary", str(done))
+
+    def test_output_that_nobody_takes_ends_no_boot(self):
+        accept = ["--accept-fingerprint", fingerprint(self.root[0])]
+        # A report longer than stdio's buffer, so that writes fail in the middle of the boot.
+        self.serve("1230SIP.cfg", (self.work.folder / "www" / "1230SIP.cfg").read_text() + "".join(
+            f"[TONES]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME missing-{i}.wav\n" for i in range(100)) +
+            "[LOGIN_BANNER]\nVERSION 000001\nPROTOCOL HTTP\nFILENAME site.cfg\n")
+        for form in ([], ["--json"]):
+            for closed in ("full", "pipe", "both"):
+                with self.subTest(form=form, closed=closed):
+                    self.state = self.work.path("flash")
+                    command = [str(word) for word in self.command(self.url, *form, *accept)]
+                    if closed == "pipe":
+                        reader, writer = os.pipe()
+                        os.close(reader)
+                    else:
+                        writer = os.open("/dev/full", os.O_WRONLY)
+                    try:
+                        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=writer, timeout=60,
+                                               stderr=writer if closed == "both" else subprocess.PIPE)
+                    finally:
+                        os.close(writer)
+                    self.assertEqual(ended.returncode, 1, ended)
+                    if closed != "both":
+                        self.assertIn(b"could be written", ended.stderr)
+                    held = self.held()
+                    self.assertIn(("USER_KEYS", "root.pem"), held)
+                    self.assertIn(("LOGIN_BANNER", "site.cfg"), held, "the boot came to its end")
+                    self.assertEqual(self.show()["stage"], "idle")
+
+    def test_a_report_that_cannot_be_written_is_a_failure(self):
+        accept = ["--accept-fingerprint", fingerprint(self.root[0])]
+        with open("/dev/full", "w") as full:
+            for form in ([], ["--json"]):
+                for words in (self.command(self.url, *accept), [PHONE, "show", "--state", self.state],
+                              [PHONE, "reset", "--state", self.state]):
+                    with self.subTest(words=words[1], form=form):
+                        ended = subprocess.run([str(word) for word in [*words, *form]], stdin=subprocess.DEVNULL,
+                                               stdout=full, stderr=subprocess.PIPE, timeout=60)
+                        self.assertEqual(ended.returncode, 1, ended)
+                        self.assertIn(b"could be written", ended.stderr)
+
+    def test_a_wrapped_password_is_not_shown_as_a_name(self):
+        self.serve("site.cfg", "BANNER hello\nAUTOLOGIN_PASSWD_KEY01\nCANARY20\nAUTOLOGIN_PASSWD_KEY02\nCANARY20\n")
+        accept = ["--accept-fingerprint", fingerprint(self.root[0])]
+        shown = [run(self.command(self.url, *accept), check=True)]
+        self.state = self.work.path("flash")
+        shown += [run(self.command(self.url, "--json", *accept), check=True)]
+        shown += [run([PHONE, "show", "--state", self.state, *form], check=True) for form in ([], ["--json"])]
+        for done in shown:
+            self.assertNotIn("CANARY20", done.out + done.err)
+        self.assertIn("hello", shown[-1].out)
 
     def test_show_masks_and_reset_forgets(self):
         self.boot(self.url, "--accept-fingerprint", fingerprint(self.root[0]))

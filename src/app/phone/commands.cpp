@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
 #include <variant>
 
 #include "app/phone/fingerprint_answer.h"
+#include "app/phone/output.h"
 #include "app/phone/report.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
@@ -180,15 +180,15 @@ public:
     void follow(const phone::BootReport& report) {
         if (!is_wanted_) return;
         if (!manifest_shown_ && !report.manifest.reason.empty()) {
-            fmt::print("{}{}", boot_heading(report), file_line(report.manifest));
+            print(boot_heading(report) + file_line(report.manifest));
             manifest_shown_ = true;
         }
-        for (; shown_ < report.sections.size(); ++shown_) fmt::print("{}", file_line(report.sections[shown_]));
-        std::fflush(stdout);
+        for (; shown_ < report.sections.size(); ++shown_) print(file_line(report.sections[shown_]));
+        flush();
     }
     void end(const phone::BootReport& report) {
         follow(report);
-        if (is_wanted_) fmt::print("{}", boot_ending(report));
+        if (is_wanted_) print(boot_ending(report));
     }
 
 private:
@@ -227,7 +227,7 @@ Result<std::vector<RootView>> view_roots(phone::Flash& flash) {
 }  // namespace
 
 int complain(std::string_view sentence, int code) {
-    fmt::print(stderr, "ringfence-phone: {}\n", sentence);
+    print_error(fmt::format("ringfence-phone: {}\n", sentence));
     return code;
 }
 
@@ -253,8 +253,8 @@ int boot(const BootOptions& options) {
     phone::BootSession session(std::move(prepared->settings), *family, *flash, clock);
     Timeline timeline(!options.json);
     run(session, fetcher, answerer, timeline);
-    if (options.json) fmt::print("{}\n", boot_json(session.report()));
-    return session.report().is_clean() ? exit_done : exit_failed;
+    if (options.json) print(boot_json(session.report()) + "\n");
+    return finish_output(session.report().is_clean() ? exit_done : exit_failed);
 }
 
 int show(const StateOptions& options) {
@@ -265,8 +265,8 @@ int show(const StateOptions& options) {
     if (!flash) return complain(flash.error().message, exit_failed);
     auto roots = view_roots(*flash);
     if (!roots) return complain(roots.error().message, exit_failed);
-    fmt::print("{}", options.json ? show_json(*flash, *roots) + "\n" : show_text(*flash, *roots));
-    return exit_done;
+    print(options.json ? show_json(*flash, *roots) + "\n" : show_text(*flash, *roots));
+    return finish_output(exit_done);
 }
 
 int reset(const StateOptions& options) {
@@ -276,8 +276,8 @@ int reset(const StateOptions& options) {
     if (!folder) return complain(folder.error().message, exit_failed);
     auto erased = phone::Flash::erase(disk, options.state);
     if (!erased) return complain(erased.error().message, exit_failed);
-    fmt::print("{}", options.json ? "{\"reset\":true}\n" : "the phone is as fresh from the factory\n");
-    return exit_done;
+    print(options.json ? "{\"reset\":true}\n" : "the phone is as fresh from the factory\n");
+    return finish_output(exit_done);
 }
 
 }  // namespace ringfence::app

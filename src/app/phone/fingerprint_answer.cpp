@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <optional>
 #include <string>
 
+#include "app/phone/output.h"
 #include "base/text.h"
 
 namespace ringfence::app {
@@ -44,23 +44,22 @@ std::optional<std::string> read_line_in_time() {
 
 void show(const Question& question) {
     if (question.kind == Question::Kind::consent) {
-        fmt::print(stderr, "The manifest asks before it lets [{}] {} be fetched. Fetch it? (yes/no, {} s) ",
-                   question.section, printable(question.file), answer_time.count());
+        print_error(fmt::format("The manifest asks before it lets [{}] {} be fetched. Fetch it? (yes/no, {} s) ",
+                                question.section, printable(question.file), answer_time.count()));
         return;
     }
-    fmt::print(stderr,
-               "[{}] {} is this phone's first root certificate. Its fingerprints:\n  SHA-1    {}\n  SHA-256  {}\n"
-               "Compare all digits with what the administrator shows. Type yes, or the expected fingerprint ({} s): ",
-               question.section, printable(question.file), phone::in_pairs(question.fingerprints.sha1),
-               phone::in_pairs(question.fingerprints.sha256), answer_time.count());
+    print_error(fmt::format(
+        "[{}] {} is this phone's first root certificate. Its fingerprints:\n  SHA-1    {}\n  SHA-256  {}\n"
+        "Compare all digits with what the administrator shows. Type yes, or the expected fingerprint ({} s): ",
+        question.section, printable(question.file), phone::in_pairs(question.fingerprints.sha1),
+        phone::in_pairs(question.fingerprints.sha256), answer_time.count()));
 }
 
 Answer ask_person(const Question& question) {
     show(question);
-    std::fflush(stderr);
     const auto line = read_line_in_time();
     if (!line) {
-        fmt::print(stderr, "\n");
+        print_error("\n");
         return {false, "no answer at the prompt"};
     }
     const auto typed = trim(*line);

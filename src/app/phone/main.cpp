@@ -1,8 +1,8 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <exception>
 
 #include "app/phone/commands.h"
+#include "app/phone/output.h"
 
 namespace {
 
@@ -63,12 +63,10 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    ringfence::app::ignore_broken_pipes();
     try {
         return run(argc, argv);
     } catch (const std::exception& error) {
-        std::fputs("ringfence-phone: ", stderr);
-        std::fputs(error.what(), stderr);
-        std::fputs("\n", stderr);
-        return ringfence::app::exit_failed;
+        return ringfence::app::complain(error.what(), ringfence::app::exit_failed);
     }
 }
