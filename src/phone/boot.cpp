@@ -248,23 +248,11 @@ void BootSession::decide_section() {
     else if (now.kind == SectionKind::user_keys && now.version.empty())
         wanted_ = {true, "certificates without a VERSION identify themselves"};
     else
-        wanted_ = judge_version({now.version, version_proof(), holds_section_of_https()},
-                                flash_->state().find_version(section_name()));
+        wanted_ = judge_version(offered_version(), flash_->state().find_version(section_name()));
 }
 
-VersionProof BootSession::version_proof() const {
-    if (section().protocol != Protocol::https) return VersionProof::none;
-    return settings_.server.protocol == Protocol::https ? VersionProof::complete : VersionProof::file;
-}
-
-// Root files are judged by their bytes, whatever brought them.
-bool BootSession::holds_section_of_https() const {
-    const bool is_root = section().kind == SectionKind::user_keys;
-    return std::all_of(tasks_.begin(), tasks_.end(), [&](const Task& task) {
-        if (task.section != tasks_[current_].section || task.is_beyond_limit) return true;
-        const auto* held = flash_->state().find_file(section_name(), task.file);
-        return held != nullptr && (is_root || held->came_by_https());
-    });
+SectionVersion BootSession::offered_version() const {
+    return {section().version, section().protocol == Protocol::https};
 }
 
 std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() const {
@@ -400,10 +388,10 @@ Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
     // Also when the manifest gives no number: what is stored must not keep the file of a clear wire in its place.
     const auto* stored = flash_->state().find_version(candidate_.section);
     const bool displaces = !is_settings(now.kind) && !candidate_.came_by_https() && !accepted.is_already_installed();
-    if (stored != nullptr && displaces) commit.version = StoredVersion{stored->text, VersionProof::none};
+    if (stored != nullptr && displaces) commit.version = SectionVersion{stored->text};
     if (!task.completes_section || section_has_trouble_) return commit;
 
-    if (!now.version.empty()) commit.version = StoredVersion{now.version, version_proof()};
+    if (!now.version.empty()) commit.version = offered_version();
     // Old files go only when all new ones are in, so that a failure in between leaves the set with its language.
     if (now.delete_files && has_stored_file_limit(now.kind)) {
         commit.keep_only.emplace();

@@ -101,8 +101,7 @@ private:
     Step judge_file(const std::optional<Answer>& answer);
     void install(const AcceptedFile& accepted);
     Result<Commit> commit_for(const AcceptedFile& accepted);
-    VersionProof version_proof() const;
-    bool holds_section_of_https() const;
+    SectionVersion offered_version() const;
     Result<EffectiveSettings> settings_with(const AcceptedFile& accepted);
     void note_unchanged(const Unchanged& unchanged);
     std::string list_names(const std::vector<std::string>& names) const;

@@ -46,7 +46,8 @@ std::string format_index(const FlashState& state) {
     std::string out = fmt::format("{}\n", index_header);
     if (state.proved_time) out += fmt::format("time {}\n", state.proved_time->time_since_epoch().count());
     for (const auto& [section, version] : state.versions)
-        out += fmt::format("version {} {} {}\n", escape(section), escape(version.text), to_string(version.proof));
+        out += fmt::format("version {} {}{}{}\n", escape(section), escape(version.text),
+                           version.came_by_https ? " " : "", version.came_by_https ? https_mark : "");
     for (const auto& file : state.files)
         out += fmt::format("file {} {} {} {} {} {} {}\n", escape(file.section), escape(file.name), escape(file.source),
                            escape(file.basis), file.sha256, file.size, file.installed_at.time_since_epoch().count());
@@ -69,10 +70,9 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.proved_time = parse_milliseconds(words[1]);
         return state.proved_time.has_value();
     }
-    if (key == "version" && words.size() == 4) {
-        const auto proof = parse_version_proof(words[3]);
-        if (proof) state.versions[words[1]] = {words[2], *proof};
-        return proof.has_value();
+    if (key == "version" && (words.size() == 3 || (words.size() == 4 && words[3] == https_mark))) {
+        state.versions[words[1]] = {words[2], words.size() == 4};
+        return true;
     }
     if (key == "file" && words.size() == 8) {
         const auto size = parse_number(words[6]);
@@ -130,7 +130,7 @@ void append_lines(std::vector<std::string>& out, std::string_view log) {
 
 }  // namespace
 
-const StoredVersion* FlashState::find_version(std::string_view section) const {
+const SectionVersion* FlashState::find_version(std::string_view section) const {
     const auto found = versions.find(section);
     return found == versions.end() ? nullptr : &found->second;
 }

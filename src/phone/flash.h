@@ -42,13 +42,13 @@ struct InstalledFile {
 };
 
 struct FlashState {
-    std::map<std::string, StoredVersion, std::less<>> versions;  // by section
-    std::vector<InstalledFile> files;                            // in order of first installation
-    std::set<std::string, std::less<>> seen_over_https;          // every section of which a file ever came over HTTPS
+    std::map<std::string, SectionVersion, std::less<>> versions;  // by section
+    std::vector<InstalledFile> files;                             // in order of first installation
+    std::set<std::string, std::less<>> seen_over_https;           // every section of which a file ever came over HTTPS
     EffectiveSettings settings;
     std::optional<WallTime> proved_time;  // the latest Date of a server whose certificate was good at that time
 
-    const StoredVersion* find_version(std::string_view section) const;
+    const SectionVersion* find_version(std::string_view section) const;
     const InstalledFile* find_file(std::string_view section, std::string_view name) const;
     std::vector<const InstalledFile*> files_of(std::string_view section) const;
 };
@@ -62,7 +62,7 @@ struct StageMark {
 
 // What is committed together with an accepted file.
 struct Commit {
-    std::optional<StoredVersion> version;               // the section's new version
+    std::optional<SectionVersion> version;              // the section's new version
     std::optional<std::vector<std::string>> keep_only;  // other files of the section go, by the wire rule
     std::optional<EffectiveSettings> settings;          // the whole store as it shall be
     std::optional<WallTime> proved_time;                // taken if later than the stored one

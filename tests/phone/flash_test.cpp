@@ -54,7 +54,7 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     const std::string name = "a b%20c\xc3\xa9#.lng";
     Flash flash = open();
     Commit commit;
-    commit.version = StoredVersion{"000 7%", VersionProof::file};
+    commit.version = SectionVersion{"000 7%", true};
     commit.settings =
         EffectiveSettings{{"BANNER", {"", "DEVICE_CONFIG"}}, {"VMAIL", {"a b % \t#", "USER_CONFIG", true}}};
     commit.proved_time = test_time;
@@ -122,7 +122,7 @@ TEST_F(FlashTest, ChangedContentsAreNoticed) {
 TEST_F(FlashTest, AnyChangedByteOfTheIndexIsNoticed) {
     Flash flash = open();
     Commit commit;
-    commit.version = StoredVersion{"000001", VersionProof::none};
+    commit.version = SectionVersion{"000001"};
     ASSERT_TRUE(install(flash, accepted("FW", "fw.bin", "image"), commit).has_value());
     const std::string good = disk_.files()["/flash/index"];
     for (std::size_t i = 0; i < good.size(); ++i) {
