@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace ringfence::delivery {
 
@@ -19,8 +20,8 @@ const Budget& attempts_of(registry::LoginKind kind) {
 
 }  // namespace
 
-Limits::Shard& Limits::shard_for(std::string_view key) {
-    return shards_[std::hash<std::string_view>{}(key) % shard_count];
+Limits::Shard& Limits::shard_for(Shards& shards, std::string_view key) {
+    return shards[std::hash<std::string_view>{}(key) % shard_count];
 }
 
 void Limits::refill(Entry& entry, const Budget& budget, SteadyTime now) {
@@ -47,7 +48,7 @@ Limits::Entry& Limits::entry_in(Shard& shard, std::string key, const Budget& bud
 
 // A key that is not there has spent nothing, and asking leaves no entry.
 bool Limits::has_token(std::string key, const Budget& budget, std::string_view good_source, SteadyTime now) {
-    Shard& shard = shard_for(key);
+    Shard& shard = shard_for(attempts_, key);
     const std::lock_guard lock(shard.mutex);
     if (!shard.by_key.contains(key)) return true;
     const Entry& entry = entry_in(shard, std::move(key), budget, now);
@@ -56,7 +57,7 @@ bool Limits::has_token(std::string key, const Budget& budget, std::string_view g
 }
 
 void Limits::take_token(std::string key, const Budget& budget, SteadyTime now) {
-    Shard& shard = shard_for(key);
+    Shard& shard = shard_for(attempts_, key);
     const std::lock_guard lock(shard.mutex);
     Entry& entry = entry_in(shard, std::move(key), budget, now);
     entry.tokens = std::max(0.0, entry.tokens - 1.0);
@@ -74,7 +75,7 @@ void Limits::attempt_failed(std::string_view user, std::string_view source, regi
 
 void Limits::attempt_succeeded(std::string_view user, std::string_view source, SteadyTime now) {
     std::string key = login_key(user);
-    Shard& shard = shard_for(key);
+    Shard& shard = shard_for(attempts_, key);
     const std::lock_guard lock(shard.mutex);
     auto& sources = entry_in(shard, std::move(key), login_attempts, now).good_sources;
     if (std::find(sources.begin(), sources.end(), source) != sources.end()) return;
@@ -82,19 +83,24 @@ void Limits::attempt_succeeded(std::string_view user, std::string_view source, S
     sources.emplace_back(source);
 }
 
-Limits::Miss Limits::note_miss(std::string_view asker, SteadyTime now) {
-    std::string key = "miss " + std::string(asker);
-    Shard& shard = shard_for(key);
+Limits::Note Limits::note_miss(std::string_view asker, SteadyTime now) {
+    return note("miss " + std::string(asker), recorded_misses, now);
+}
+
+Limits::Note Limits::note_delivery(std::string_view asker, SteadyTime now) {
+    return note("delivery " + std::string(asker), recorded_deliveries, now);
+}
+
+Limits::Note Limits::note(std::string key, const Budget& budget, SteadyTime now) {
+    Shard& shard = shard_for(notes_, key);
     const std::lock_guard lock(shard.mutex);
-    Entry& entry = entry_in(shard, std::move(key), recorded_misses, now);
+    Entry& entry = entry_in(shard, std::move(key), budget, now);
     if (entry.tokens < 1.0) {
         ++entry.suppressed;
         return {.record = false, .suppressed = 0};
     }
     entry.tokens -= 1.0;
-    const Miss miss{.record = true, .suppressed = entry.suppressed};
-    entry.suppressed = 0;
-    return miss;
+    return {.record = true, .suppressed = std::exchange(entry.suppressed, 0)};
 }
 
 }  // namespace ringfence::delivery

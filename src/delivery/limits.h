@@ -31,6 +31,10 @@ inline constexpr Budget random_attempts{60, std::chrono::seconds(1)};
 inline constexpr Budget login_attempts{100, std::chrono::seconds(1)};
 // Refusals that are recorded one by one, per asker. The rest are counted together.
 inline constexpr Budget recorded_misses{60, std::chrono::seconds(1)};
+// Deliveries of public files to askers without a proof that are recorded one by one, per source address: 3,000 phones
+// behind one address boot within a minute with a dozen such requests each, and the next minute's storm finds a quarter
+// of that again. One connection can ask 60,000 times a second.
+inline constexpr Budget recorded_deliveries{50'000, std::chrono::milliseconds(5)};
 
 class Limits {
 public:
@@ -40,11 +44,12 @@ public:
     void attempt_failed(std::string_view user, std::string_view source, registry::LoginKind kind, SteadyTime now);
     void attempt_succeeded(std::string_view user, std::string_view source, SteadyTime now);
 
-    struct Miss {
+    struct Note {
         bool record = true;            // write an event of its own
-        std::uint64_t suppressed = 0;  // misses counted since the last recorded one
+        std::uint64_t suppressed = 0;  // counted since the last recorded one
     };
-    Miss note_miss(std::string_view asker, SteadyTime now);
+    Note note_miss(std::string_view asker, SteadyTime now);
+    Note note_delivery(std::string_view asker, SteadyTime now);
 
     static constexpr std::size_t max_entries_per_shard = 8192;  // about 2 MB a shard; the oldest is forgotten
 
@@ -66,13 +71,17 @@ private:
         std::unordered_map<std::string, std::list<Entry>::iterator> by_key;
     };
 
-    Shard& shard_for(std::string_view key);
+    using Shards = std::array<Shard, shard_count>;
+
+    static Shard& shard_for(Shards& shards, std::string_view key);
+    Note note(std::string key, const Budget& budget, SteadyTime now);
     bool has_token(std::string key, const Budget& budget, std::string_view good_source, SteadyTime now);
     void take_token(std::string key, const Budget& budget, SteadyTime now);
     static Entry& entry_in(Shard& shard, std::string key, const Budget& budget, SteadyTime now);
     static void refill(Entry& entry, const Budget& budget, SteadyTime now);
 
-    std::array<Shard, shard_count> shards_;
+    Shards attempts_;
+    Shards notes_;  // apart, so that many askers do not make the others forget who guesses
 };
 
 }  // namespace ringfence::delivery

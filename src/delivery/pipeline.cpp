@@ -221,6 +221,12 @@ std::string explain(const Resolved& resolved, const Identity& identity) {
     return name + " content does not open to this proof or lane";
 }
 
+std::string_view outcome_of(const Delivered& delivered) {
+    if (delivered.only_asked) return "asked";
+    if (delivered.not_modified) return "not-modified";
+    return delivered.complete ? "delivered" : "cut";
+}
+
 }  // namespace
 
 Answer Pipeline::answer(const Request& request) {
@@ -232,6 +238,7 @@ Answer Pipeline::answer(const Request& request) {
         out.ticket.event = begin_event(request, nobody(request), now);
         out.ticket.event.outcome = "failed";
         out.ticket.event.detail = fault.message;
+        out.ticket.asker = out.ticket.event.source;
         return out;
     };
 
@@ -317,6 +324,7 @@ Answer Pipeline::answer(const Request& request) {
     out.body = std::move(rendered->body);
     out.etag = std::move(rendered->etag);
     out.modified = rendered->modified;
+    if (identity->asker.proof == Proof::none && !grant->by_window()) out.ticket.asker = event.source;
     if (grant->by_window()) event.detail = "inside staging window " + std::to_string(window->id);
     return out;
 }
@@ -333,28 +341,25 @@ void Pipeline::complain(const std::string& path, const std::string& fault) {
 void Pipeline::record(Ticket ticket, const Delivered& delivered) {
     registry::Event& event = ticket.event;
     event.bytes = delivered.bytes;
-    if (event.outcome.empty()) {
-        if (delivered.only_asked)
-            event.outcome = "asked";
-        else if (delivered.not_modified)
-            event.outcome = "not-modified";
-        else
-            event.outcome = delivered.complete ? "delivered" : "cut";
-        shared_.events.record(std::move(event));
-        return;
-    }
-    const auto miss = shared_.limits.note_miss(ticket.asker, shared_.clock.steady_now());
-    if (miss.suppressed > 0) {
+    const bool is_refusal = !event.outcome.empty();
+    if (!is_refusal) event.outcome = outcome_of(delivered);
+    const SteadyTime now = shared_.clock.steady_now();
+    Limits::Note note;
+    if (!ticket.asker.empty())
+        note =
+            is_refusal ? shared_.limits.note_miss(ticket.asker, now) : shared_.limits.note_delivery(ticket.asker, now);
+    if (note.suppressed > 0) {
         registry::Event summary;
         summary.time = event.time;
         summary.kind = EventKind::misses;
         summary.source = event.source;
-        summary.outcome = "refused";
-        summary.detail =
-            std::to_string(miss.suppressed) + " more refused requests were counted and not recorded singly";
+        summary.outcome = is_refusal ? "refused" : "delivered";
+        summary.detail = std::to_string(note.suppressed) +
+                         (is_refusal ? " more refused requests were counted and not recorded singly"
+                                     : " more requests for public files were counted and not recorded singly");
         shared_.events.record(std::move(summary));
     }
-    if (miss.record) shared_.events.record(std::move(event));
+    if (note.record) shared_.events.record(std::move(event));
 }
 
 }  // namespace ringfence::delivery

@@ -35,7 +35,8 @@ enum class Outcome {
 // What record() needs later; opaque to doors.
 struct Ticket {
     registry::Event event;
-    std::string asker;  // of a refusal: whose budget of recorded refusals it is counted against
+    // Whose budget of recorded refusals, or of recorded deliveries, it is counted against; empty: always recorded.
+    std::string asker;
 };
 
 struct Answer {

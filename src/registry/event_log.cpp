@@ -21,27 +21,77 @@ constexpr std::size_t max_path_text = 200;
 constexpr std::size_t max_detail_text = 400;
 constexpr std::size_t max_word_text = 128;  // of every other field
 // A batch this large is worth committing before its time.
-constexpr std::size_t full_batch = 1'024;
+constexpr std::int64_t full_batch = 1'024;
 // After a failed commit: soon enough for a disk that was cleaned, seldom enough not to fill the log.
 constexpr Duration retry_after = std::chrono::seconds(1);
+// Whoever makes events get lost must not fill the log with the news of it.
+constexpr Duration loss_interval = std::chrono::minutes(1);
 // The time rule is looked at now and then; the number rule with every batch.
 constexpr Duration age_check = std::chrono::minutes(1);
 constexpr std::int64_t pruned_at_once = 10'000;
-// Of the oldest events, when the file has reached its bound: one part in so many.
+// Of the queue, for routine events; each sort that matters more gets one part more.
+constexpr std::size_t queue_parts = 8;
+constexpr std::size_t queue_parts_for_routine = queue_parts - retention_count + 1;
+// Of the oldest events of a sort, when the file has reached its bound: one part in so many, a full batch at least.
 constexpr std::int64_t part_given_up = 10;
 // A batch that did not fit was rolled back, so the file may be a little short of its bound.
 constexpr std::int64_t pages_to_spare = 512;
 
-std::string cut(std::string_view text, std::size_t limit) { return printable(text, limit); }
+// Nearly every text is printable and short, and stays as it is.
+void tidy(std::string& text, std::size_t limit) {
+    const bool sound = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+    if (!sound || text.size() > limit) text = printable(text, limit);
+}
+
+void tidy(Event& event) {
+    for (std::string* word : {&event.site, &event.wire, &event.source, &event.proof, &event.outcome})
+        tidy(*word, max_word_text);
+    tidy(event.path, max_path_text);
+    tidy(event.detail, max_detail_text);
+}
 
 Status store(Database& database, const Event& event) {
     return database.run(
-        "INSERT INTO events(time, kind, mac, site, wire, source, path, proof, outcome, bytes, detail)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        event.time, static_cast<int>(event.kind), event.device, cut(event.site, max_word_text),
-        cut(event.wire, max_word_text), cut(event.source, max_word_text), cut(event.path, max_path_text),
-        cut(event.proof, max_word_text), cut(event.outcome, max_word_text), event.bytes,
-        cut(event.detail, max_detail_text));
+        "INSERT INTO events(time, kind, mac, site, wire, source, path, proof, outcome, bytes, detail, retention)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        event.time, static_cast<int>(event.kind), event.device, Borrowed{event.site}, Borrowed{event.wire},
+        Borrowed{event.source}, Borrowed{event.path}, Borrowed{event.proof}, Borrowed{event.outcome}, event.bytes,
+        Borrowed{event.detail}, static_cast<int>(retention_of(event)));
+}
+
+using Counts = std::array<std::int64_t, retention_count>;
+
+Status change_counts(Database& database, const Counts& by) {
+    for (std::size_t retention = 0; retention < by.size(); ++retention) {
+        if (by[retention] == 0) continue;
+        auto changed = database.run("UPDATE event_counts SET count = count + ? WHERE retention = ?", by[retention],
+                                    static_cast<std::uint64_t>(retention));
+        if (!changed) return changed;
+    }
+    return {};
+}
+
+Result<std::int64_t> count_of(Database& database, std::uint64_t retention) {
+    return database.number("SELECT count FROM event_counts WHERE retention = ?", retention);
+}
+
+// Answers how many went.
+Result<std::int64_t> delete_oldest(Database& database, std::uint64_t retention, std::int64_t number) {
+    auto gone = database.number("SELECT gone FROM event_counts WHERE retention = ?", retention);
+    if (!gone) return gone;
+    auto last = database.number(
+        "SELECT coalesce((SELECT id FROM events WHERE id > ?1 AND retention = ?2 ORDER BY id LIMIT 1 OFFSET ?3 - 1),"
+        " (SELECT max(id) FROM events), 0)",
+        *gone, retention, number);
+    if (!last) return last;
+    auto deleted =
+        database.run("DELETE FROM events WHERE id > ? AND id <= ? AND retention = ?", *gone, *last, retention);
+    if (!deleted) return fail(std::move(deleted.error()));
+    const std::int64_t count = database.changed_rows();
+    auto counted = database.run("UPDATE event_counts SET count = count - ?, gone = max(gone, ?) WHERE retention = ?",
+                                count, *last, retention);
+    if (!counted) return fail(std::move(counted.error()));
+    return count;
 }
 
 Event lost_event(WallTime now, std::uint64_t lost) {
@@ -78,6 +128,7 @@ struct EventLog::Parts {
     std::int64_t max_pages = 0;
     std::vector<Event> batch;
     std::uint64_t lost_reported = 0;
+    WallTime loss_told{};
     bool failing = false;
     WallTime age_checked{};
     std::thread writer;
@@ -85,7 +136,9 @@ struct EventLog::Parts {
     void write();
     bool wait_for_work();
     Status commit(std::uint64_t lost_now);
-    Status prune();
+    Status prune_by_number(const Counts& added);
+    Status prune_by_age();
+    std::uint64_t room_for(Retention retention) const;
     bool has_reached_bound();
     Status give_up_oldest();
     void say(const Status& committed);
@@ -121,16 +174,18 @@ EventLog::~EventLog() {
 
 void EventLog::record(Event event) {
     if (event.time == WallTime{}) event.time = parts_->clock.wall_now();
+    tidy(event);
+    const auto room = parts_->room_for(retention_of(event));
     bool wake = false;
     {
         const std::lock_guard lock(parts_->mutex);
-        if (parts_->taken_in - parts_->settled >= parts_->limits.queue) {
+        if (parts_->taken_in - parts_->settled >= room) {
             ++parts_->lost;
             return;
         }
         ++parts_->taken_in;
         parts_->queue.push_back(std::move(event));
-        wake = parts_->queue.size() == 1 || parts_->queue.size() == full_batch;
+        wake = parts_->queue.size() == 1 || parts_->queue.size() == std::size_t{full_batch};
     }
     if (wake) parts_->work.notify_one();
 }
@@ -159,7 +214,7 @@ bool EventLog::Parts::wait_for_work() {
     const auto urgent = [this] { return stopping || flushing > 0; };
     if (batch.empty()) {
         work.wait(lock, [&] { return urgent() || !queue.empty(); });
-        work.wait_for(lock, limits.longest_wait, [&] { return urgent() || queue.size() >= full_batch; });
+        work.wait_for(lock, limits.longest_wait, [&] { return urgent() || queue.size() >= std::size_t{full_batch}; });
     } else {
         work.wait_for(lock, retry_after, urgent);
     }
@@ -177,7 +232,8 @@ void EventLog::Parts::write() {
             lost_now = lost;
             last = stopping;
         }
-        const Status committed = batch.empty() ? Status() : commit(lost_now);
+        const bool may_tell_loss = last || clock.wall_now() - loss_told >= loss_interval;
+        const Status committed = batch.empty() ? Status() : commit(may_tell_loss ? lost_now : lost_reported);
         say(committed);
         {
             const std::lock_guard lock(mutex);
@@ -192,34 +248,62 @@ void EventLog::Parts::write() {
 }
 
 Status EventLog::Parts::commit(std::uint64_t lost_now) {
+    Counts added{};
+    for (const Event& event : batch) ++added[static_cast<std::size_t>(retention_of(event))];
+    const bool tells_loss = lost_now != lost_reported;
+    const Event loss = lost_event(clock.wall_now(), lost_now - lost_reported);
+    if (tells_loss) ++added[static_cast<std::size_t>(retention_of(loss))];
+
     const auto try_once = [&]() -> Status {
         return in_transaction(*database, [&]() -> Status {
-            auto pruned = prune();
-            if (!pruned) return pruned;
-            for (const Event& event : batch) {
-                auto stored = store(*database, event);
-                if (!stored) return stored;
-            }
-            if (lost_now == lost_reported) return {};
-            return store(*database, lost_event(clock.wall_now(), lost_now - lost_reported));
+            auto done = prune_by_age();
+            for (std::size_t i = 0; done && i < batch.size(); ++i) done = store(*database, batch[i]);
+            if (done && tells_loss) done = store(*database, loss);
+            return done ? prune_by_number(added) : done;
         });
     };
     auto done = try_once();
     if (!done && has_reached_bound() && give_up_oldest()) done = try_once();
-    if (done) lost_reported = lost_now;
+    if (!done || !tells_loss) return done;
+    lost_reported = lost_now;
+    loss_told = loss.time;
     return done;
 }
 
-Status EventLog::Parts::prune() {
-    const std::int64_t keep = static_cast<std::int64_t>(limits.max_events) - static_cast<std::int64_t>(batch.size());
-    auto by_number = database->run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?",
-                                   std::max<std::int64_t>(keep, 0));
-    if (!by_number) return by_number;
+std::uint64_t EventLog::Parts::room_for(Retention retention) const {
+    return limits.queue * (queue_parts_for_routine + static_cast<std::size_t>(retention)) / queue_parts;
+}
+
+Status EventLog::Parts::prune_by_number(const Counts& added) {
+    auto counted = change_counts(*database, added);
+    if (!counted) return counted;
+    for (std::uint64_t retention = 0; retention < retention_count; ++retention) {
+        if (added[retention] == 0) continue;
+        auto count = count_of(*database, retention);
+        if (!count) return fail(std::move(count.error()));
+        const std::int64_t excess = *count - static_cast<std::int64_t>(limits.max_events[retention]);
+        if (excess <= 0) continue;
+        auto deleted = delete_oldest(*database, retention, excess);
+        if (!deleted) return fail(std::move(deleted.error()));
+    }
+    return {};
+}
+
+Status EventLog::Parts::prune_by_age() {
     const auto now = clock.wall_now();
     if (now - age_checked < age_check) return {};
     age_checked = now;
-    return database->run("DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?) AND time < ?",
-                         pruned_at_once, now - limits.max_age);
+    Counts gone{};
+    auto deleted = Database::each_row(
+        database->statement("DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?) AND time < ?"
+                            " RETURNING retention",
+                            pruned_at_once, now - limits.max_age),
+        [&](const Statement& row) -> Status {
+            --gone[static_cast<std::size_t>(row.integer(0)) % gone.size()];
+            return {};
+        });
+    if (!deleted) return deleted;
+    return change_counts(*database, gone);
 }
 
 // A full disk says the same as a full database, but old events must not go for it.
@@ -228,9 +312,19 @@ bool EventLog::Parts::has_reached_bound() {
     return pages && *pages + pages_to_spare >= max_pages;
 }
 
+// What matters least goes first.
 Status EventLog::Parts::give_up_oldest() {
-    return database->run("DELETE FROM events WHERE id <= (SELECT min(id) + (max(id) - min(id)) / ? FROM events)",
-                         part_given_up);
+    return in_transaction(*database, [&]() -> Status {
+        std::int64_t gone = 0;
+        for (std::uint64_t retention = 0; retention < retention_count && gone < full_batch; ++retention) {
+            auto count = count_of(*database, retention);
+            if (!count) return fail(std::move(count.error()));
+            auto deleted = delete_oldest(*database, retention, std::max(*count / part_given_up, full_batch - gone));
+            if (!deleted) return fail(std::move(deleted.error()));
+            gone += *deleted;
+        }
+        return {};
+    });
 }
 
 // Once when it begins to fail, once when it works again.

@@ -56,8 +56,8 @@ private:
     Lookup& lookup_;
 };
 
-// Thread-safe and quick: a writer thread commits in batches, within half a second. What does not fit its bounded queue
-// is dropped and the number dropped is recorded.
+// Thread-safe and quick: a writer thread commits in batches, within half a second. What does not fit its bounded queue,
+// part of which is kept for what matters more (Retention), is dropped and the number dropped is recorded.
 class EventSink {
 public:
     virtual ~EventSink() = default;

@@ -54,6 +54,27 @@ const Site* find_site(const Catalogue& catalogue, std::string_view name) {
     return nullptr;
 }
 
+Retention retention_of(const Event& event) {
+    switch (event.kind) {
+        case EventKind::request: {
+            const bool by_device = event.proof == trust::to_string(trust::Proof::device_password) ||
+                                   event.proof == trust::to_string(trust::Proof::device_certificate);
+            return by_device ? Retention::proved : Retention::routine;
+        }
+        // A device is named there when its own, revoked certificate was shown.
+        case EventKind::handshake: return event.device ? Retention::alarm : Retention::routine;
+        case EventKind::misses: return Retention::routine;
+        case EventKind::login_failed:
+        case EventKind::downgrade: return Retention::alarm;
+        case EventKind::changed:
+        case EventKind::revealed:
+        case EventKind::window_opened:
+        case EventKind::window_closed:
+        case EventKind::server: return Retention::lasting;
+    }
+    return Retention::routine;
+}
+
 std::string format_version(std::uint32_t version) { return fmt::format("{:06}", version); }
 
 }  // namespace ringfence::registry

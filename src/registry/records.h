@@ -143,7 +143,7 @@ enum class EventKind {
     handshake,  // a TLS handshake that failed before any request
     login_failed,
     downgrade,  // a device that proved itself over HTTPS asks for its own file on a weaker wire
-    misses,     // requests for absent files beyond what is recorded one by one
+    misses,     // refusals, or deliveries of public files, beyond what is recorded one by one
     changed,    // an administrator changed something
     revealed,   // an administrator read a secret
     window_opened,
@@ -168,5 +168,16 @@ struct Event {
     std::uint64_t bytes = 0;
     std::string detail;  // one sentence; never a secret
 };
+
+// What an event may push out of the log when room runs short: older ones of its own sort only. So nobody can erase what
+// an administrator did by causing events that anybody can cause.
+enum class Retention {
+    routine,  // anybody can cause it: requests without a device's proof, failed handshakes, misses
+    proved,   // a device can: what it asked for
+    alarm,    // somebody who guesses or pretends to be a device can
+    lasting,  // only an administrator or the server itself can
+};
+inline constexpr std::size_t retention_count = 4;
+Retention retention_of(const Event& event);
 
 }  // namespace ringfence::registry

@@ -131,7 +131,7 @@ CREATE INDEX certificates_by_mac ON certificates(mac) WHERE mac IS NOT NULL;
 )sql"},
 }};
 
-constexpr std::array<Migration, 1> events_steps = {{
+constexpr std::array<Migration, 2> events_steps = {{
     {R"sql(
 CREATE TABLE events(
     id INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice, so that a follower misses nothing
@@ -148,6 +148,23 @@ CREATE TABLE events(
     detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX events_by_mac ON events(mac, id) WHERE mac IS NOT NULL;
+)sql"},
+    // Numbers of kind and retention are those of EventKind and Retention.
+    {R"sql(
+ALTER TABLE events ADD COLUMN retention INTEGER NOT NULL DEFAULT 0;
+UPDATE events SET retention = CASE
+    WHEN kind = 0 AND proof IN ('device-password', 'device-certificate') THEN 1
+    WHEN kind IN (2, 3) OR (kind = 1 AND mac IS NOT NULL) THEN 2
+    WHEN kind IN (5, 6, 7, 8, 9) THEN 3
+    ELSE 0 END;
+-- Kept with every change of events, so that nobody has to count millions of rows.
+CREATE TABLE event_counts(
+    retention INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL,
+    gone INTEGER NOT NULL            -- of this retention there is none up to this id, so no search begins below it
+) STRICT;
+INSERT INTO event_counts
+    SELECT column1, (SELECT count(*) FROM events WHERE retention = column1), 0 FROM (VALUES(0), (1), (2), (3));
 )sql"},
 }};
 

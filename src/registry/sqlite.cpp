@@ -98,9 +98,13 @@ Result<std::optional<MacAddress>> Statement::optional_mac(int column) const {
     return std::optional<MacAddress>(*found);
 }
 
-void Statement::bind(std::string_view text) {
+void Statement::bind(std::string_view text) { bind_text(text, SQLITE_TRANSIENT); }
+
+void Statement::bind(Borrowed text) { bind_text(text.text, SQLITE_STATIC); }
+
+void Statement::bind_text(std::string_view text, sqlite3_destructor_type lifetime) {
     const int answer = sqlite3_bind_text64(statement_, ++position_, text.data() == nullptr ? "" : text.data(),
-                                           text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+                                           text.size(), lifetime, SQLITE_UTF8);
     if (error_ == SQLITE_OK) error_ = answer;
 }
 

@@ -24,6 +24,11 @@ struct Blob {
     std::string_view bytes;
 };
 
+// Text that is not copied: it must stay where it is until the statement was run.
+struct Borrowed {
+    std::string_view text;
+};
+
 class Database;
 
 // A prepared statement with its arguments, borrowed from its Database for one use. A failed preparation or binding
@@ -52,6 +57,7 @@ public:
     void bind(std::string_view text);
     void bind(const char* text) { bind(std::string_view(text)); }
     void bind(const std::string& text) { bind(std::string_view(text)); }
+    void bind(Borrowed text);
     void bind(Blob blob);
     void bind(std::int64_t number);
     void bind(std::uint64_t number) { bind(static_cast<std::int64_t>(number)); }
@@ -70,6 +76,7 @@ public:
 
 private:
     friend class Database;
+    void bind_text(std::string_view text, sqlite3_destructor_type lifetime);
     Statement(Database& database, sqlite3_stmt* statement, bool* in_use, int error)
         : database_(database), statement_(statement), in_use_(in_use), error_(error) {}
 

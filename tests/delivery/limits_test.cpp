@@ -69,6 +69,28 @@ TEST(limits, misses_beyond_the_budget_are_counted_not_recorded) {
     EXPECT_EQ(next.suppressed, 1000 - recorded);
 }
 
+TEST(limits, deliveries_have_a_budget_of_their_own_that_a_storm_fits_in) {
+    Limits limits;
+    SteadyTime now{};
+    for (int i = 0; i < 3000 * 12; ++i) ASSERT_TRUE(limits.note_delivery("192.0.2.1", now).record);
+    std::uint64_t suppressed = 0;
+    for (int i = 0; i < 100'000; ++i) suppressed += limits.note_delivery("192.0.2.1", now).record ? 0 : 1;
+    EXPECT_EQ(suppressed, 3000u * 12 + 100'000 - recorded_deliveries.burst);
+    EXPECT_TRUE(limits.note_miss("192.0.2.1", now).record);
+    now += recorded_deliveries.refill;
+    EXPECT_EQ(limits.note_delivery("192.0.2.1", now).suppressed, suppressed);
+}
+
+TEST(limits, many_askers_do_not_make_it_forget_who_guesses) {
+    Limits limits;
+    const SteadyTime now{};
+    while (limits.may_attempt("4711", "203.0.113.5", LoginKind::keypad, now))
+        limits.attempt_failed("4711", "203.0.113.5", LoginKind::keypad, now);
+    for (std::size_t i = 0; i < Limits::max_entries_per_shard * 20; ++i)
+        limits.note_delivery("asker" + std::to_string(i), now);
+    EXPECT_FALSE(limits.may_attempt("4711", "203.0.113.5", LoginKind::keypad, now));
+}
+
 TEST(limits, tables_stay_bounded) {
     Limits limits;
     for (std::size_t i = 0; i < Limits::max_entries_per_shard * 20; ++i)

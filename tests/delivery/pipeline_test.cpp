@@ -457,6 +457,24 @@ TEST_F(PipelineTest, a_miss_storm_is_summed_up) {
     EXPECT_EQ(events_.events[events_.events.size() - 2].kind, EventKind::misses);
 }
 
+TEST_F(PipelineTest, public_files_that_one_address_asks_for_without_end_are_counted_in_one_event) {
+    constexpr std::size_t more = 100;
+    for (std::size_t i = 0; i < recorded_deliveries.burst + more; ++i) ask(request(Wire::http, "fw/load.bin"));
+    EXPECT_EQ(events_.events.size(), recorded_deliveries.burst);
+    ask(with_password(request(Wire::https, "fw/load.bin"), "phone-one", "password of phone-one"));
+    EXPECT_EQ(events_.events.size(), recorded_deliveries.burst + 1);
+    EXPECT_EQ(last_event().proof, "device-password");
+    clock_.advance(recorded_deliveries.refill);
+    ask(request(Wire::http, "fw/load.bin"));
+    const auto& summary = events_.events[events_.events.size() - 2];
+    EXPECT_EQ(summary.kind, EventKind::misses);
+    EXPECT_EQ(summary.outcome, "delivered");
+    EXPECT_EQ(summary.detail, std::to_string(more) +
+                                  " more requests for public files were counted and not recorded "
+                                  "singly");
+    EXPECT_EQ(last_event().outcome, "delivered");
+}
+
 TEST_F(PipelineTest, etags_follow_the_content) {
     const auto before = ask(request(Wire::http, "common/1230.cfg")).etag;
     EXPECT_EQ(ask(request(Wire::http, "common/1230.cfg")).etag, before);

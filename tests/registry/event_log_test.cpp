@@ -1,6 +1,8 @@
 #include "registry/event_log.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include "registry/sqlite.h"
@@ -116,7 +118,7 @@ TEST_F(EventLogTest, several_logs_write_to_one_file) {
 
 TEST_F(EventLogTest, only_the_newest_are_kept) {
     EventLimits limits;
-    limits.max_events = 100;
+    limits.max_events.fill(100);
     auto log = open(limits);
     for (int i = 1; i <= 250; ++i) {
         log->record(event(std::to_string(i)));
@@ -128,6 +130,94 @@ TEST_F(EventLogTest, only_the_newest_are_kept) {
     ASSERT_EQ(events.size(), 100u);
     EXPECT_EQ(events.front().path, "151");
     EXPECT_EQ(events.back().path, "250");
+}
+
+TEST_F(EventLogTest, what_anybody_can_cause_pushes_out_nothing_that_an_administrator_or_a_device_did) {
+    EventLimits limits;
+    limits.max_events = {100, 10, 10, 10};
+    limits.max_bytes = 4u << 20;
+    auto log = open(limits);
+    const auto record_kept = [&] {
+        for (const auto kind : {EventKind::changed, EventKind::revealed, EventKind::server, EventKind::window_opened,
+                                EventKind::login_failed, EventKind::downgrade}) {
+            Event kept = event("kept");
+            kept.kind = kind;
+            log->record(kept);
+        }
+        Event proved = event("kept");
+        proved.proof = "device-certificate";
+        log->record(proved);
+    };
+    record_kept();
+    for (int i = 0; i < 30'000; ++i) {
+        Event noise = event(std::string(190, 'x'));
+        if (i % 3 == 0) noise.kind = EventKind::misses;
+        if (i % 3 == 1) noise.kind = EventKind::handshake;
+        log->record(noise);
+        if (i % 500 == 0) {
+            ASSERT_TRUE(log->flush());
+        }
+    }
+    record_kept();
+    ASSERT_TRUE(log->flush());
+    const auto events = all();
+    EXPECT_EQ(events.size(), 100u + 14u);
+    EXPECT_EQ(std::count_if(events.begin(), events.end(), [](const Event& one) { return one.path == "kept"; }), 14);
+    EXPECT_EQ(log->lost(), 0u);
+}
+
+TEST_F(EventLogTest, each_sort_has_a_bound_of_its_own) {
+    EventLimits limits;
+    limits.max_events = {10, 20, 30, 40};
+    {
+        auto log = open(limits);
+        for (int i = 0; i < 200; ++i) {
+            log->record(event("routine"));
+            Event proved = event("proved");
+            proved.proof = "device-password";
+            log->record(proved);
+            Event alarm = event("alarm");
+            alarm.kind = EventKind::login_failed;
+            log->record(alarm);
+            Event lasting = event("lasting");
+            lasting.kind = EventKind::changed;
+            log->record(lasting);
+            if (i % 7 == 0) {
+                ASSERT_TRUE(log->flush());
+            }
+        }
+    }
+    std::map<std::string, int> counts;
+    for (const auto& one : all()) ++counts[one.path];
+    EXPECT_EQ(counts, (std::map<std::string, int>{{"routine", 10}, {"proved", 20}, {"alarm", 30}, {"lasting", 40}}));
+    EXPECT_EQ(all().back().id, 800);
+}
+
+TEST_F(EventLogTest, the_bounds_hold_for_what_an_earlier_version_wrote) {
+    {
+        auto old = Database::open(root_ / "events.db", Database::Mode::read_write_create).value();
+        ASSERT_TRUE(old->script(R"sql(
+PRAGMA application_id = 1380345137;
+CREATE TABLE events(id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind INTEGER NOT NULL, mac TEXT,
+    site TEXT NOT NULL, wire TEXT NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL, proof TEXT NOT NULL,
+    outcome TEXT NOT NULL, bytes INTEGER NOT NULL, detail TEXT NOT NULL) STRICT;
+CREATE INDEX events_by_mac ON events(mac, id) WHERE mac IS NOT NULL;
+PRAGMA user_version = 1;)sql"));
+        for (int i = 0; i < 50; ++i)
+            ASSERT_TRUE(
+                old->run("INSERT INTO events(time, kind, site, wire, source, path, proof, outcome, bytes,"
+                         " detail) VALUES(?, ?, '', '', '', '', 'none', '', 0, '')",
+                         clock_.wall_now(), static_cast<int>(i % 10 == 0 ? EventKind::changed : EventKind::request)));
+    }
+    EventLimits limits;
+    limits.max_events = {10, 10, 10, 10};
+    open(limits)->record(event("new"));
+    const auto events = all();
+    EXPECT_EQ(
+        std::count_if(events.begin(), events.end(), [](const Event& one) { return one.kind == EventKind::changed; }),
+        5);
+    EXPECT_EQ(events.size(), 15u);
+    EXPECT_EQ(events.back().id, 51);
 }
 
 TEST_F(EventLogTest, old_ones_go) {
@@ -164,7 +254,7 @@ TEST_F(EventLogTest, the_file_keeps_its_bound_by_giving_up_the_oldest) {
 // While another connection holds the write lock nothing can be committed, as on a disk that fails.
 TEST_F(EventLogTest, what_does_not_fit_the_queue_is_counted_and_told_later) {
     EventLimits limits;
-    limits.queue = 100;
+    limits.queue = 160;
     auto log = open(limits);
     ASSERT_TRUE(log->flush());
     {
@@ -172,13 +262,18 @@ TEST_F(EventLogTest, what_does_not_fit_the_queue_is_counted_and_told_later) {
         auto holding = Transaction::begin(*other).value();
         for (int i = 0; i < 150; ++i) log->record(event(std::to_string(i)));
         EXPECT_EQ(log->lost(), 50u);
+        Event change = event("change");
+        change.kind = EventKind::changed;
+        log->record(change);
+        EXPECT_EQ(log->lost(), 50u);
     }
     ASSERT_TRUE(log->flush());
     log->record(event("after"));
     ASSERT_TRUE(log->flush());
     const auto events = all();
-    ASSERT_EQ(events.size(), 102u);
+    ASSERT_EQ(events.size(), 103u);
     EXPECT_EQ(events[99].path, "99");
+    EXPECT_EQ(events[100].path, "change");
     int told = 0;
     for (const auto& one : events) {
         if (one.kind != EventKind::server) continue;
@@ -187,6 +282,23 @@ TEST_F(EventLogTest, what_does_not_fit_the_queue_is_counted_and_told_later) {
         ++told;
     }
     EXPECT_EQ(told, 1);
+}
+
+TEST_F(EventLogTest, losses_without_end_are_told_once_a_minute_and_at_the_end) {
+    EventLimits limits;
+    limits.queue = 8;
+    {
+        auto log = open(limits);
+        for (int i = 0; i < 50; ++i) {
+            for (int j = 0; j < 20; ++j) log->record(event("flood"));
+            ASSERT_TRUE(log->flush());
+        }
+        ASSERT_GT(log->lost(), 400u);
+    }
+    int told = 0;
+    for (const auto& one : all()) told += one.kind == EventKind::server ? 1 : 0;
+    EXPECT_GE(told, 1);
+    EXPECT_LE(told, 2);
 }
 
 TEST_F(EventLogTest, a_full_disk_stops_no_one_and_loses_nothing_that_fits_the_queue) {
