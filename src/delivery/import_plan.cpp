@@ -430,6 +430,13 @@ private:
                 highest_version_));
             return;
         }
+        if (highest_version_ >= registry::highest_chosen_version) {
+            plan_.obstacles.push_back(fmt::format(
+                "a manifest states VERSION {}, and the numbers from {} on are kept for the changes to come: lower it "
+                "there, and erase the user data of the sets that hold it",
+                highest_version_, registry::highest_chosen_version));
+            return;
+        }
         plan_.version_floor = static_cast<std::uint32_t>(highest_version_ + 1);
     }
 

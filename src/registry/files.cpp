@@ -44,13 +44,21 @@ Status check_file(const FileRecord& file) {
     return {};
 }
 
+// Of a version or floor that somebody chose.
+Status check_chosen_version(std::uint64_t version) {
+    if (version <= highest_chosen_version) return {};
+    return fail(FaultCode::malformed,
+                fmt::format("A version or floor must be at most {}: phones take none above {}, and the last {} numbers "
+                            "are kept for the changes to come.",
+                            highest_chosen_version, highest_version, version_reserve));
+}
+
 // The section's number becomes the one that was asked for.
 Status force_section(Database& database, const FileRecord& file) {
     const auto wanted = parse_number(file.version);
     if (!wanted || *wanted == 0)
         return fail(FaultCode::malformed, "The version of section " + file.section + " must be a number.");
-    if (*wanted > highest_version)
-        return fail(FaultCode::malformed, fmt::format("A version must be at most {}.", highest_version));
+    if (auto fits = check_chosen_version(*wanted); !fits) return fits;
     auto shown = database.number("SELECT coalesce(max(version), 0) FROM sections WHERE name = ?", file.section);
     if (!shown) return fail(std::move(shown.error()));
     if (static_cast<std::int64_t>(*wanted) <= *shown)
@@ -79,6 +87,14 @@ Result<std::uint32_t> Registry::Parts::raise_section(std::string_view section) {
         section, *last);
     if (!raised) return fail(std::move(raised.error()));
     return static_cast<std::uint32_t>(*last);
+}
+
+// Nothing keeps a file from being removed, not even a counter that has come to its end.
+Status Registry::Parts::raise_section_for_removal(std::string_view section) {
+    if (section.empty()) return {};
+    auto raised = raise_section(section);
+    if (!raised && raised.error().code != FaultCode::conflict) return fail(std::move(raised.error()));
+    return {};
 }
 
 void Registry::Parts::discard_released() {
@@ -169,10 +185,8 @@ Status Registry::remove_file(std::string_view path, std::string_view model, std:
             return fail(FaultCode::not_found,
                         fmt::format("There is no file {} for that model and site.", printable(path, max_path_length)));
         parts_->released.push_back((*stored)->sha256);
-        if (!(*stored)->section.empty()) {
-            auto raised = parts_->raise_section((*stored)->section);
-            if (!raised) return fail(std::move(raised.error()));
-        }
+        auto raised = parts_->raise_section_for_removal((*stored)->section);
+        if (!raised) return raised;
         auto deleted =
             parts_->database->run("DELETE FROM files WHERE path = ? AND model = ? AND site = ?", path, model, site);
         if (!deleted) return deleted;
@@ -192,9 +206,8 @@ Status Registry::Parts::remove_files_of(const MacAddress& mac) {
                                    });
     if (!read || sections.empty()) return read;
     for (const auto& section : sections) {
-        if (section.empty()) continue;
-        auto raised = raise_section(section);
-        if (!raised) return fail(std::move(raised.error()));
+        auto raised = raise_section_for_removal(section);
+        if (!raised) return raised;
     }
     auto removed = database->run("DELETE FROM files WHERE owner = ?", mac);
     if (!removed) return removed;
@@ -209,8 +222,7 @@ Result<VersionCounter> Registry::versions() {
 }
 
 Status Registry::raise_version_floor(std::uint32_t floor) {
-    if (floor > highest_version)
-        return fail(FaultCode::malformed, fmt::format("A version must be at most {}.", highest_version));
+    if (auto fits = check_chosen_version(floor); !fits) return fits;
     return in_transaction(*parts_->database, [&]() -> Status {
         auto raised = parts_->database->run("UPDATE state SET version_floor = ? WHERE version_floor < ?", floor, floor);
         if (!raised) return raised;

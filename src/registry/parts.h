@@ -47,6 +47,7 @@ struct Registry::Parts {
     Status bump_generation();
     // Gives the section the counter's next number.
     Result<std::uint32_t> raise_section(std::string_view section);
+    Status raise_section_for_removal(std::string_view section);
     Status write_proofs();
     Status revoke(WallTime now, const MacAddress& mac);
     // Removes the bytes that were released and that no file uses any more, once the outermost change is over.

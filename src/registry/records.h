@@ -135,6 +135,10 @@ inline constexpr std::string_view settings_section = "DEVICE_CONFIG";  // rises 
 
 // The phones keep a version as a signed 32-bit number.
 inline constexpr std::uint32_t highest_version = 2147483647;
+// Numbers that only the counter itself gives out, one by one: a thousand changes a week for twenty years. Else one
+// command could use the numbers up, and phones would fetch nothing new until each had forgotten its own.
+inline constexpr std::uint32_t version_reserve = 1'000'000;
+inline constexpr std::uint32_t highest_chosen_version = highest_version - version_reserve;
 // As a manifest shows it: digits, at least six of them (reference 2.3).
 std::string format_version(std::uint32_t version);
 

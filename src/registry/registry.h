@@ -119,15 +119,17 @@ public:
 
     // ---- Files, one per path, model and site; putting again replaces. `sha256`, `size` and `put_at` are filled in
     // here, and `version` when it is empty. A given version is the load name for FW (which must have one); for other
-    // sections it is a number above what the section shows (else conflict), and the section then shows it. Every put or
-    // removal raises the version of the file's section.
+    // sections it is a number above what the section shows (else conflict) and at most highest_chosen_version, and the
+    // section then shows it. Every put or removal raises the version of the file's section; a removal succeeds also
+    // when the numbers are used up.
     Result<FileRecord> put_file(FileRecord file, std::string_view bytes);
     Status remove_file(std::string_view path, std::string_view model = {}, std::string_view site = {});
 
     // ---- Versions: one counter for all sections: next = max(last + 1, floor), at most highest_version (else
     // conflict).
     Result<VersionCounter> versions();
-    // Also gives every section below the floor a new number. A lower floor than before changes nothing.
+    // Also gives every section below the floor a new number. A lower floor than before changes nothing; one above
+    // highest_chosen_version is malformed.
     Status raise_version_floor(std::uint32_t floor);
     // For a restored backup: the counter goes to `last` at least, then every section gets a new number.
     Status renumber_sections(std::uint32_t last);

@@ -86,6 +86,13 @@ TEST(ImportPlan, AFloorThatNoNumberCanPassIsSaid) {
     EXPECT_THAT(made.notes[0], HasSubstr("9999999999"));
 }
 
+TEST(ImportPlan, AFloorInTheReserveIsAnObstacle) {
+    const auto made = plan({file("1230SIP.cfg", "[LANGUAGE]\nVERSION 2147483646\nFILENAME a.lng\n")});
+    EXPECT_EQ(made.version_floor, 0u);
+    ASSERT_EQ(made.obstacles.size(), 1u);
+    EXPECT_THAT(made.obstacles[0], HasSubstr("2147483646"));
+}
+
 TEST(ImportPlan, TheLoadNameOfFirmwareIsNoVersionNumber) {
     const auto made = plan({file("1230SIP.cfg", "[FW]\nVERSION 2147483000\nFILENAME x.bin\n")});
     EXPECT_EQ(made.version_floor, 0u);

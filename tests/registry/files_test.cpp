@@ -90,13 +90,37 @@ TEST_F(RegistryTest, the_floor_lifts_what_stands_below_it_and_never_sinks) {
     EXPECT_EQ(registry_.versions().value().floor, 1000u);
     EXPECT_EQ(registry_.versions().value().last, after.last);
     EXPECT_EQ(registry_.put_file(file_at("b", "TONES"), "1").value().version, format_version(after.last + 1));
-    EXPECT_EQ(registry_.raise_version_floor(highest_version + 1).error().code, FaultCode::malformed);
+}
+
+TEST_F(RegistryTest, no_single_command_uses_the_numbers_up) {
+    const auto before = registry_.versions().value().last;
+    EXPECT_EQ(registry_.raise_version_floor(highest_chosen_version + 1).error().code, FaultCode::malformed);
+    FileRecord file = file_at("a", "TONES");
+    file.version = std::to_string(highest_chosen_version + 1);
+    EXPECT_EQ(registry_.put_file(file, "1").error().code, FaultCode::malformed);
+    EXPECT_EQ(registry_.versions().value().last, before);
+    file.version = std::to_string(highest_chosen_version);
+    ASSERT_TRUE(registry_.put_file(file, "1"));
+    EXPECT_TRUE(registry_.put_file(file_at("b", "TONES"), "2"));
+}
+
+TEST_F(RegistryTest, a_file_and_a_device_can_be_removed_when_the_numbers_are_used_up) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(registry_.add_device({.mac = mac, .model = "1230"}));
+    ASSERT_TRUE(registry_.put_file(file_at("a", "TONES"), "1"));
+    FileRecord own = file_at("b", "USER_CONFIG");
+    own.owner = mac;
+    ASSERT_TRUE(registry_.put_file(own, "2"));
+    ASSERT_TRUE(registry_.renumber_sections(highest_version - 10));
+    while (registry_.put_file(file_at("c", "LANGUAGE"), "3")) continue;
+    EXPECT_TRUE(registry_.remove_file("a"));
+    EXPECT_TRUE(registry_.remove_device(mac));
+    EXPECT_EQ(registry_.catalogue().value()->files.size(), 1u);
 }
 
 TEST_F(RegistryTest, versions_end_below_two_to_the_31_with_nothing_half_done) {
-    FileRecord file = file_at("a", "LANGUAGE");
-    file.version = "2147483646";
-    ASSERT_TRUE(registry_.put_file(file, "1"));
+    ASSERT_TRUE(registry_.renumber_sections(2147483646 - 4));  // the three sections of the first day, and this one
+    ASSERT_TRUE(registry_.put_file(file_at("a", "LANGUAGE"), "1"));
     EXPECT_EQ(registry_.put_file(file_at("b", "TONES"), "2").value().version, "2147483647");
     const auto refused = registry_.put_file(file_at("c", "TONES"), "3");
     EXPECT_EQ(refused.error().code, FaultCode::conflict);

@@ -574,6 +574,25 @@ class Versions(WithInstallation):
         self.refused("version", "floor", "5")
         self.house("version", "floor", "2147483648", code=2)
 
+    def test_no_single_command_uses_the_numbers_up(self):
+        before = self.house.json("version", "floor")
+        for version in ("2147483647", "2146483648"):
+            self.refused("version", "floor", version)
+            self.refused("file", "put", "t.wav", "--from", self.work.write("t.wav", b"t"), "--section", "TONES",
+                         "--version", version)
+        old = self.work.path("old-server")
+        old.mkdir()
+        (old / "1230SIP.cfg").write_text("[LANGUAGE]\nVERSION 2147483646\nFILENAME a.lng\n")
+        (old / "a.lng").write_bytes(b"words")
+        self.house("import", "tftpdir", old, "--model", "1230", code=1)
+        self.assertEqual(self.house.json("version", "floor"), before)
+
+    def test_check_warns_when_the_numbers_come_to_their_end(self):
+        house = Installation(self.work, "near-the-end")
+        house("version", "floor", "2146483647")
+        found = [f for f in house("check", "--json").json_lines() if f.get("subject") == "versions"]
+        self.assertEqual([f["level"] for f in found], ["warning"])
+
 
 class Check(SystemTest):
     def findings(self, house, code):

@@ -216,9 +216,11 @@ private:
         if (record().section.empty())
             return refuse("a version means nothing outside a manifest section: add --section");
         const auto version = parse_number(wish_.version);
-        if (!version || *version == 0 || *version > registry::highest_version)
+        if (!version || *version == 0 || *version > registry::highest_chosen_version)
             return fail(FaultCode::malformed,
-                        fmt::format("the version must be a number from 1 to {}", registry::highest_version));
+                        fmt::format("the version must be a number from 1 to {}; the {} numbers above are kept for the "
+                                    "changes to come",
+                                    registry::highest_chosen_version, registry::version_reserve));
         return {};
     }
 

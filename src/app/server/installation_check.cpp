@@ -127,8 +127,20 @@ private:
         say(Level::ok, "database",
             fmt::format("{}, {}, {}, {}", count_of(counts->devices, "device"), count_of(counts->sites, "site"),
                         count_of(counts->files, "file"), count_of(counts->certificates, "certificate")));
+        check_versions(**registry);
         check_contents(**registry);
         check_windows(**registry);
+    }
+
+    void check_versions(registry::Registry& registry) {
+        const auto counter = registry.versions();
+        if (!counter) return say(Level::wrong, "versions", counter.error().message);
+        const std::uint32_t left = registry::highest_version - std::max(counter->last, counter->floor);
+        if (left <= registry::version_reserve)
+            say(Level::warning, "versions",
+                fmt::format("{} are left of the {} in reserve; at the end sets take nothing new until their user data "
+                            "are erased",
+                            count_of(left, "version number"), registry::version_reserve));
     }
 
     void check_contents(registry::Registry& registry) {
