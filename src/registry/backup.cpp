@@ -28,8 +28,9 @@ namespace fs = std::filesystem;
 // "file 600 SIZE PATH"; ours are far shorter.
 constexpr std::size_t max_line = 1024;
 constexpr std::size_t max_entry_path = 512;
-// A jump of the clock must not use up the numbers for good.
-constexpr std::uint32_t kept_in_reserve = 1'000'000;
+// Added where nobody knows what was given out after the backup. One change a second is more than anybody makes for
+// long, but an import or a version set by hand jumps ahead; two thousand such restores fit below the reserve.
+constexpr std::uint32_t restore_margin = 1'000'000;
 
 // What an installation consists of; a name that ends in '/' is a folder. All else in the directory (sockets, logs,
 // leftovers) is no part of it, and an archive that names it is refused.
@@ -215,39 +216,164 @@ Result<Extracted> extract_all(ArchiveReader& archive, const std::string& stage, 
     return out;
 }
 
-Result<std::uint32_t> last_version_of(const std::string& directory) {
-    auto database = Database::open(registry_path(directory), Database::Mode::read_write);
-    if (!database) return fail(std::move(database.error()));
-    auto last = (*database)->number("SELECT last_version FROM state");
-    if (!last) return fail(std::move(last.error()).within(directory));
-    return static_cast<std::uint32_t>(*last);
-}
-
+// A jump of the clock must not use up the numbers for good.
 std::uint32_t after_pause(std::uint32_t last, Duration pause) {
     const auto seconds = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(pause).count(), 0);
-    const std::uint64_t wanted = last + static_cast<std::uint64_t>(seconds);
-    return static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(wanted, std::max(last, highest_version - kept_in_reserve)));
+    const std::uint64_t wanted = last + static_cast<std::uint64_t>(seconds) + restore_margin;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, std::max(last, highest_chosen_version)));
 }
 
-// Checks what was extracted as a server would, and moves the versions on.
-Result<std::uint32_t> settle(const std::string& stage, WallTime made, std::uint32_t previous, const Clock& clock,
-                             Disk& disk) {
-    auto registry = Registry::open(stage, clock, disk);
-    if (!registry) return fail(std::move(registry.error()));
-    auto sound = (*registry)->verify_database();
-    if (!sound) return fail(std::move(sound.error()));
-    auto contents = (*registry)->verify_contents();
+// The restored registry, with that of the installation that it replaces attached as `previous`.
+class Succession {
+public:
+    static Result<Succession> begin(const std::string& stage, const std::string& previous) {
+        if (::access(registry_path(previous).c_str(), F_OK) != 0)
+            return fail(FaultCode::not_found, previous + " holds no registry.");
+        auto database = Database::open(registry_path(stage), Database::Mode::read_write);
+        if (!database) return fail(std::move(database.error()));
+        auto attached = (*database)->run("ATTACH ? AS previous", registry_path(previous));
+        if (!attached) return fail(std::move(attached.error()).within(previous));
+        auto fits = check(**database, previous);
+        if (!fits) return fail(std::move(fits.error()));
+        return Succession(std::move(*database));
+    }
+
+    Result<std::uint32_t> last_version() {
+        auto last = database_->number("SELECT max(last_version, version_floor) FROM previous.state");
+        if (!last) return fail(std::move(last.error()));
+        return static_cast<std::uint32_t>(*last);
+    }
+
+    Result<std::vector<MacAddress>> removed_devices() {
+        std::vector<MacAddress> out;
+        auto rows =
+            database_->statement("SELECT mac FROM main.devices WHERE mac NOT IN (SELECT mac FROM previous.devices)");
+        auto read = Database::each_row(std::move(rows), [&](const Statement& row) -> Status {
+            auto mac = row.mac(0);
+            if (!mac) return fail(std::move(mac.error()));
+            out.push_back(*mac);
+            return {};
+        });
+        if (!read) return fail(std::move(read.error()));
+        return out;
+    }
+
+    // Both registries have one sealing key, so a login is good in either.
+    Status carry_over(CarriedOver& out) {
+        return in_transaction(*database_, [&]() -> Status {
+            auto done = run(out.revoked,
+                            "UPDATE main.certificates AS c SET revoked = p.revoked FROM previous.certificates AS p"
+                            " WHERE p.fingerprint = c.fingerprint AND p.revoked IS NOT NULL AND c.revoked IS NULL");
+            if (done)
+                done = run(out.logins,
+                           "DELETE FROM main.logins WHERE NOT EXISTS(SELECT 1 FROM previous.logins AS p"
+                           " WHERE p.user = logins.user AND p.hashes = logins.hashes)");
+            std::uint64_t ignored = 0;
+            if (done)
+                done = run(ignored,
+                           "INSERT INTO main.logins SELECT user, mac, site, kind, hashes, password"
+                           " FROM previous.logins WHERE user NOT IN (SELECT user FROM main.logins)"
+                           " AND (mac IN (SELECT mac FROM main.devices) OR site IN (SELECT name FROM main.sites))");
+            // What was demanded of a device is demanded still, and a downgrade is known as one.
+            if (done)
+                done = run(ignored,
+                           "UPDATE main.devices AS d SET"
+                           " requires_certificate = max(d.requires_certificate, p.requires_certificate),"
+                           " last_proved = coalesce(max(d.last_proved, p.last_proved), d.last_proved, p.last_proved)"
+                           " FROM previous.devices AS p WHERE p.mac = d.mac");
+            if (done)
+                done = run(ignored,
+                           "UPDATE main.state SET version_floor = max(version_floor,"
+                           " (SELECT version_floor FROM previous.state)), generation = generation + 1");
+            return done;
+        });
+    }
+
+private:
+    explicit Succession(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+    // The probe was sealed once, when the registry was made.
+    static Status check(Database& database, const std::string& previous) {
+        auto same = database.number("SELECT p.probe IS r.probe FROM previous.state AS p, main.state AS r");
+        if (!same) return fail(std::move(same.error()).within(previous));
+        if (*same == 0) return fail(FaultCode::conflict, previous + " is another installation than the backup's.");
+        auto newer = database.number(
+            "SELECT p.generation >= r.generation AND p.last_version >= r.last_version"
+            " FROM previous.state AS p, main.state AS r");
+        if (!newer) return fail(std::move(newer.error()).within(previous));
+        if (*newer == 0)
+            return fail(FaultCode::conflict, previous + " is older than the backup, so it replaces nothing.");
+        return {};
+    }
+
+    Status run(std::uint64_t& changed, const char* sql) {
+        auto done = database_->run(sql);
+        changed = static_cast<std::uint64_t>(database_->changed_rows());
+        return done;
+    }
+
+    std::unique_ptr<Database> database_;
+};
+
+// What was taken away since the backup stays away. Answers the last version that the previous installation gave out.
+Result<std::uint32_t> carry_over(Registry& registry, const std::string& previous, CarriedOver& out) {
+    auto succession = Succession::begin(registry.directory(), previous);
+    if (!succession) return fail(std::move(succession.error()));
+    auto removed = succession->removed_devices();
+    if (!removed) return fail(std::move(removed.error()));
+    for (const auto& mac : *removed) {
+        auto gone = registry.remove_device(mac);
+        if (!gone) return fail(std::move(gone.error()));
+    }
+    out.devices = removed->size();
+    auto carried = succession->carry_over(out);
+    if (!carried) return fail(std::move(carried.error()).within(previous));
+    return succession->last_version();
+}
+
+// Whoever stands in the network of a window of yesterday must not find it open.
+Result<std::size_t> close_windows(Registry& registry) {
+    auto catalogue = registry.catalogue();
+    if (!catalogue) return fail(std::move(catalogue.error()));
+    for (const auto& window : (*catalogue)->windows) {
+        auto closed = registry.close_window(window.id);
+        if (!closed) return fail(std::move(closed.error()));
+    }
+    return (*catalogue)->windows.size();
+}
+
+Status check_extracted(Registry& registry) {
+    auto sound = registry.verify_database();
+    if (!sound) return sound;
+    auto contents = registry.verify_contents();
     if (!contents) return fail(std::move(contents.error()));
     if (!contents->sound()) return fail(FaultCode::corrupt, "The backup lacks the bytes of some of its files.");
+    return {};
+}
+
+// Checks what was extracted as a server would, moves the versions on, and takes back what must not come back.
+Status settle(const std::string& stage, const std::string& previous, const Clock& clock, Disk& disk, Restored& out) {
+    auto registry = Registry::open(stage, clock, disk);
+    if (!registry) return fail(std::move(registry.error()));
+    auto sound = check_extracted(**registry);
+    if (!sound) return sound;
+    auto closed = close_windows(**registry);
+    if (!closed) return fail(std::move(closed.error()));
+    out.windows_closed = *closed;
     auto versions = (*registry)->versions();
     if (!versions) return fail(std::move(versions.error()));
-    const auto last = std::max(previous, after_pause(versions->last, clock.wall_now() - made));
+    std::uint32_t last = after_pause(versions->last, clock.wall_now() - out.made);
+    if (!previous.empty()) {
+        auto known = carry_over(**registry, previous, out.carried.emplace());
+        if (!known) return fail(std::move(known.error()));
+        last = *known;
+    }
     auto renumbered = (*registry)->renumber_sections(last);
-    if (!renumbered) return fail(std::move(renumbered.error()));
+    if (!renumbered) return renumbered;
     versions = (*registry)->versions();
     if (!versions) return fail(std::move(versions.error()));
-    return versions->last;
+    out.last_version = versions->last;
+    return {};
 }
 
 Status require_empty(const std::string& directory, Disk& disk) {
@@ -325,12 +451,6 @@ Result<Restored> restore(const std::string& archive_path, const std::string& dir
     const std::string directory = without_last_slashes(directory_in);
     auto empty = require_empty(directory, disk);
     if (!empty) return fail(std::move(empty.error()));
-    std::uint32_t previous = 0;
-    if (!options.previous.empty()) {
-        auto last = last_version_of(options.previous);
-        if (!last) return fail(std::move(last.error()));
-        previous = *last;
-    }
     auto file = OpenFile::open(archive_path);
     if (!file) return fail(std::move(file.error()));
     auto archive = ArchiveReader::begin(std::move(*file), options.passphrase);
@@ -341,14 +461,15 @@ Result<Restored> restore(const std::string& archive_path, const std::string& dir
     if (!made) return fail(std::move(made.error()));
     auto extracted = extract_all(*archive, stage.path(), disk);
     if (!extracted) return fail(std::move(extracted.error()).within("restoring " + archive_path));
-    auto last = settle(stage.path(), extracted->made, previous, clock, disk);
-    if (!last) return fail(std::move(last.error()).within("restoring " + archive_path));
+    Restored restored{.made = extracted->made, .files = extracted->files};
+    auto settled = settle(stage.path(), without_last_slashes(options.previous), clock, disk, restored);
+    if (!settled) return fail(std::move(settled.error()).within("restoring " + archive_path));
     auto kept = sync_all(stage.path());
     // Replaces an empty directory too; fails when somebody filled it meanwhile.
     if (kept) kept = disk.rename(stage.path(), directory);
     if (!kept) return fail(std::move(kept.error()));
     stage.keep();
-    return Restored{extracted->made, extracted->files, *last};
+    return restored;
 }
 
 }  // namespace ringfence::registry

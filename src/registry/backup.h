@@ -37,20 +37,32 @@ Result<BackupMade> backup(const std::string& directory, const std::string& archi
 
 struct RestoreOptions {
     std::optional<Secret> passphrase;
-    // An installation that this one replaces, if it can still be read: versions do not fall below its own.
+    // The installation that this one replaces, if it can still be read: versions do not fall below its own, and what
+    // was revoked, removed or changed there since the backup stays so.
     std::string previous;
+};
+
+// What was taken away since the backup, and does not come back.
+struct CarriedOver {
+    std::uint64_t revoked = 0;  // certificates
+    std::uint64_t devices = 0;  // removed, with all that is theirs
+    std::uint64_t logins = 0;   // changed or removed; a changed one is good as it was changed
 };
 
 struct Restored {
     WallTime made{};  // when the backup was made
     std::uint64_t files = 0;
-    std::uint32_t last_version = 0;  // every section now shows a number above what any phone can hold
+    std::uint32_t last_version = 0;  // every section shows a number up to this one, above what phones hold
+    std::size_t windows_closed = 0;
+    std::optional<CarriedOver> carried{};  // with RestoreOptions::previous only
 };
 
-// Into an absent or empty directory (else conflict), whole or not at all. Phones may hold versions given out after the
-// backup was made, so the counter goes up by one for each second since then (nobody changes more than one thing a
-// second for long) and every section gets a new number. Faults: unauthenticated (wrong passphrase, or one is needed),
-// malformed or corrupt (not a backup, cut or changed), too_large, conflict (newer format or database), unavailable.
+// Into an absent or empty directory (else conflict), whole or not at all; every window is closed and every section gets
+// a new number. Phones may hold versions given out after the backup was made. `previous` knows them; without it the
+// counter goes up by a million and one for each second since, at most to highest_chosen_version, which a version or
+// floor that was set by hand after the backup may still exceed. Faults: unauthenticated (wrong passphrase, or one is
+// needed), malformed or corrupt (not a backup, cut or changed), too_large, conflict (newer format or database;
+// `previous` is another installation or older than the backup), not_found (`previous` holds none), unavailable.
 Result<Restored> restore(const std::string& archive, const std::string& directory, const RestoreOptions& options,
                          const Clock& clock, Disk& disk);
 

@@ -119,6 +119,97 @@ TEST_F(BackupTest, versions_do_not_fall_below_the_installation_that_is_replaced)
     EXPECT_GT(restored->last_version, last);
 }
 
+TEST_F(BackupTest, versions_leave_room_for_what_nobody_remembers) {
+    ASSERT_TRUE(back_up());
+    FileRecord jump = file_at("tones/b.wav", "TONES");
+    jump.version = "900000";
+    ASSERT_TRUE(installation_.registry->put_file(jump, "b"));
+    const auto restored = restore_with();
+    ASSERT_TRUE(restored);
+    EXPECT_GT(restored->last_version, installation_.registry->versions().value().last);
+}
+
+TEST_F(BackupTest, every_window_is_closed) {
+    Window window;
+    window.networks = {Network::parse("192.0.2.0/24").value()};
+    window.closes = first_of_may + std::chrono::hours(8);
+    ASSERT_TRUE(installation_.registry->open_window(window));
+    ASSERT_TRUE(installation_.registry->open_window(window));
+    ASSERT_TRUE(back_up());
+    const auto restored = restore_with();
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->windows_closed, 2u);
+    EXPECT_FALSE(restored->carried);
+    auto registry = Registry::open(target_, installation_.clock, installation_.disk).value();
+    EXPECT_TRUE(registry->catalogue().value()->windows.empty());
+}
+
+TEST_F(BackupTest, what_was_taken_away_since_does_not_come_back) {
+    Registry& registry = *installation_.registry;
+    for (int i = 2; i <= 5; ++i)
+        ASSERT_TRUE(registry.add_device({.mac = mac_number(i), .model = "1230"},
+                                        login_of(mac_number(i), "phone-" + std::to_string(i))));
+    ASSERT_TRUE(registry.add_site(site_with("oslo", {"192.0.2.0/24"})));
+    ASSERT_TRUE(registry.store_login(login_of_site("oslo", "staging"), Secret("site password")));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac_number(1), '1')));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac_number(2), '2')));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac_number(3), '3')));
+    ASSERT_TRUE(back_up());
+
+    installation_.clock.advance(std::chrono::hours(1));
+    ASSERT_TRUE(registry.revoke_certificate(std::string(16, '2')));
+    ASSERT_TRUE(registry.remove_device(mac_number(3)));
+    Login changed = login_of(mac_number(4), "phone-4-new");
+    changed.ha1_md5 = Secret(std::string(32, 'e'));
+    ASSERT_TRUE(registry.store_login(changed));
+    ASSERT_TRUE(registry.remove_device_login(mac_number(5)));
+    ASSERT_TRUE(registry.remove_site_login("oslo"));
+    ASSERT_TRUE(registry.add_device({.mac = mac_number(6), .model = "1230"}, login_of(mac_number(6), "phone-6")));
+    ASSERT_TRUE(registry.update_device({.mac = mac_number(1), .model = "1230", .requires_certificate = true}));
+    ASSERT_TRUE(registry.raise_version_floor(1'900'000'000));
+
+    const auto restored = restore_with({.passphrase = {}, .previous = installation_.directory()});
+    ASSERT_TRUE(restored) << restored.error().message;
+    ASSERT_TRUE(restored->carried);
+    EXPECT_EQ(restored->carried->revoked, 1u);
+    EXPECT_EQ(restored->carried->devices, 1u);
+    EXPECT_EQ(restored->carried->logins, 3u);
+    auto after = Registry::open(target_, installation_.clock, installation_.disk).value();
+    EXPECT_FALSE(after->find_certificate(std::string(64, '1')).value()->revoked);
+    EXPECT_TRUE(after->find_certificate(std::string(64, '2')).value()->revoked);
+    EXPECT_TRUE(after->find_certificate(std::string(64, '3')).value()->revoked);
+    EXPECT_FALSE(after->find_device(mac_number(3)).value());
+    EXPECT_FALSE(after->find_login("phone-3").value());
+    EXPECT_TRUE(after->find_login("phone-2").value());
+    EXPECT_FALSE(after->find_login("phone-4").value());
+    EXPECT_EQ(after->find_login("phone-4-new").value()->ha1_md5.reveal(), std::string(32, 'e'));
+    EXPECT_FALSE(after->find_login("phone-5").value());
+    EXPECT_FALSE(after->find_login("phone-6").value());
+    EXPECT_FALSE(after->find_login("staging").value());
+    EXPECT_TRUE(after->find_device(mac_number(1)).value()->requires_certificate);
+    EXPECT_EQ(after->versions().value().floor, 1'900'000'000u);
+    EXPECT_TRUE(after->verify_database());
+}
+
+TEST_F(BackupTest, only_the_installation_of_the_backup_can_be_the_previous_one) {
+    ASSERT_TRUE(back_up());
+    Installation other;
+    const auto foreign = restore_with({.passphrase = {}, .previous = other.directory()});
+    ASSERT_FALSE(foreign);
+    EXPECT_EQ(foreign.error().code, FaultCode::conflict);
+    EXPECT_EQ(restore_with({.passphrase = {}, .previous = "/nowhere"}).error().code, FaultCode::not_found);
+    expect_nothing_restored();
+
+    // An older copy of the same installation lacks devices because they were not there yet.
+    const std::string older = installation_.root / "older";
+    ASSERT_TRUE(restore(archive_, older, {}, installation_.clock, installation_.disk));
+    ASSERT_TRUE(installation_.registry->raise_version_floor(5'000'000));
+    fs::remove(archive_);
+    ASSERT_TRUE(back_up());
+    EXPECT_EQ(restore_with({.passphrase = {}, .previous = older}).error().code, FaultCode::conflict);
+    expect_nothing_restored();
+}
+
 TEST_F(BackupTest, a_clock_gone_mad_does_not_use_the_numbers_up) {
     ASSERT_TRUE(back_up());
     installation_.clock.set_wall(parse_time("2126-01-01T00:00:00Z").value());

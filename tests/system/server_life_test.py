@@ -1,6 +1,7 @@
 """A server's life: changes seen at once, reload, drain, sudden death, backup and restore."""
 
 import base64
+import copy
 import hashlib
 import os
 import signal
@@ -241,6 +242,38 @@ class BackupAndRestore(Life):
         answer = http_get(again.ports["https"], "/" + OWN_FILE,
                           tls_context(self.house.root, cert / "cert.pem", cert / "key.pem"))
         self.assertEqual(answer.status, 200)
+
+    def test_what_was_taken_away_since_the_backup_stays_away(self):
+        cert = self.house.issue(MAC)
+        other = "00:24:7F:0B:0B:0B"
+        self.house.add_device(other)
+        self.house("window", "open", "--minutes", "60", "--net", "127.0.0.0/8")
+        archive = self.work.path("backup-before")
+        self.house.backup(archive)
+        self.house("cert", "revoke", MAC)
+        self.house("device", "remove", other)
+        floor = 1900000000
+        self.house("version", "floor", str(floor))
+
+        unaware = copy.copy(self.house)
+        unaware.data = self.work.path("unaware")
+        done = unaware("restore", "--from", archive)
+        self.assertIn("must be revoked, removed and changed again", done.out)
+        self.assertIn("version floor", done.out)
+        self.assertEqual([w["state"] for w in unaware.json_lines("window", "list")], ["closed"])
+        unaware.wait_for_event(lambda e: e["outcome"] == "restored" and "again" in e["detail"], "restored")
+
+        aware = copy.copy(self.house)
+        aware.data = self.work.path("aware")
+        done = aware.json("restore", "--from", archive, "--previous", self.house.data)
+        self.assertEqual((done["revoked"], done["removed_devices"], done["windows_closed"]), (1, 1, 1))
+        self.assertGreater(done["last_version"], floor)
+        self.assertNotIn(other, [d["mac"] for d in aware.json_lines("device", "list")])
+        server = aware.serve()
+        self.assertNotEqual(http_get(server.ports["http"], "/" + OWN_FILE).status, 200)
+        shown = http_get(server.ports["https"], "/" + OWN_FILE,
+                         tls_context(self.house.root, cert / "cert.pem", cert / "key.pem"))
+        self.assertEqual(shown.status, 0, "the handshake with a revoked certificate must fail")
 
     def test_a_damaged_or_misplaced_backup_is_refused(self):
         archive = self.work.path("backup")

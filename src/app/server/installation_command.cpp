@@ -134,6 +134,17 @@ Done make_backup(const Arguments& arguments, Context& context) {
     return {};
 }
 
+std::string what_became_of_changes(const registry::Restored& restored) {
+    if (!restored.carried)
+        return fmt::format(
+            "What was revoked, removed or changed after {} is as it was then: certificates, devices and "
+            "logins must be revoked, removed and changed again.",
+            format_time(restored.made));
+    return fmt::format("As in the installation before: {} revoked, {} removed, {} changed or removed.",
+                       count_of(restored.carried->revoked, "certificate"),
+                       count_of(restored.carried->devices, "device"), count_of(restored.carried->logins, "login"));
+}
+
 Done restore(const Arguments& arguments, Context& context) {
     if (const auto owned = context.check_owner(); !owned) return fail(owned.error());
     registry::RestoreOptions options;
@@ -144,14 +155,29 @@ Done restore(const Arguments& arguments, Context& context) {
     const std::string& archive = arguments.text("--from");
     const auto restored = registry::restore(archive, context.directory(), options, context.clock(), context.disk());
     if (!restored) return fail(restored.error());
-    context.note({.outcome = "restored", .detail = "from a backup of " + format_time(restored->made)});
+    context.note(
+        {.outcome = "restored",
+         .detail = "from a backup of " + format_time(restored->made) + ". " + what_became_of_changes(*restored)});
     json::object object;
     object["data"] = printable(context.directory());
     object["made"] = format_time(restored->made);
     object["files"] = restored->files;
     object["last_version"] = restored->last_version;
-    context.output().answer(object, fmt::format("Restored {} files from a backup of {}. Versions go on at {}.",
-                                                restored->files, format_time(restored->made), restored->last_version));
+    object["windows_closed"] = restored->windows_closed;
+    if (restored->carried) {
+        object["revoked"] = restored->carried->revoked;
+        object["removed_devices"] = restored->carried->devices;
+        object["changed_logins"] = restored->carried->logins;
+    }
+    std::string text =
+        fmt::format("Restored {} from a backup of {}. All windows are closed.\n{}\n", count_of(restored->files, "file"),
+                    format_time(restored->made), what_became_of_changes(*restored));
+    text +=
+        fmt::format("Versions go on above {}.{}\n", restored->last_version,
+                    restored->carried ? ""
+                                      : " If a higher one was set by hand after the backup, sets that hold it fetch "
+                                        "nothing new: raise the numbers with ringfence version floor N.");
+    context.output().answer(object, text);
     return {};
 }
 
@@ -190,7 +216,10 @@ std::vector<Command> installation_commands() {
                         passphrase,
                         {.name = "--previous",
                          .placeholder = "DIR",
-                         .meaning = "the installation that this one replaces, if it can still be read"}},
+                         .meaning = "the installation that this one replaces, if it can still be read: its versions, "
+                                    "and what it revoked, removed or changed since the backup, are kept"}},
+         .notes = "All windows are closed. Without --previous the version counter jumps a million ahead, and what was "
+                  "revoked, removed or changed since the backup must be done again.",
          .run = restore},
     };
 }
