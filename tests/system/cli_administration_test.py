@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -77,6 +78,22 @@ class Init(SystemTest):
         (full / "thesis.txt").write_text("years of work")
         self.assertEqual(self.init(full).code, 1)
         self.assertEqual([p.name for p in full.iterdir()], ["thesis.txt"])
+
+    def test_what_a_kill_left_in_an_empty_folder_is_made_anew(self):
+        for after in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3):
+            with self.subTest(after=after):
+                data = self.work.path("killed")
+                data.mkdir()
+                child = subprocess.Popen([RINGFENCE, "init", "--name", "prov.example.test", "--address", "192.0.2.10",
+                                          "--data", data], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(after)
+                child.kill()
+                child.wait()
+                if not (data / "ringfence.toml").exists():
+                    self.assertEqual(self.init(data).code, 0)
+                    self.assertFalse([p.name for p in data.iterdir() if p.name.endswith("~")])
+                self.assertEqual(run([RINGFENCE, "check", "--data", data]).code, 0)
+                shutil.rmtree(data)
 
     def test_bad_names_leave_nothing_behind(self):
         for name, address, code in (("not a name", "192.0.2.1", 1), ("prov.example.test", "not-an-address", 2)):
@@ -259,6 +276,19 @@ class Sites(WithInstallation):
         self.house("check")
         again = self.house("site", "add", "kiel", "--net", "198.51.100.0/24", "--server", "PROV-north.example.test")
         self.assertEqual(again.err, "")
+
+    def test_a_refused_site_leaves_the_certificates_as_they_are(self):
+        self.house("site", "add", "luebeck", "--net", "198.51.101.0/24")
+        self.house("site", "add", "stade", "--net", "198.51.104.0/24")
+        before = [c["serial"] for c in self.house.json_lines("cert", "list")]
+        self.assertNotIn("dup", self.refused("site", "add", "luebeck", "--net", "198.51.102.0/24",
+                                             "--server", "dup.example.test"))
+        self.refused("site", "set", "luebeck", "--net", "198.51.104.0/24", "--server", "dup.example.test")
+        self.assertEqual([c["serial"] for c in self.house.json_lines("cert", "list")], before)
+        self.assertNotIn("dup.example.test", self.house("events").out)
+        # And a name that no certificate can carry leaves no site.
+        self.refused("site", "add", "wismar", "--net", "198.51.103.0/24", "--server", "not a name")
+        self.assertNotIn("wismar", self.house("site", "list").out)
 
 
 class Settings(WithInstallation):

@@ -12,12 +12,29 @@ void remove_tree(const std::string& path) {
     std::filesystem::remove_all(path, ignored);
 }
 
+// Stands in a folder that was empty from before the first file until after the last: what a crash left is known by it.
+constexpr std::string_view unfinished_mark = "unfinished~";
+
+std::string mark_in(const std::string& path) { return path + "/" + std::string(unfinished_mark); }
+
+// The mark goes last.
+Status clear(const std::string& path, Disk& disk) {
+    const auto names = disk.list(path);
+    if (!names) return fail(names.error());
+    for (const auto& name : *names)
+        if (name != unfinished_mark) remove_tree(path + "/" + name);
+    return disk.remove(mark_in(path));
+}
+
 Status fill_in_place(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill) {
-    auto filled = fill(path);
-    if (filled) return filled;
-    if (const auto names = disk.list(path))
-        for (const auto& name : *names) remove_tree(path + "/" + name);
-    return filled;
+    auto status = disk.write_new(mark_in(path), {}, private_file);
+    // What is written there is for its owner only. Where that cannot be set, check tells.
+    std::error_code ignored;
+    if (status) std::filesystem::permissions(path, std::filesystem::perms(private_directory), ignored);
+    if (status) status = fill(path);
+    if (status) return disk.remove(mark_in(path));
+    static_cast<void>(clear(path, disk));
+    return status;
 }
 
 Status fill_beside(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill) {
@@ -34,6 +51,8 @@ Status fill_beside(const std::string& path, Disk& disk, const std::function<Stat
 
 Status write_whole_folder(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill) {
     if (!disk.exists(path)) return fill_beside(path, disk, fill);
+    if (disk.exists(mark_in(path)))
+        if (auto cleared = clear(path, disk); !cleared) return cleared;
     const auto names = disk.list(path);
     if (!names) return fail(names.error());
     if (!names->empty()) return fail(FaultCode::conflict, path + " is not empty; nothing was changed");
