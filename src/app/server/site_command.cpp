@@ -76,9 +76,10 @@ Done add(const Arguments& arguments, Context& context) {
     site.name = arguments.text("NAME");
     site.networks = arguments.networks("--net");
     site.server = arguments.text_or_empty("--server");
-    const auto covered = cover_by_certificate(context, site.server);
-    if (!covered) return fail(covered.error());
-    const auto added = (*registry)->add_site(site);
+    const auto added = (*registry)->together([&]() -> Status {
+        auto status = (*registry)->add_site(site);
+        return status ? cover_by_certificate(context, site.server) : status;
+    });
     if (!added) return fail(added.error());
     context.note({.outcome = "site-added",
                   .detail = fmt::format("networks {}", fmt::join(show_networks(site), ", ")),
@@ -103,9 +104,10 @@ Done set(const Arguments& arguments, Context& context) {
     Site site = *known;
     if (arguments.has("--net")) site.networks = arguments.networks("--net");
     if (const auto server = arguments.find_text("--server")) site.server = *server == "-" ? "" : *server;
-    const auto covered = cover_by_certificate(context, site.server);
-    if (!covered) return fail(covered.error());
-    const auto updated = (*registry)->update_site(site);
+    const auto updated = (*registry)->together([&]() -> Status {
+        auto status = (*registry)->update_site(site);
+        return status ? cover_by_certificate(context, site.server) : status;
+    });
     if (!updated) return fail(updated.error());
     context.note({.outcome = "site-changed",
                   .detail = fmt::format("networks {}", fmt::join(show_networks(site), ", ")),
