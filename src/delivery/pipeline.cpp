@@ -296,7 +296,7 @@ Answer Pipeline::answer(const Request& request) {
     if (perspective.site != nullptr) event.site = perspective.site->name;
     if (resolved.named) shared_.addresses.remember(request.source, *resolved.named, steady);
     if (identity->asker.device) {
-        const auto noted = lookup_.note_proved(*identity->asker.device, now);
+        const auto noted = lookup_.note_proved(*identity->asker.device, request.wire, now);
         if (!noted) log::warning(noted.error().message);
     }
 

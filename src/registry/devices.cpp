@@ -15,7 +15,7 @@ constexpr std::size_t max_unwritten_proofs = 10'000;
 constexpr std::size_t md5_digits = 32;
 constexpr std::size_t sha256_digits = 64;
 
-// mac, model, site, requires_certificate, added, last_proved, user, kind
+// mac, model, site, requires_certificate, added, last_proved, user, kind, last_proved_legacy
 Result<Device> read_device(const Statement& row) {
     auto mac = row.mac(0);
     if (!mac) return fail(std::move(mac.error()));
@@ -27,6 +27,7 @@ Result<Device> read_device(const Statement& row) {
     device.last_proved = row.optional_time(5);
     device.user = row.text(6);
     device.login_kind = static_cast<LoginKind>(row.integer(7));
+    device.last_proved_legacy = row.optional_time(8);
     return device;
 }
 
@@ -56,7 +57,8 @@ Status Registry::Parts::require_device(const MacAddress& mac) {
 
 Result<std::optional<Device>> Registry::find_device(const MacAddress& mac) {
     auto row = parts_->database->statement(
-        "SELECT d.mac, d.model, d.site, d.requires_certificate, d.added, d.last_proved, l.user, l.kind"
+        "SELECT d.mac, d.model, d.site, d.requires_certificate, d.added, d.last_proved, l.user, l.kind,"
+        " d.last_proved_legacy"
         " FROM devices d LEFT JOIN logins l ON l.mac = d.mac WHERE d.mac = ?",
         mac);
     auto there = row.step();
@@ -88,17 +90,23 @@ Result<std::optional<Login>> Registry::find_login(std::string_view user) {
     return std::optional<Login>(std::move(login));
 }
 
-Status Registry::note_proved(const MacAddress& mac, WallTime now) {
+Status Registry::note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) {
+    const bool is_legacy = wire == trust::Wire::https_legacy;
     {
-        auto row = parts_->database->statement("SELECT last_proved FROM devices WHERE mac = ?", mac);
+        auto row =
+            parts_->database->statement("SELECT last_proved, last_proved_legacy FROM devices WHERE mac = ?", mac);
         auto there = row.step();
         if (!there) return fail(std::move(there.error()));
         if (!*there) return {};
-        const auto last = row.optional_time(0);
+        const auto last = row.optional_time(is_legacy ? 1 : 0);
         if (last && *last <= now && now - *last < proof_interval) return {};
     }
     // The path of a request does not wait for another writer.
-    if (parts_->unwritten_proofs.size() < max_unwritten_proofs) parts_->unwritten_proofs.insert_or_assign(mac, now);
+    if (parts_->unwritten_proofs.size() < max_unwritten_proofs) {
+        auto& proof = parts_->unwritten_proofs[mac];
+        proof.last = now;
+        if (is_legacy) proof.legacy = now;
+    }
     return parts_->write_proofs();
 }
 
@@ -107,8 +115,11 @@ Status Registry::Parts::write_proofs() {
     snapshot.reset();
     const LightWrites light(*database, Duration::zero());
     auto written = in_transaction(*database, [this]() -> Status {
-        for (const auto& [mac, when] : unwritten_proofs) {
-            auto done = database->run("UPDATE devices SET last_proved = ? WHERE mac = ?", when, mac);
+        for (const auto& [mac, proof] : unwritten_proofs) {
+            auto done = database->run(
+                "UPDATE devices SET last_proved = ?, last_proved_legacy = coalesce(?, last_proved_legacy) WHERE mac = "
+                "?",
+                proof.last, proof.legacy, mac);
             if (!done) return done;
         }
         return {};
@@ -170,7 +181,8 @@ Status Registry::remove_device(const MacAddress& mac) {
 
 Status Registry::list_devices(const std::function<bool(const Device&)>& each) {
     auto row = parts_->database->statement(
-        "SELECT d.mac, d.model, d.site, d.requires_certificate, d.added, d.last_proved, l.user, l.kind"
+        "SELECT d.mac, d.model, d.site, d.requires_certificate, d.added, d.last_proved, l.user, l.kind,"
+        " d.last_proved_legacy"
         " FROM devices d LEFT JOIN logins l ON l.mac = d.mac ORDER BY d.mac");
     while (true) {
         auto there = row.step();

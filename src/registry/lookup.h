@@ -36,8 +36,8 @@ public:
 
     // Counts `visitor` (an address or a MAC as text) into the window once; false when the window is full or over.
     virtual Result<bool> enter_window(std::int64_t window, std::string_view visitor) = 0;
-    // Remembers that the device proved itself over HTTPS; cheap when it did so within the last hour.
-    virtual Status note_proved(const MacAddress& mac, WallTime now) = 0;
+    // Remembers that the device proved itself over that wire, an HTTPS one; cheap when it did so within the last hour.
+    virtual Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) = 0;
 
     // The stored bytes of that hash, verified against it when they were read. Fault corrupt when they differ.
     virtual Result<Body> open_content(std::string_view sha256) = 0;

@@ -27,6 +27,11 @@ struct SharedMemory {
     std::shared_ptr<const Catalogue> catalogue;
 };
 
+struct UnwrittenProof {
+    WallTime last{};
+    std::optional<WallTime> legacy{};
+};
+
 struct Registry::Parts {
     std::string directory;
     const Clock& clock;
@@ -37,7 +42,7 @@ struct Registry::Parts {
     std::int64_t generation = -1;  // of the catalogue below
     std::shared_ptr<const Catalogue> catalogue;
     std::optional<Transaction> snapshot;  // of a request that is being answered
-    std::map<MacAddress, WallTime> unwritten_proofs;
+    std::map<MacAddress, UnwrittenProof> unwritten_proofs;
     std::vector<std::string> released;  // content that a file used no more; perhaps another still does
 
     static Result<std::unique_ptr<Registry>> assemble(const std::string& directory, const Clock& clock, Disk& disk,

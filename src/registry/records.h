@@ -32,7 +32,8 @@ struct Device {
     LoginKind login_kind = LoginKind::random;
     bool requires_certificate = false;  // a password is not enough
     WallTime added{};
-    std::optional<WallTime> last_proved{};  // last time it proved itself over HTTPS
+    std::optional<WallTime> last_proved{};         // last time it proved itself over HTTPS
+    std::optional<WallTime> last_proved_legacy{};  // of these, on the legacy lane
 };
 
 // A login of one device or of one site. Only hashes of RFC 7616's A1 are kept, sealed at rest; here they are open.

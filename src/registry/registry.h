@@ -85,10 +85,10 @@ public:
     Result<std::vector<Setting>> device_settings(const MacAddress& mac) override;  // by name
     Result<bool> enter_window(std::int64_t window, std::string_view visitor) override;
     // While another process writes, the note waits in memory and is written with a later one.
-    Status note_proved(const MacAddress& mac, WallTime now) override;
+    Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) override;
     Result<Body> open_content(std::string_view sha256) override;
 
-    // ---- Devices. `user`, `login_kind` and `last_proved` of a Device are read-only here: logins are stored apart.
+    // ---- Devices. `user`, `login_kind`, `last_proved` and `last_proved_legacy` of a Device are read-only here.
     // conflict when the MAC is there already; not_found when its site is not. `login`, if given, is stored with it.
     Status add_device(const Device& device, const std::optional<Login>& login = std::nullopt);
     // Changes model, site and requires_certificate.

@@ -40,7 +40,7 @@ TEST(Threads, loops_see_what_the_office_commits_while_they_work) {
                 const auto body = lookup.open_content(content.sha256);
                 if (!catalogue || !device || !body || (*catalogue)->sites.size() < sites) ++faults;
                 if (catalogue) sites = (*catalogue)->sites.size();
-                if (device && *device && !lookup.note_proved(mac, first_of_may)) ++faults;
+                if (device && *device && !lookup.note_proved(mac, trust::Wire::https, first_of_may)) ++faults;
                 if (visitor < 100) {
                     // A loop waits a second at most for other writers; then the phone asks again.
                     const auto name = "visitor-" + std::to_string(visitor);
@@ -85,11 +85,11 @@ TEST(Threads, a_proof_noted_while_another_writes_does_not_wait_and_is_written_la
     {
         auto holding = Transaction::begin(*other).value();
         const auto began = std::chrono::steady_clock::now();
-        ASSERT_TRUE(server->note_proved(mac_number(1), first_of_may));
+        ASSERT_TRUE(server->note_proved(mac_number(1), trust::Wire::https, first_of_may));
         EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
         EXPECT_FALSE(server->find_device(mac_number(1)).value()->last_proved);
     }
-    ASSERT_TRUE(server->note_proved(mac_number(2), first_of_may));
+    ASSERT_TRUE(server->note_proved(mac_number(2), trust::Wire::https, first_of_may));
     EXPECT_EQ(server->find_device(mac_number(1)).value()->last_proved, first_of_may);
     EXPECT_EQ(server->find_device(mac_number(2)).value()->last_proved, first_of_may);
 }

@@ -60,9 +60,9 @@ public:
         ++counts_.enter_window;
         return behind_.enter_window(window, visitor);
     }
-    Status note_proved(const MacAddress& mac, WallTime now) override {
+    Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) override {
         ++counts_.note_proved;
-        return behind_.note_proved(mac, now);
+        return behind_.note_proved(mac, wire, now);
     }
     Result<registry::Body> open_content(std::string_view sha256) override {
         ++counts_.open_content;

@@ -143,7 +143,7 @@ TEST_P(LookupSuite, the_snapshot_is_the_same_object_until_the_shared_part_change
     const auto mac = mac_number(1);
     ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}, login_of(mac, "phone-1")));
     ASSERT_TRUE(office_.set_setting(device_scope(mac), "A", Secret("1")));
-    ASSERT_TRUE(lookup_.note_proved(mac, made_->clock().wall_now()));
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, made_->clock().wall_now()));
     EXPECT_EQ(lookup_.catalogue().value(), first);
     ASSERT_TRUE(office_.add_site(site_with("oslo", {"192.0.2.0/24"})));
     const auto second = lookup_.catalogue().value();
@@ -221,13 +221,27 @@ TEST_P(LookupSuite, open_windows_stand_in_the_snapshot_and_closed_ones_do_not) {
 
 TEST_P(LookupSuite, a_proof_is_noted_once_an_hour) {
     const auto mac = mac_number(1);
-    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may));  // of an unknown device: nothing to note
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, first_of_may));  // of an unknown device: nothing to note
     ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
-    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may));
-    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may + std::chrono::minutes(59)));
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, first_of_may));
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, first_of_may + std::chrono::minutes(59)));
     EXPECT_EQ(lookup_.find_device(mac).value()->last_proved, first_of_may);
-    ASSERT_TRUE(lookup_.note_proved(mac, first_of_may + std::chrono::minutes(60)));
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, first_of_may + std::chrono::minutes(60)));
     EXPECT_EQ(office_.find_device(mac).value()->last_proved, first_of_may + std::chrono::minutes(60));
+}
+
+TEST_P(LookupSuite, a_proof_on_the_legacy_lane_is_noted_apart) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, first_of_may));
+    EXPECT_FALSE(office_.find_device(mac).value()->last_proved_legacy);
+    const auto later = first_of_may + std::chrono::minutes(5);
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https_legacy, later));
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https_legacy, later + std::chrono::minutes(59)));
+    EXPECT_EQ(office_.find_device(mac).value()->last_proved_legacy, later);
+    EXPECT_EQ(office_.find_device(mac).value()->last_proved, later);
+    ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, later + std::chrono::hours(2)));
+    EXPECT_EQ(office_.find_device(mac).value()->last_proved_legacy, later);
 }
 
 }  // namespace ringfence::registry

@@ -404,6 +404,16 @@ class LegacyLane(Lanes):
         return run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.ports['https-legacy']}", "-CAfile",
                     self.house.root, "-cipher", "DEFAULT@SECLEVEL=0", "-ign_eof", *arguments], input=request)
 
+    def test_the_sets_that_still_need_the_lane_are_listed(self):
+        other = "00:24:7F:01:02:AA"
+        self.house.add_device(other)
+        self.served(self.curl(OWN_FILE, *self.certificate(self.cert)))
+        listed = self.house.json_lines("device", "list", "--lane", "https-legacy")
+        self.assertEqual([d["mac"].lower() for d in listed], [MAC.lower()])
+        self.assertTrue(listed[0]["last_proved_legacy"])
+        self.assertIn("device list --lane https-legacy", self.house("check", code=None).out)
+        self.house("device", "remove", other)
+
     def test_tls_1_0_is_served(self):
         for version in ("-tls1", "-tls1_1", "-tls1_2"):
             with self.subTest(version=version):

@@ -97,9 +97,24 @@ Done add(const Arguments& arguments, Context& context) {
     return {};
 }
 
-Done list(const Arguments&, Context& context) {
+Done list_legacy(Context& context, registry::Registry& registry) {
+    Rows rows(context.output(), {"MAC", "MODEL", "SITE", "LAST PROVED ON HTTPS-LEGACY"});
+    const WallTime now = context.clock().wall_now();
+    const auto listed = registry.list_devices([&](const Device& device) {
+        if (needs_legacy_lane(device, now))
+            rows.add(to_json(device),
+                     {device.mac.colons(), device.model, device.site, time_or_empty(device.last_proved_legacy)});
+        return true;
+    });
+    if (!listed) return fail(listed.error());
+    rows.finish("No device proved itself on https-legacy within 90 days.");
+    return {};
+}
+
+Done list(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
+    if (arguments.has("--lane")) return list_legacy(context, **registry);
     Rows rows(context.output(), {"MAC", "MODEL", "SITE", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED"});
     const auto listed = (*registry)->list_devices([&](const Device& device) {
         const std::string kind(device.user.empty() ? "" : registry::to_string(device.login_kind));
@@ -347,7 +362,13 @@ std::vector<Command> device_commands() {
          .notes = "The password is shown this once. A password of your own is at least 10 characters long, or 22 with "
                   "--login random.",
          .run = add},
-        {.words = {"device", "list"}, .purpose = "Lists the sets in the inventory.", .run = list},
+        {.words = {"device", "list"},
+         .purpose = "Lists the sets in the inventory.",
+         .parameters = {{.name = "--lane",
+                         .shape = Shape::choice,
+                         .meaning = "only those that proved themselves there within 90 days, and when",
+                         .choices = {"https-legacy"}}},
+         .run = list},
         {.words = {"device", "show"},
          .purpose = "Shows one set: its login, certificates, settings and what it lacks.",
          .parameters = {mac_parameter},

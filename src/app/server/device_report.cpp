@@ -50,6 +50,10 @@ DeviceReport report_on(const registry::Device& device, const DeviceSurroundings&
     return out;
 }
 
+bool needs_legacy_lane(const registry::Device& device, WallTime now) {
+    return device.last_proved_legacy && now - *device.last_proved_legacy < lane_use_counts;
+}
+
 json::object to_json(const registry::Device& device) {
     json::object out;
     out["mac"] = device.mac.colons();
@@ -60,6 +64,7 @@ json::object to_json(const registry::Device& device) {
     out["requires_certificate"] = device.requires_certificate;
     out["added"] = format_time(device.added);
     out["last_proved"] = text_or_null(time_or_empty(device.last_proved));
+    out["last_proved_legacy"] = text_or_null(time_or_empty(device.last_proved_legacy));
     return out;
 }
 

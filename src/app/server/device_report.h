@@ -33,6 +33,11 @@ struct DeviceReport {
 DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
                        const family::Family& family);
 
+// A set that starts less than once in this time is looked after by hand.
+inline constexpr std::chrono::hours lane_use_counts{24 * 90};
+// Whether it proved itself on the legacy lane within that time.
+bool needs_legacy_lane(const registry::Device& device, WallTime now);
+
 json::object to_json(const registry::Device& device);
 json::object to_json(const registry::CertificateRecord& certificate);
 std::string time_or_empty(const std::optional<WallTime>& time);

@@ -252,18 +252,24 @@ private:
         const auto surroundings = survey(**registry, context_.clock().wall_now());
         if (!surroundings) return say(Level::wrong, "devices", surroundings.error().message);
         Rows rows(context_.output(), {"DEVICE", "MODEL", "SITE", "PROVES ITSELF BY", "MISSING"});
+        const WallTime now = context_.clock().wall_now();
         std::size_t old_sets = 0;
+        std::size_t on_lane = 0;
         const auto listed = (*registry)->list_devices([&](const Device& device) {
             const auto report = report_on(device, *surroundings, **family);
             add_row(rows, device, report);
             const auto* model = (*family)->find_model(device.model);
             if (model != nullptr && model->needs_legacy_tls) ++old_sets;
+            if (needs_legacy_lane(device, now)) ++on_lane;
             return true;
         });
         if (!listed) return say(Level::wrong, "devices", listed.error().message);
         if (old_sets > 0 && !legacy_door_)
             say(Level::warning, "https-legacy",
                 fmt::format("{} may know TLS 1.0 only, and there is no https-legacy door", count_of(old_sets, "set")));
+        if (on_lane > 0 || legacy_door_)
+            say(Level::note, "https-legacy",
+                count_of(on_lane, "set") + " proved themselves there within 90 days: device list --lane https-legacy");
         if (incomplete_ > 0)
             say(Level::warning, "devices", count_of(incomplete_, "set") + " with something missing, see below");
         if (!context_.output().as_json()) context_.output().raw("\n");
