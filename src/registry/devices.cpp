@@ -194,6 +194,28 @@ Status Registry::list_devices(const std::function<bool(const Device&)>& each) {
     }
 }
 
+Status Registry::bind_realm(std::string_view realm) {
+    const auto differs = [&]() -> Result<bool> {
+        return parts_->database->exists("SELECT 1 FROM state WHERE realm IS NOT ?", realm);
+    };
+    auto changed = differs();
+    if (!changed) return fail(std::move(changed.error()));
+    if (!*changed) return {};
+    return in_transaction(*parts_->database, [&]() -> Status {
+        auto row = parts_->database->statement(
+            "SELECT realm FROM state WHERE realm IS NOT NULL AND realm <> ? AND EXISTS(SELECT 1 FROM logins)", realm);
+        auto bound = row.step();
+        if (!bound) return fail(std::move(bound.error()));
+        if (*bound)
+            return fail(
+                FaultCode::conflict,
+                fmt::format("The realm is \"{}\" in the settings, but the stored logins are bound to \"{}\" and "
+                            "no phone could log in; put the old one back.",
+                            printable(realm), printable(row.text(0))));
+        return parts_->database->run("UPDATE state SET realm = ?", realm);
+    });
+}
+
 Status Registry::store_login(const Login& login, const Secret& clear_password) {
     auto sound = check_login(login);
     if (!sound) return sound;

@@ -99,6 +99,9 @@ public:
     Status list_devices(const std::function<bool(const Device&)>& each);
 
     // ---- Logins: at most one per device and per site; storing replaces it. conflict when another owner has that user.
+    // Remembers the realm that every login's hashes are bound to. conflict, with both realms, when logins are stored
+    // and bound to another: then every phone's password would be refused.
+    Status bind_realm(std::string_view realm);
     // `clear_password` is kept, sealed, for a site only, because its manifests may carry it.
     Status store_login(const Login& login, const Secret& clear_password = Secret());
     Status remove_device_login(const MacAddress& mac);

@@ -10,7 +10,7 @@ namespace {
 
 // Names are text as the administrator wrote them; MAC addresses are MacAddress::bare_upper(); times are milliseconds
 // since 1970. An empty model or site of a file means every one, and so is no reference.
-constexpr std::array<Migration, 2> registry_steps = {{
+constexpr std::array<Migration, 3> registry_steps = {{
     {R"sql(
 CREATE TABLE state(
     id INTEGER PRIMARY KEY CHECK(id = 1),
@@ -131,6 +131,10 @@ CREATE INDEX certificates_by_mac ON certificates(mac) WHERE mac IS NOT NULL;
 )sql"},
     {R"sql(
 ALTER TABLE devices ADD COLUMN last_proved_legacy INTEGER;
+)sql"},
+    // NULL: nobody has said yet.
+    {R"sql(
+ALTER TABLE state ADD COLUMN realm TEXT;
 )sql"},
 }};
 

@@ -26,8 +26,7 @@ namespace {
 constexpr Duration drain_look = std::chrono::milliseconds(100);
 constexpr std::string_view needs_restart = "loops and families change only with a restart";
 constexpr std::string_view realm_is_bound =
-    "the realm has changed, but the stored logins are bound to the old one; put it back, or restart and make every "
-    "login anew";
+    "the realm has changed, but the stored logins are bound to the old one; put it back";
 
 // One listener, with what all loops need of it.
 struct Listener {

@@ -331,7 +331,7 @@ std::string format_default_settings(std::string_view host, std::string_view addr
 host = "{host}"
 address = "{address}"
 
-# The realm of HTTP logins. Stored logins are bound to it: after a change every login must be made anew.
+# The realm of HTTP logins. Stored logins are bound to it, so it can be changed only while there is none.
 realm = "{realm}"
 
 # Folder of the phone families. Default: where Ringfence was installed. Needs a restart.

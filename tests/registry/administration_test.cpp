@@ -385,5 +385,18 @@ TEST_F(RegistryTest, the_database_check_tells_damage) {
     EXPECT_EQ(registry_.verify_database().error().code, FaultCode::corrupt);
 }
 
+TEST_F(RegistryTest, the_realm_is_bound_while_there_are_logins) {
+    ASSERT_TRUE(registry_.bind_realm("ringfence"));
+    ASSERT_TRUE(registry_.bind_realm("other"));
+    ASSERT_TRUE(registry_.add_device({.mac = mac_number(1), .model = "1230"}, login_of(mac_number(1), "phone-1")));
+    ASSERT_TRUE(registry_.bind_realm("other"));
+    const auto refused = registry_.bind_realm("ringfence");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, FaultCode::conflict);
+    EXPECT_NE(refused.error().message.find("\"other\""), std::string::npos);
+    ASSERT_TRUE(registry_.remove_device(mac_number(1)));
+    EXPECT_TRUE(registry_.bind_realm("ringfence"));
+}
+
 }  // namespace
 }  // namespace ringfence::registry

@@ -216,6 +216,17 @@ class SuddenDeath(Life):
         self.assertNotIn("ready", done.out.splitlines())
 
 
+class Realm(Life):
+    def test_another_realm_than_the_logins_was_made_for_is_refused_plainly(self):
+        self.house.configure("realm", "other")
+        done = self.house("serve", "--listen", f"http=127.0.0.1:{free_port()}", code=1)
+        self.assertIn('bound to "ringfence"', done.err)
+        self.assertIn('bound to "ringfence"', self.house("check", code=1).out)
+        self.house("device", "add", "00:24:7F:0C:0C:0C", "--model", "1230", code=1)
+        self.house.configure("realm", "ringfence")
+        self.assertEqual(self.fetch(self.house.serve(), OWN_FILE).status, 200)
+
+
 class BackupAndRestore(Life):
     def test_a_restored_installation_is_the_same_and_versions_never_fall(self):
         self.house.set("AUTOLOGIN_ID_KEY01", "4711@voice.example.net", "--device", MAC)

@@ -127,6 +127,8 @@ private:
         say(Level::ok, "database",
             fmt::format("{}, {}, {}, {}", count_of(counts->devices, "device"), count_of(counts->sites, "site"),
                         count_of(counts->files, "file"), count_of(counts->certificates, "certificate")));
+        if (const auto bound = (*registry)->bind_realm((*context_.settings())->installation.realm); !bound)
+            say(Level::wrong, "realm", bound.error().message);
         check_versions(**registry);
         check_contents(**registry);
         check_windows(**registry);

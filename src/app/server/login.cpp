@@ -60,6 +60,7 @@ void seal_into(registry::Login& login, const std::string& realm, const Secret& p
 
 Result<MadeLogin> make_device_login(const MacAddress& mac, const LoginRequest& request, const std::string& realm,
                                     registry::Registry& registry, Random& random) {
+    if (auto bound = registry.bind_realm(realm); !bound) return fail(bound.error());
     MadeLogin made;
     made.login.device = mac;
     made.login.kind = request.kind.value_or(request.password ? LoginKind::keypad : LoginKind::random);
@@ -76,6 +77,7 @@ Result<MadeLogin> make_device_login(const MacAddress& mac, const LoginRequest& r
 
 Result<MadeLogin> make_site_login(const std::string& site, const std::string& realm, registry::Registry& registry,
                                   Random& random) {
+    if (auto bound = registry.bind_realm(realm); !bound) return fail(bound.error());
     MadeLogin made;
     made.login.site = site;
     auto user = make_user('s', LoginKind::random, registry, random);

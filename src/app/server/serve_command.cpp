@@ -55,6 +55,8 @@ Done serve(const Arguments& arguments, Context& context) {
     if (!family) return fail(family.error());
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
+    const auto bound = (*registry)->bind_realm((*context.settings())->installation.realm);
+    if (!bound) return fail(bound.error());
     const auto events = context.event_log();
     if (!events) return fail(events.error());
     if (const auto warning = crypto::library_warning()) log::warning(*warning);
