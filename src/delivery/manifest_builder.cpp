@@ -31,17 +31,20 @@ bool suits(const FileRecord& file, std::string_view model, std::string_view site
 
 int specificity(const FileRecord& file) { return (file.site.empty() ? 0 : 2) + (file.model.empty() ? 0 : 1); }
 
-// A manifest cannot tell a phone of unknown model about files that belong to one model.
-bool is_announced(const FileRecord& file, const Viewpoint& viewpoint) {
-    if (!file.model.empty() && file.model != viewpoint.model) return false;
-    return file.site.empty() || file.site == site_name(viewpoint);
+// A manifest cannot tell a phone of unknown model about files that belong to one model, nor any about another's
+// firmware, which it would load.
+bool is_announced(const family::Family& family, const FileRecord& file, std::string_view model) {
+    if (!file.model.empty() && file.model != model) return false;
+    return file.section != registry::firmware_section || family.is_firmware_for(file.version, model);
 }
 
 // One record per path, the most specific, in path order.
-std::vector<const FileRecord*> section_files(const Catalogue& catalogue, SectionKind kind, const Viewpoint& viewpoint) {
+std::vector<const FileRecord*> section_files(const family::Family& family, const Catalogue& catalogue, SectionKind kind,
+                                             const Viewpoint& viewpoint) {
     std::vector<const FileRecord*> out;
     for (const FileRecord& file : catalogue.files) {
-        if (file.section != phonefile::to_string(kind) || !is_announced(file, viewpoint)) continue;
+        if (file.section != phonefile::to_string(kind) || !is_announced(family, file, viewpoint.model)) continue;
+        if (!file.site.empty() && file.site != site_name(viewpoint)) continue;
         if (!out.empty() && out.back()->path == file.path) {
             if (specificity(file) > specificity(*out.back())) out.back() = &file;
             continue;
@@ -52,8 +55,9 @@ std::vector<const FileRecord*> section_files(const Catalogue& catalogue, Section
 }
 
 // Where a section holds one file, the most specific wins, and among equals the one put last.
-const FileRecord* section_file(const Catalogue& catalogue, SectionKind kind, const Viewpoint& viewpoint) {
-    const auto files = section_files(catalogue, kind, viewpoint);
+const FileRecord* section_file(const family::Family& family, const Catalogue& catalogue, SectionKind kind,
+                               const Viewpoint& viewpoint) {
+    const auto files = section_files(family, catalogue, kind, viewpoint);
     const auto best = std::max_element(files.begin(), files.end(), [](const FileRecord* a, const FileRecord* b) {
         return std::pair(specificity(*a), a->put_at) < std::pair(specificity(*b), b->put_at);
     });
@@ -134,7 +138,7 @@ private:
     }
 
     void add_root() {
-        const FileRecord* file = section_file(catalogue_, SectionKind::user_keys, viewpoint_);
+        const FileRecord* file = section_file(family_, catalogue_, SectionKind::user_keys, viewpoint_);
         if (file == nullptr) return;
         Section out = section(SectionKind::user_keys, file->content_class);
         const bool ours = file->path == root_file_path;
@@ -143,7 +147,7 @@ private:
     }
 
     void add_firmware() {
-        const FileRecord* file = section_file(catalogue_, SectionKind::fw, viewpoint_);
+        const FileRecord* file = section_file(family_, catalogue_, SectionKind::fw, viewpoint_);
         if (file == nullptr) return;
         Section out = section(SectionKind::fw, file->content_class);
         out.version = file->version;
@@ -159,7 +163,7 @@ private:
     }
 
     void add_several(SectionKind kind) {
-        auto files = section_files(catalogue_, kind, viewpoint_);
+        auto files = section_files(family_, catalogue_, kind, viewpoint_);
         const auto& limits = family_.limits();
         const std::size_t most = kind == SectionKind::language ? limits.language_files : limits.tone_files;
         if (files.size() > most) files.resize(most);
@@ -175,7 +179,7 @@ private:
     }
 
     void add_single(SectionKind kind) {
-        const FileRecord* file = section_file(catalogue_, kind, viewpoint_);
+        const FileRecord* file = section_file(family_, catalogue_, kind, viewpoint_);
         if (file == nullptr) return;
         Section out = section(kind, file->content_class);
         out.filenames = {file->path};
@@ -251,6 +255,14 @@ Manifest build_conversion_manifest(const family::Family& family, const Catalogue
         section.server.clear();
     }
     return manifest;
+}
+
+std::vector<std::string> announced_models(const family::Family& family, const FileRecord& file) {
+    std::vector<std::string> out;
+    if (file.section.empty()) return out;
+    for (const auto& model : family.models())
+        if (is_announced(family, file, model.name)) out.push_back(model.name);
+    return out;
 }
 
 bool wants_site_login(const Manifest& manifest) {

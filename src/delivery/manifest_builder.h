@@ -45,6 +45,9 @@ phonefile::Manifest build_boot_manifest(const family::Family& family, const regi
 phonefile::Manifest build_conversion_manifest(const family::Family& family, const registry::Catalogue& catalogue,
                                               const Viewpoint& viewpoint);
 
+// The models whose manifests announce `file`, at its site or everywhere; none without a section.
+std::vector<std::string> announced_models(const family::Family& family, const registry::FileRecord& file);
+
 // Whether any section would carry the site's login if it were allowed to.
 bool wants_site_login(const phonefile::Manifest& manifest);
 

@@ -119,6 +119,12 @@ bool Family::is_load_name(std::string_view version, std::string_view model) cons
     });
 }
 
+bool Family::is_firmware_for(std::string_view load_name, std::string_view model) const {
+    if (!model.empty()) return is_load_name(load_name, model);
+    return !generic_models_.empty() && std::all_of(generic_models_.begin(), generic_models_.end(),
+                                                   [&](const auto& each) { return is_load_name(load_name, each); });
+}
+
 std::optional<std::string> Family::find_load_name(std::string_view path) const {
     constexpr std::string_view firmware_suffix = ".bin";
     std::string_view name = path.substr(path.rfind('/') + 1);

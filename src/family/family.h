@@ -114,6 +114,9 @@ public:
 
     // Whether `version` is the load name of a firmware for `model` (empty: of any), as [FW] carries it.
     bool is_load_name(std::string_view version, std::string_view model) const;
+    // Whether a manifest may tell of that firmware: it suits the model, or, without a model, every set that the names
+    // without one stand for.
+    bool is_firmware_for(std::string_view load_name, std::string_view model) const;
     // The load name in a firmware's file name: "fw/SIP12x004.04.09.00.bin" -> "SIP12x004.04.09.00".
     std::optional<std::string> find_load_name(std::string_view path) const;
 
@@ -137,6 +140,7 @@ private:
 
     std::string name_;
     std::vector<Model> models_;
+    std::vector<std::string> generic_models_;  // that the names without a model stand for
     std::map<std::string, KnownPath, std::less<>> paths_;
     std::string device_settings_prefix_;
     std::string device_settings_suffix_;

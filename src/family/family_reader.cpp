@@ -207,6 +207,8 @@ private:
         if (auto limits = data.table("limits")) read_limits(*limits);
         if (auto generic = data.table("generic")) read_generic(*generic);
         for (Data& model : data.tables("model")) read_model(model);
+        for (const std::string& model : family_.generic_models_)
+            if (!family_.has_model(model)) data.complain("[generic] names " + printable(model) + ", which is no model");
         if (auto sections = data.table("sections")) read_sections(*sections);
         data.finish();
     }
@@ -251,6 +253,7 @@ private:
     }
 
     void read_generic(Data& data) {
+        family_.generic_models_ = data.texts("models");
         for (const std::string& path : data.texts("manifests")) add_path(data, path, Role::manifest, {});
         read_aliases(data, {});
         data.finish();

@@ -146,6 +146,30 @@ TEST(manifest_builder, files_of_another_model_are_not_announced) {
     EXPECT_NE(find(build_manifest(avaya(), catalogue, installation, {.model = "1220"}), SectionKind::fw), nullptr);
 }
 
+TEST(manifest_builder, firmware_is_announced_to_the_models_that_it_suits_only) {
+    Catalogue catalogue = staged();
+    const auto announced = [&](const std::string& model) {
+        const auto manifest = build_manifest(avaya(), catalogue, installation, {.model = model});
+        const auto boot = build_boot_manifest(avaya(), catalogue, {.model = model});
+        const auto conversion = build_conversion_manifest(avaya(), catalogue, {.model = model});
+        const auto* section = find(manifest, SectionKind::fw);
+        EXPECT_EQ(boot.sections.empty(), section == nullptr) << model;
+        EXPECT_EQ(conversion.sections.empty(), section == nullptr) << model;
+        return section == nullptr ? "" : section->version;
+    };
+    for (const auto* model : {"1210", "1220", "1230", ""}) EXPECT_EQ(announced(model), "SIP12x004.04.09.00") << model;
+    for (const auto* model : {"1120e", "1140e", "1165e"}) EXPECT_EQ(announced(model), "") << model;
+    EXPECT_EQ(announced_models(avaya(), catalogue.files.front()), (std::vector<std::string>{"1210", "1220", "1230"}));
+
+    // Each its own, whichever was put last.
+    auto other = file("fw/SIP1140e04.04.09.00.bin", "FW", ContentClass::public_, "SIP1140e04.04.09.00");
+    other.put_at = catalogue.files.front().put_at + std::chrono::hours(1);
+    catalogue.files.insert(catalogue.files.begin() + 1, other);
+    for (const auto* model : {"1230", ""}) EXPECT_EQ(announced(model), "SIP12x004.04.09.00") << model;
+    EXPECT_EQ(announced("1140e"), "SIP1140e04.04.09.00");
+    EXPECT_EQ(announced("1165e"), "");
+}
+
 TEST(manifest_builder, two_device_configs_are_both_forced) {
     Catalogue catalogue = staged();
     catalogue.files.insert(catalogue.files.begin(), file("common.cfg", "DEVICE_CONFIG", ContentClass::internal));

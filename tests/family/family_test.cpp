@@ -125,6 +125,18 @@ TEST(LoadName, FollowsTheModel) {
     EXPECT_FALSE(avaya().find_load_name("fw/SIP12x004.04.09.00"));
 }
 
+TEST(Firmware, IsForOneModelOrForAllThatANameWithoutAModelStandsFor) {
+    EXPECT_TRUE(avaya().is_firmware_for("SIP12x004.04.09.00", "1210"));
+    EXPECT_FALSE(avaya().is_firmware_for("SIP12x004.04.09.00", "1140e"));
+    EXPECT_TRUE(avaya().is_firmware_for("SIP12x004.04.09.00", ""));
+    EXPECT_FALSE(avaya().is_firmware_for("SIP1140e04.04.09.00", ""));
+    EXPECT_FALSE(avaya().is_firmware_for("SIP1140e04.04.09.00", "1165e"));
+    const auto with_1100 = replace_all(shipped("family.toml"), "models = [\"1210\"", "models = [\"1140e\", \"1210\"");
+    EXPECT_FALSE(Family::parse(with_1100, shipped("settings.toml"))->is_firmware_for("SIP12x004.04.09.00", ""));
+    const auto unknown = replace_all(shipped("family.toml"), "models = [\"1210\"", "models = [\"1999\"");
+    EXPECT_THAT(fault_of(unknown, shipped("settings.toml")), HasSubstr("1999"));
+}
+
 TEST(Sections, TrustComesFirstAndFirmwareAfterSettings) {
     using phonefile::SectionKind;
     const auto& order = avaya().section_order();

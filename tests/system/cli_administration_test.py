@@ -384,6 +384,9 @@ class Files(WithInstallation):
     def test_firmware_needs_its_load_name(self):
         self.assertEqual(self.put("fw/new.bin", "x", "--section", "FW", "--version", "SIP12x004.04.09.00").json()["version"],
                          "SIP12x004.04.09.00")
+        other = self.put("fw/SIP1140e04.04.09.00.bin", "x", "--section", "FW").json()
+        self.assertEqual(other["announced_to"], ["1140e"])
+        self.assertEqual(other["remarks"], ["announced to models 1140e"])
         self.put("fw/old.bin", "x", "--section", "FW", code=1)
         self.put("fw/SIP12x004.04.09.00.bin", "x", "--section", "FW", "--model", "1140e", code=1)
         self.put("fw/old.bin", "x", "--section", "FW", "--version", "04041300", code=1)

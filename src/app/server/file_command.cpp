@@ -5,6 +5,7 @@
 #include "app/server/file_judgement.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "delivery/manifest_builder.h"
 #include "delivery/shared_path.h"
 
 namespace ringfence::app {
@@ -65,9 +66,11 @@ std::vector<std::string> judge_neighbours(const family::Family& family, const re
                                           const FileRecord& put) {
     const auto section = phonefile::parse_section_kind(put.section);
     if (!section) return {};
+    const auto models = delivery::announced_models(family, put);
     std::vector<std::string> others;
     for (const auto& file : catalogue.files)
-        if (file.section == put.section && file.path != put.path && file.model == put.model && file.site == put.site)
+        if (file.section == put.section && file.path != put.path && file.model == put.model && file.site == put.site &&
+            delivery::announced_models(family, file) == models)
             others.push_back(file.path);
     const auto& limits = family.limits();
     const bool is_language = *section == phonefile::SectionKind::language;
@@ -115,6 +118,9 @@ Done put(const Arguments& arguments, Context& context) {
     if (!stored) return fail(stored.error());
     const auto catalogue = (*registry)->catalogue();
     if (!catalogue) return fail(catalogue.error());
+    const auto models = delivery::announced_models(**family, *stored);
+    if (stored->section == registry::firmware_section)
+        judgement->remarks.push_back(fmt::format("announced to models {}", fmt::join(models, ", ")));
     for (auto& sentence : judge_neighbours(**family, **catalogue, *stored))
         judgement->remarks.push_back(std::move(sentence));
     context.note({.outcome = "file-put",
@@ -123,6 +129,7 @@ Done put(const Arguments& arguments, Context& context) {
                   .site = stored->site,
                   .path = stored->path});
     json::object object = to_json(*stored);
+    object["announced_to"] = to_array(models);
     object["warnings"] = to_array(judgement->warnings);
     object["remarks"] = to_array(judgement->remarks);
     std::string text = fmt::format("Put {}: {}.\n", stored->path, describe(*stored));
