@@ -30,7 +30,6 @@ constexpr std::size_t max_subject_part = 64;  // RFC 5280 appendix A.1
 constexpr std::size_t short_fingerprint_digits = 20;
 
 constexpr std::string_view root_path = "root.pem";
-constexpr std::string_view legacy_root_path = "root-legacy.pem";
 
 // Everything that the authority keeps: a key and its certificate each.
 enum class Part { root, issuing_rsa, issuing_p256, issuing_legacy, server_rsa, server_p256, server_legacy };
@@ -230,8 +229,7 @@ struct Authority::Parts {
         for (const PartPlan& plan : plans) {
             if (auto made = make_part(plan, names, suffix); !made) return made;
         }
-        if (auto saved = files.save_public(legacy_root_path, root_bundle(Part::issuing_legacy)); !saved) return saved;
-        return files.save_public(root_path, root_bundle(Part::issuing_rsa));
+        return files.save_public(root_path, root_bundle());
     }
 
     Status make_part(const PartPlan& plan, const ServerNames& names, const std::string& suffix) {
@@ -254,26 +252,19 @@ struct Authority::Parts {
         return {};
     }
 
-    std::string root_bundle(Part issuing) const {
-        return crypto::format_bundle({certificate(Part::root), certificate(issuing)});
+    std::string root_bundle() const {
+        return crypto::format_bundle(
+            {certificate(Part::root), certificate(Part::issuing_rsa), certificate(Part::issuing_legacy)});
     }
 
-    Result<RootFile> load_root_file(std::string_view name, Part issuing) {
-        auto bytes = files.load_public(name);
+    Status take_root_file() {
+        auto bytes = files.load_public(root_path);
         if (!bytes) return fail(std::move(bytes).error());
-        if (*bytes != root_bundle(issuing)) {
+        if (*bytes != root_bundle()) {
             return fail(FaultCode::corrupt,
-                        fmt::format("{} does not hold the CAs of this installation", files.path(name)));
+                        fmt::format("{} does not hold the CAs of this installation", files.path(root_path)));
         }
-        return describe_root_file(files.path(name), std::move(*bytes));
-    }
-
-    Status take_root_files() {
-        auto modern = load_root_file(root_path, Part::issuing_rsa);
-        if (!modern) return fail(std::move(modern).error());
-        auto legacy = load_root_file(legacy_root_path, Part::issuing_legacy);
-        if (!legacy) return fail(std::move(legacy).error());
-        root_files = {std::move(*modern), std::move(*legacy)};
+        root_file = describe_root_file(files.path(root_path), std::move(*bytes));
         const Certificate& server = certificate(Part::server_rsa);
         names = {server.dns_names(), server.addresses()};
         return {};
@@ -287,7 +278,7 @@ struct Authority::Parts {
     Random& random;
     const Clock& clock;
     std::array<std::optional<Signer>, part_count> signers;  // all set once made or loaded
-    std::array<RootFile, 2> root_files;                     // modern, legacy
+    RootFile root_file;
     ServerNames names;
 };
 
@@ -302,7 +293,7 @@ Result<std::unique_ptr<Authority>> Authority::create(const std::string& director
         return fail(FaultCode::conflict, fmt::format("{} exists already", parts->files.path(root_path)));
     }
     if (auto made = parts->make_all(names); !made) return fail(std::move(made).error());
-    if (auto taken = parts->take_root_files(); !taken) return fail(std::move(taken).error());
+    if (auto taken = parts->take_root_file(); !taken) return fail(std::move(taken).error());
     return std::unique_ptr<Authority>(new Authority(std::move(parts)));
 }
 
@@ -313,11 +304,11 @@ Result<std::unique_ptr<Authority>> Authority::open(const std::string& directory,
         return fail(FaultCode::not_found, fmt::format("there is no certificate authority in {}", directory));
     }
     if (auto loaded = parts->load_all(); !loaded) return fail(std::move(loaded).error());
-    if (auto taken = parts->take_root_files(); !taken) return fail(std::move(taken).error());
+    if (auto taken = parts->take_root_file(); !taken) return fail(std::move(taken).error());
     return std::unique_ptr<Authority>(new Authority(std::move(parts)));
 }
 
-const RootFile& Authority::root_file(TlsLane lane) const { return parts_->root_files[lane == TlsLane::legacy ? 1 : 0]; }
+const RootFile& Authority::root_file() const { return parts_->root_file; }
 
 std::vector<TlsIdentity> Authority::server_identities(TlsLane lane) const {
     if (lane == TlsLane::legacy) return {parts_->identity(Part::server_legacy)};

@@ -1,10 +1,9 @@
 // The installation's certificate authority: a root, issuing CAs below it, the server's own certificates and device
-// certificates. Keys lie under DIR/keys/ (mode 0600), certificates under DIR/pki/, and the root files, which phones
-// fetch, in DIR:
-//   root.pem         root and RSA issuing CA: what phones of the modern lane are handed
-//   root-legacy.pem  root and legacy issuing CA: what sets of the legacy lane are handed
-// Their bytes never change after create(), because a set shows the fingerprint of the file (reference 5.3), and each
-// holds every CA that its lane sends, because a set refuses a chain with a CA that it does not hold.
+// certificates. Keys lie under DIR/keys/ (mode 0600), certificates under DIR/pki/, and the root file, which phones
+// fetch, is DIR/root.pem: root, RSA issuing CA and legacy issuing CA, in this order. Its bytes never change after
+// create(), because a set shows the fingerprint of the file (reference 5.3) and takes no second root unless it is
+// signed; and it holds every CA that either lane sends to a set, because a set refuses a chain with a CA that it does
+// not hold.
 //
 // Signs with RSA-2048 and SHA-256, which 11xx/12xx sets verify; beside it an ECDSA P-256 issuing CA for all others.
 // The root and the whole legacy lane begin in 2000 and end with 2037: a set without a battery clock wakes up in an old
@@ -39,7 +38,7 @@ struct ServerNames {
     std::vector<IpAddress> addresses;  // the main one first; at least one
 };
 
-// A file that phones install as their root, and what they show of it.
+// The file that phones install as their root, and what they show of it.
 struct RootFile {
     std::string path;        // on disk
     std::string bytes;       // PEM
@@ -81,7 +80,7 @@ public:
                                                    const Clock& clock);
     ~Authority();
 
-    const RootFile& root_file(TlsLane lane) const;
+    const RootFile& root_file() const;
 
     // For a listener of that lane: P-256 first and RSA beside it, or the legacy RSA one; each with its issuing CA.
     std::vector<crypto::TlsIdentity> server_identities(TlsLane lane) const;

@@ -149,7 +149,7 @@ private:
         if (file.size > max_import_file) return leave(std::move(item), "it is larger than any file of a phone");
         if (file.text && file.text->find("PRIVATE KEY-----") != std::string::npos)
             return leave(std::move(item), "it holds a private key, which must not be served");
-        if (file.path == root_file_path || file.path == legacy_root_file_path)
+        if (file.path == root_file_path)
             return leave(std::move(item), "Ringfence serves its own root certificate under this name");
         if (const auto asked = family_.recognise(file.path)) return judge_known(file, *asked, std::move(item));
 

@@ -10,10 +10,8 @@
 
 namespace ringfence::delivery {
 
-// Request paths of the root files. The legacy one holds the root and the legacy lane's issuing CA, because a set
-// refuses a chain with any CA that it has not installed.
+// Request path of the root file.
 inline constexpr std::string_view root_file_path = "trust/root.pem";
-inline constexpr std::string_view legacy_root_file_path = "trust/root-legacy.pem";
 
 // Whom the lane of old TLS still serves. A device or manifest of another model or site gets the answer for absent
 // files.

@@ -101,7 +101,6 @@ public:
 private:
     void add(SectionKind kind) {
         switch (kind) {
-            case SectionKind::user_keys: return add_root();
             case SectionKind::fw: return add_firmware();
             case SectionKind::user_config: return add_user_config();
             case SectionKind::language:
@@ -135,15 +134,6 @@ private:
             return installation_->legacy_lane->server;
         if (viewpoint_.site != nullptr && !viewpoint_.site->server.empty()) return viewpoint_.site->server;
         return installation_->address.empty() ? installation_->host : installation_->address;
-    }
-
-    void add_root() {
-        const FileRecord* file = section_file(family_, catalogue_, SectionKind::user_keys, viewpoint_);
-        if (file == nullptr) return;
-        Section out = section(SectionKind::user_keys, file->content_class);
-        const bool ours = file->path == root_file_path;
-        out.filenames = {ours && viewpoint_.on_legacy_lane ? std::string(legacy_root_file_path) : file->path};
-        manifest_.sections.push_back(std::move(out));
     }
 
     void add_firmware() {

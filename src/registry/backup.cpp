@@ -34,8 +34,8 @@ constexpr std::uint32_t restore_margin = 1'000'000;
 
 // What an installation consists of; a name that ends in '/' is a folder. All else in the directory (sockets, logs,
 // leftovers) is no part of it, and an archive that names it is refused.
-constexpr std::array<std::string_view, 8> members = {
-    "ringfence.toml", "root.pem", "root-legacy.pem", "registry.db", "events.db", "keys/", "pki/", "content/"};
+constexpr std::array<std::string_view, 7> members = {"ringfence.toml", "root.pem", "registry.db", "events.db",
+                                                     "keys/",          "pki/",     "content/"};
 
 bool is_member(std::string_view path) {
     if (path.size() > max_entry_path || printable(path, max_entry_path) != path) return false;
@@ -48,7 +48,7 @@ bool is_member(std::string_view path) {
 
 // Everything else may hold secrets, whatever mode an archive claims for it.
 bool is_public(std::string_view path) {
-    if (path == "root.pem" || path == "root-legacy.pem") return true;
+    if (path == "root.pem") return true;
     return path.substr(0, 4) == "pki/" && path.size() > 4 && path.substr(path.size() - 4) == ".pem";
 }
 
@@ -135,7 +135,7 @@ Result<std::vector<std::string>> contents_named_by(const std::string& database_p
 Result<std::vector<Source>> plain_files(const std::string& directory) {
     std::vector<Source> out;
     std::error_code error;
-    for (const auto& name : {"ringfence.toml", "root.pem", "root-legacy.pem"})
+    for (const auto& name : {"ringfence.toml", "root.pem"})
         if (fs::is_regular_file(fs::path(directory) / name, error)) out.push_back({name, directory + "/" + name});
     for (const auto& folder : {"keys", "pki"}) {
         if (!fs::exists(fs::path(directory) / folder, error)) continue;

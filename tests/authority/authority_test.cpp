@@ -67,10 +67,9 @@ protected:
         ASSERT_TRUE(registry->add_device({.mac = phone, .model = "1230"}).has_value());
     }
 
-    // The certificates of a lane's server, judged as a phone that holds that lane's root file judges them.
-    std::string judge_server(TlsLane lane, const crypto::TlsIdentity& identity, const std::string& host,
-                             crypto::JudgingTime time) {
-        const auto anchors = Certificate::parse_bundle(authority->root_file(lane).bytes);
+    // The certificates of a server, judged as a phone that holds the root file judges them.
+    std::string judge_server(const crypto::TlsIdentity& identity, const std::string& host, crypto::JudgingTime time) {
+        const auto anchors = Certificate::parse_bundle(authority->root_file().bytes);
         crypto::VerifyPolicy policy;
         policy.host = host;
         policy.time = time;
@@ -110,7 +109,7 @@ TEST_F(AuthorityTest, OpenGivesWhatCreateMade) {
     auto opened = Authority::open(folder.path(), disk, random, clock);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     EXPECT_EQ((*opened)->own_certificates(), authority->own_certificates());
-    EXPECT_EQ((*opened)->root_file(TlsLane::modern).bytes, folder.get("root.pem"));
+    EXPECT_EQ((*opened)->root_file().bytes, folder.get("root.pem"));
     EXPECT_EQ((*opened)->server_names().hosts, names().hosts);
     EXPECT_EQ((*opened)->server_names().addresses, names().addresses);
     const auto again = Authority::create(folder.path(), names(), disk, random, clock);
@@ -118,23 +117,22 @@ TEST_F(AuthorityTest, OpenGivesWhatCreateMade) {
     EXPECT_EQ(again.error().code, FaultCode::conflict);
 }
 
-TEST_F(AuthorityTest, RootFilesHoldWhatTheirLaneSends) {
+TEST_F(AuthorityTest, TheRootFileHoldsWhatEitherLaneSends) {
+    const auto held = Certificate::parse_bundle(authority->root_file().bytes);
+    ASSERT_TRUE(held.has_value());
+    ASSERT_EQ(held->size(), 3u);
+    EXPECT_TRUE(held->front().is_self_issued());
+    std::vector<Certificate> sent;
     for (const TlsLane lane : {TlsLane::modern, TlsLane::legacy}) {
-        const auto held = Certificate::parse_bundle(authority->root_file(lane).bytes);
-        ASSERT_TRUE(held.has_value());
-        ASSERT_EQ(held->size(), 2u);
-        EXPECT_TRUE(held->front().is_self_issued());
         const auto identity = authority->server_identities(lane).back();
         EXPECT_EQ(identity.key.kind(), KeyKind::rsa);
-        for (const Certificate& sent : identity.chain) {
-            EXPECT_NE(std::find(held->begin(), held->end(), sent), held->end());
-        }
+        sent.insert(sent.end(), identity.chain.begin(), identity.chain.end());
     }
-    EXPECT_NE(authority->root_file(TlsLane::modern).bytes, authority->root_file(TlsLane::legacy).bytes);
+    EXPECT_EQ(sent, (std::vector<Certificate>{held->at(1), held->at(2)}));
 }
 
 TEST_F(AuthorityTest, FingerprintsAreThoseOfTheFile) {
-    const RootFile& file = authority->root_file(TlsLane::modern);
+    const RootFile& file = authority->root_file();
     EXPECT_EQ(file.path, folder / "root.pem");
     const auto sha1 = run("sha1sum <" + file.path).output;
     EXPECT_EQ(file.sha1, to_upper(sha1.substr(0, 40)));
@@ -164,12 +162,11 @@ TEST_F(AuthorityTest, AModernServerIsGoodByNameAndAddressUnlessItsTimeIsOver) {
     EXPECT_EQ(identities[0].key.kind(), KeyKind::ec);
     EXPECT_EQ(identities[1].key.kind(), KeyKind::rsa);
     for (const crypto::TlsIdentity& one : identities) {
-        EXPECT_EQ(judge_server(TlsLane::modern, one, "prov.example", {clock.wall_now()}), "good");
-        EXPECT_EQ(judge_server(TlsLane::modern, one, "192.0.2.1", {clock.wall_now()}), "good");
-        EXPECT_EQ(judge_server(TlsLane::modern, one, "prov.example", {clock.wall_now() - std::chrono::hours(23)}),
-                  "good");
-        EXPECT_EQ(judge_server(TlsLane::modern, one, "other.example", {clock.wall_now()}).find("wrong name: "), 0u);
-        EXPECT_EQ(judge_server(TlsLane::modern, one, "prov.example", {day(2040, 1, 1)}).find("expired: "), 0u);
+        EXPECT_EQ(judge_server(one, "prov.example", {clock.wall_now()}), "good");
+        EXPECT_EQ(judge_server(one, "192.0.2.1", {clock.wall_now()}), "good");
+        EXPECT_EQ(judge_server(one, "prov.example", {clock.wall_now() - std::chrono::hours(23)}), "good");
+        EXPECT_EQ(judge_server(one, "other.example", {clock.wall_now()}).find("wrong name: "), 0u);
+        EXPECT_EQ(judge_server(one, "prov.example", {day(2040, 1, 1)}).find("expired: "), 0u);
     }
 }
 
@@ -178,7 +175,7 @@ TEST_F(AuthorityTest, TheLegacyLaneHoldsFrom2000To2037) {
     const auto identities = authority->server_identities(TlsLane::legacy);
     ASSERT_EQ(identities.size(), 1u);
     for (const WallTime time : {day(2000, 1, 1), day(2006, 1, 1), day(2026, 6, 1), day(2037, 12, 31)}) {
-        EXPECT_EQ(judge_server(TlsLane::legacy, identities[0], "192.0.2.1", {time}), "good") << format_time(time);
+        EXPECT_EQ(judge_server(identities[0], "192.0.2.1", {time}), "good") << format_time(time);
     }
     EXPECT_LT(identities[0].leaf.not_after(), day(2038, 1, 1));
     EXPECT_EQ(identities[0].leaf.key_bits(), 2048u);
@@ -260,7 +257,7 @@ TEST_F(AuthorityTest, RecordsItsOwnCertificatesOnce) {
     EXPECT_EQ(servers, 3);
 }
 
-TEST_F(AuthorityTest, NewServerNamesLeaveTheRootFilesAsTheyWere) {
+TEST_F(AuthorityTest, NewServerNamesLeaveTheRootFileAsItWas) {
     const std::string before = folder.get("root.pem");
     const ServerNames more{{"prov.example", "phones.example"},
                            {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("::1")}};
@@ -273,8 +270,8 @@ TEST_F(AuthorityTest, NewServerNamesLeaveTheRootFilesAsTheyWere) {
     EXPECT_EQ(authority->server_names().hosts, more.hosts);
     for (const TlsLane lane : {TlsLane::modern, TlsLane::legacy}) {
         for (const crypto::TlsIdentity& one : authority->server_identities(lane)) {
-            EXPECT_EQ(judge_server(lane, one, "phones.example", {clock.wall_now()}), "good");
-            EXPECT_EQ(judge_server(lane, one, "::1", {clock.wall_now()}), "good");
+            EXPECT_EQ(judge_server(one, "phones.example", {clock.wall_now()}), "good");
+            EXPECT_EQ(judge_server(one, "::1", {clock.wall_now()}), "good");
         }
     }
     EXPECT_EQ(registry->counts()->certificates, 3u);
@@ -317,7 +314,7 @@ TEST(AuthorityCreation, NamesAreChecked) {
 // makes up to five RSA keys, so not every n is tried: the first changes, some between, and the last ones all.
 TEST(AuthorityCreation, ACutCreationIsNoneAndIsDoneAgain) {
     constexpr int all =
-        2 + 2 * (7 + 7 + 2);  // two directories; seven keys, seven certificates, two root files by rename
+        2 + 2 * (7 + 7 + 1);  // two directories; seven keys, seven certificates, the root file by rename
     SystemDisk good;
     SystemRandom random;
     const ManualClock clock{day(2026, 6, 1)};

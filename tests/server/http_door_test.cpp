@@ -340,7 +340,7 @@ TEST(HttpDoor, TheLegacyLaneServesItsModelsUntilItCloses) {
     house.start({"https-legacy=127.0.0.1:0", "https=127.0.0.1:0"},
                 "[legacy]\nmodels = [\"1230\"]\ncloses = \"" + format_time(closes) + "\"\n");
     const auto curl = [&](const std::string& mac, const std::string& path) {
-        return run("curl -sS -m 20 -i --cacert " + (house.folder() / "root-legacy.pem") +
+        return run("curl -sS -m 20 -i --cacert " + house.root() +
                    " --tls-max 1.0 --tlsv1.0 --ciphers AES256-SHA:@SECLEVEL=0 -u " + House::user_of(mac) + ":'" +
                    test::password + "' " + house.url("https-legacy", path))
             .output;

@@ -1,6 +1,7 @@
 """The administration's command line: exit codes, JSON shapes, secrets shown once and never elsewhere, nothing half done."""
 
 import base64
+import hashlib
 import json
 import os
 import pty
@@ -369,7 +370,8 @@ class Files(WithInstallation):
 
     def test_the_root_is_there_from_the_beginning_and_stays(self):
         self.assertEqual(self.record("trust/root.pem")["section"], "USER_KEYS")
-        self.assertIsNone(self.record("trust/root-legacy.pem")["section"])
+        self.assertEqual([f["path"] for f in self.house.json_lines("file", "list") if f["path"].startswith("trust/")],
+                         ["trust/root.pem"])
         self.refused("file", "remove", "trust/root.pem")
         self.assertEqual(self.put("trust/root.pem", "other", code=1).out, "")
 
@@ -573,7 +575,7 @@ class Certificates(WithInstallation):
         self.assertEqual(shown["sha1_short"], shown["sha1"][:20])
         self.assertRegex(shown["sha256"], r"^[0-9A-F]{64}$")
         self.assertEqual(shown["request_path"], "trust/root.pem")
-        self.assertNotEqual(shown["legacy"]["sha1"], shown["sha1"])
+        self.assertEqual(shown["sha1"], hashlib.sha1(self.house.root.read_bytes()).hexdigest().upper())
 
     def test_new_server_certificates(self):
         shown = self.house.json("cert", "server", "--add", "other.example.test", "--add", "192.0.2.77")

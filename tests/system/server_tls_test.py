@@ -450,8 +450,8 @@ class LegacyLane(Lanes):
         """A set refuses a chain with a CA that it has not installed."""
         done = self.s_client("-tls1", "-showcerts")
         sent = re.findall(CERTIFICATE, done.out)
-        held = re.findall(CERTIFICATE, (self.house.data / "root-legacy.pem").read_text())
-        self.assertEqual(len(held), 2)
+        held = re.findall(CERTIFICATE, self.house.root.read_text())
+        self.assertEqual(len(held), 3)
         self.assertLessEqual(set(sent[1:]), set(held))
 
     def test_a_bad_certificate_ends_the_handshake(self):

@@ -167,36 +167,22 @@ Done issue_server(const Arguments& arguments, Context& context) {
     return {};
 }
 
-json::object to_json(const RootFile& file, std::string_view request_path) {
-    json::object out;
-    out["file"] = file.path;
-    out["request_path"] = request_path;
-    out["sha1"] = file.sha1;
-    out["sha1_short"] = file.sha1_short;
-    out["sha256"] = file.sha256;
-    return out;
-}
-
-std::string describe(const RootFile& file, std::string_view request_path) {
-    return format_facts({{"file", file.path},
-                         {"sets fetch", std::string(request_path)},
-                         {"SHA-1", in_groups(file.sha1)},
-                         {"SHA-1, 20 digits", in_groups(file.sha1_short)},
-                         {"SHA-256", in_groups(file.sha256)}});
-}
-
 Done show_root(const Arguments&, Context& context) {
     const auto authority = context.authority();
     if (!authority) return fail(authority.error());
-    const RootFile& modern = (*authority)->root_file(TlsLane::modern);
-    const RootFile& legacy = (*authority)->root_file(TlsLane::legacy);
-    json::object object = to_json(modern, delivery::root_file_path);
-    object["legacy"] = to_json(legacy, delivery::legacy_root_file_path);
-    context.output().answer(object,
-                            "Fingerprints of the files, as a set shows them before it accepts its first root. Compare "
-                            "every digit.\n\n" +
-                                describe(modern, delivery::root_file_path) + "\nFor sets of the https-legacy lane:\n" +
-                                describe(legacy, delivery::legacy_root_file_path));
+    const RootFile& file = (*authority)->root_file();
+    context.output().answer({{"file", file.path},
+                             {"request_path", delivery::root_file_path},
+                             {"sha1", file.sha1},
+                             {"sha1_short", file.sha1_short},
+                             {"sha256", file.sha256}},
+                            "Fingerprints of the root file, as a set shows them before it accepts its first root. "
+                            "Compare every digit.\n\n" +
+                                format_facts({{"file", file.path},
+                                              {"sets fetch", std::string(delivery::root_file_path)},
+                                              {"SHA-1", in_groups(file.sha1)},
+                                              {"SHA-1, 20 digits", in_groups(file.sha1_short)},
+                                              {"SHA-256", in_groups(file.sha256)}}));
     return {};
 }
 
@@ -246,7 +232,7 @@ std::vector<Command> certificate_commands() {
          .notes = "A running server takes them when it reloads (SIGHUP).",
          .run = issue_server},
         {.words = {"root", "show"},
-         .purpose = "Shows the fingerprints of the root files, to be compared with what a set shows.",
+         .purpose = "Shows the fingerprints of the root file, to be compared with what a set shows.",
          .run = show_root},
     };
 }

@@ -100,7 +100,7 @@ Done put(const Arguments& arguments, Context& context) {
     if (wish.section == phonefile::to_string(phonefile::SectionKind::user_keys)) {
         const auto authority = context.authority();
         if (!authority) return fail(authority.error());
-        wish.own_root = (*authority)->root_file(crypto::TlsLane::modern).bytes;
+        wish.own_root = (*authority)->root_file().bytes;
     }
     const auto bytes = context.disk().read(wish.file_name, registry::max_file_size);
     if (!bytes) return fail(bytes.error());
@@ -167,7 +167,7 @@ Done remove(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
     std::string path = arguments.text("PATH");
-    if (path == delivery::root_file_path || path == delivery::legacy_root_file_path)
+    if (path == delivery::root_file_path)
         return fail(FaultCode::forbidden, path + " is Ringfence's own root certificate: without it no set trusts us");
     const auto asked = (*family)->recognise(path);
     if (asked && asked->mac) path = (*family)->device_settings_name(*asked->mac);

@@ -60,8 +60,7 @@ private:
 
     Status refuse_own_names() {
         const std::string& path = record().path;
-        if (path == delivery::root_file_path || path == delivery::legacy_root_file_path)
-            return refuse(path + " is Ringfence's own root certificate");
+        if (path == delivery::root_file_path) return refuse(path + " is Ringfence's own root certificate");
         if (delivery::parse_common_settings_path(family_, path))
             return refuse(path + " is written by Ringfence from the public settings");
         if (bytes_.find("PRIVATE KEY-----") != std::string_view::npos)

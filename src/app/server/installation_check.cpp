@@ -190,8 +190,7 @@ private:
         for (const auto& certificate : (*authority)->own_certificates()) sound = check_expiry(certificate) && sound;
         if (sound) say(Level::ok, "certificates", "our own are good for more than 30 days");
         check_names(**authority);
-        check_root_file(**authority, crypto::TlsLane::modern, delivery::root_file_path);
-        check_root_file(**authority, crypto::TlsLane::legacy, delivery::legacy_root_file_path);
+        check_root_file(**authority);
         check_lane();
     }
 
@@ -222,7 +221,8 @@ private:
         }
     }
 
-    void check_root_file(const authority::Authority& authority, crypto::TlsLane lane, std::string_view path) {
+    void check_root_file(const authority::Authority& authority) {
+        constexpr std::string_view path = delivery::root_file_path;
         const auto registry = context_.registry();
         if (!registry) return;
         const auto catalogue = (*registry)->catalogue();
@@ -231,7 +231,7 @@ private:
         const auto found =
             std::find_if(files.begin(), files.end(), [&](const auto& file) { return file.path == path; });
         if (found == files.end()) return say(Level::wrong, "root", fmt::format("{} is not served", path));
-        if (!equals_ignoring_case(found->sha256, authority.root_file(lane).sha256))
+        if (!equals_ignoring_case(found->sha256, authority.root_file().sha256))
             say(Level::wrong, "root", fmt::format("{} is not what the authority made", path));
     }
 

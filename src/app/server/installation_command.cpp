@@ -23,11 +23,10 @@ struct Wish {
     IpAddress address;
 };
 
-Status put_root_file(registry::Registry& registry, const authority::RootFile& file, std::string_view path,
-                     std::string_view section) {
+Status put_root_file(registry::Registry& registry, const authority::RootFile& file) {
     registry::FileRecord record;
-    record.path = path;
-    record.section = section;
+    record.path = delivery::root_file_path;
+    record.section = phonefile::to_string(phonefile::SectionKind::user_keys);
     record.content_class = trust::ContentClass::public_;
     const auto stored = registry.put_file(record, file.bytes);
     if (!stored) return fail(stored.error());
@@ -53,12 +52,7 @@ Status build(Context& context, const std::string& folder, const Wish& wish) {
         authority::Authority::create(folder, names, context.disk(), context.random(), context.clock());
     if (!authority) return fail(authority.error());
     auto status = (*authority)->record_own(**registry);
-    if (status)
-        status = put_root_file(**registry, (*authority)->root_file(crypto::TlsLane::modern), delivery::root_file_path,
-                               phonefile::to_string(phonefile::SectionKind::user_keys));
-    if (status)
-        status = put_root_file(**registry, (*authority)->root_file(crypto::TlsLane::legacy),
-                               delivery::legacy_root_file_path, {});
+    if (status) status = put_root_file(**registry, (*authority)->root_file());
     if (!status) return status;
     return context.disk().write_new(folder + "/" + std::string(server::settings_file_name), settings, private_file);
 }
@@ -76,7 +70,7 @@ Done init(const Arguments& arguments, Context& context) {
     context.note({.outcome = "installation-made", .detail = fmt::format("{} at {}", wish.name, address->to_string())});
     const auto authority = context.authority();
     if (!authority) return fail(authority.error());
-    const auto& root = (*authority)->root_file(crypto::TlsLane::modern);
+    const auto& root = (*authority)->root_file();
     json::object object;
     object["data"] = printable(directory);
     object["name"] = wish.name;
