@@ -316,7 +316,9 @@ std::vector<TlsIdentity> Authority::server_identities(TlsLane lane) const {
 }
 
 std::vector<Certificate> Authority::device_issuers(TlsLane lane) const {
-    if (lane == TlsLane::legacy) return {parts_->certificate(Part::issuing_legacy)};
+    // What the main door takes is strong enough for the lane; never the other way round.
+    if (lane == TlsLane::legacy)
+        return {parts_->certificate(Part::issuing_legacy), parts_->certificate(Part::issuing_rsa)};
     return {parts_->certificate(Part::issuing_p256), parts_->certificate(Part::issuing_rsa)};
 }
 

@@ -84,7 +84,8 @@ public:
 
     // For a listener of that lane: P-256 first and RSA beside it, or the legacy RSA one; each with its issuing CA.
     std::vector<crypto::TlsIdentity> server_identities(TlsLane lane) const;
-    // The issuing CAs whose device certificates that lane takes: TlsServerProfile::client_anchors.
+    // The issuing CAs whose device certificates that lane takes: TlsServerProfile::client_anchors. The legacy lane
+    // takes RSA certificates of the modern one too, which no set need carry twice; the modern one takes no other's.
     std::vector<crypto::Certificate> device_issuers(TlsLane lane) const;
     // Every CA and server certificate, for `check` and lists.
     std::vector<crypto::Certificate> own_certificates() const;

@@ -454,6 +454,15 @@ class LegacyLane(Lanes):
         self.assertEqual(len(held), 3)
         self.assertLessEqual(set(sent[1:]), set(held))
 
+    def test_a_certificate_of_the_main_door_is_taken_here_but_not_the_reverse(self):
+        modern = self.house.issue(MAC, "rsa2048")
+        self.served(self.curl(OWN_FILE, "--tls-max", "1.0", "--tlsv1.0", *self.certificate(modern)))
+        done = self.s_client("-tls1", "-cert", modern / "cert.pem", "-key", modern / "key.pem", "-cert_chain",
+                             modern / "chain.pem", path=OWN_FILE)
+        self.assertIn("200 OK", done.out)
+        for login in ([], self.login()):
+            self.handshake_failed(self.curl(OWN_FILE, *self.certificate(self.cert), *login, door="https"))
+
     def test_a_bad_certificate_ends_the_handshake(self):
         stranger = Installation(self.work, "stranger")
         stranger.add_device(MAC)

@@ -4,6 +4,7 @@ import hashlib
 import unittest
 
 from harness import PHONE, Installation, SystemTest, run
+from wire import read_manifest, tftp_get
 
 MAC = "00:24:7F:01:02:AB"
 OTHER = "00:24:7F:01:02:CD"
@@ -85,6 +86,30 @@ class Walk(SystemTest):
 
         run([PHONE, "reset", "--state", self.state], check=True)
         self.assertNotIn(OWN_FILE, self.held())
+
+    def test_a_set_on_the_legacy_lane_holds_the_one_root_and_proves_itself_either_way(self):
+        self.house.configure("server", "127.0.0.1")
+        root_before = self.root_section()
+        self.server.stop()
+        self.server = self.house.serve(doors=("tftp", "https-legacy"))
+        self.server.ports = {"tftp": self.server.ports["tftp"], "https": self.server.ports["https-legacy"]}
+        self.assertEqual(self.root_section(), root_before)
+
+        _, files = self.boot("--accept-fingerprint", self.fingerprint(), *self.login())
+        self.assertEqual(files["trust/root.pem"]["action"], "fetched")
+        self.assertEqual(files[OWN_FILE]["action"], "fetched")
+        for lane in ("https", "https-legacy"):
+            cert = self.house.issue(MAC, "rsa2048", lane)
+            _, files = self.boot("--certificate", cert / "cert.pem", "--key", cert / "key.pem")
+            self.assertEqual(files[OWN_FILE]["action"], "fetched", lane)
+        for proof in ("device-password", "device-certificate"):
+            self.house.wait_for_event(lambda e: e.get("path") == OWN_FILE and e.get("wire") == "https-legacy" and
+                                      e.get("proof") == proof and e.get("outcome") == "delivered", proof)
+
+    def root_section(self):
+        """How the manifest announces the root: a change would leave phones with the one that they hold."""
+        text = tftp_get(self.server.ports["tftp"], "1230SIP.cfg").decode()
+        return next(values for name, values in read_manifest(text) if name == "USER_KEYS")
 
     def held(self):
         """What `show` says of the phone's flash, its event log apart."""
