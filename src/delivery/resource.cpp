@@ -154,7 +154,7 @@ Result<Resolved> resolve(const Delivery& delivery, const std::string& path, cons
         resource.device = out.device;
         out.resource = std::move(resource);
     } else if (requested && !out.named) {
-        out.resource = generated_manifest(delivery, requested->role, requested->model, perspective);
+        out.resource = generated_manifest(delivery, requested->role, model, perspective);
     } else {
         out.resource = common_settings(delivery, path);
     }

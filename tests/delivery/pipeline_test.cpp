@@ -349,6 +349,18 @@ TEST_F(PipelineTest, the_legacy_lane_serves_its_models_until_it_closes) {
     EXPECT_EQ(outcome(asked), Outcome::not_found);
 }
 
+TEST_F(PipelineTest, a_manifest_without_a_model_in_its_name_is_made_for_the_model_of_who_proved_itself) {
+    ASSERT_TRUE(registry_->set_setting({Layer::model, "1230"}, "SNTP_SERVER", Secret("192.0.2.9")));
+    auto asked = with_password(request(Wire::https, "12xxSIP.cfg"), "phone-one", "password of phone-one");
+    EXPECT_NE(ask(asked).body.view().find("FILENAME common/1230.cfg\n"), std::string_view::npos);
+    EXPECT_EQ(ask(asked).body.view(), ask(request(Wire::https, "1230SIP.cfg")).body.view());
+    EXPECT_NE(ask(request(Wire::https, "12xxSIP.cfg")).body.view().find("FILENAME common/any.cfg\n"),
+              std::string_view::npos);
+    // Its model may stand on the legacy lane.
+    shared_.installation.legacy_lane = LanePolicy{.models = {"1230"}, .server = "192.0.2.2"};
+    EXPECT_NE(ask(asked).body.view().find("SERVER_IP 192.0.2.2\n"), std::string_view::npos);
+}
+
 TEST_F(PipelineTest, a_replayed_digest_is_stale_and_opens_nothing) {
     auto asked = request(Wire::https, "SIP00247F000001.cfg");
     asked.authorization = digest("phone-one", "password of phone-one", nonces_.issue(clock_.steady_now()), asked.path);
