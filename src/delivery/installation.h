@@ -19,7 +19,9 @@ struct LanePolicy {
     std::vector<std::string> models{};  // as the family names them; empty: every model
     std::vector<std::string> sites{};   // empty: every site, and devices without one
     std::optional<WallTime> closes{};   // from then on nobody is served
-    std::string server{};               // host or address that manifests name for this lane; phones know only port 443
+    // Host or address that manifests name for this lane, since phones know only port 443; empty: only those of sites
+    // with a legacy server of their own lead there.
+    std::string server{};
 };
 
 struct Installation {

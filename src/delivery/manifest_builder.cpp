@@ -130,8 +130,11 @@ private:
 
     std::string https_server() const {
         if (installation_ == nullptr) return {};
-        if (viewpoint_.on_legacy_lane && installation_->legacy_lane && !installation_->legacy_lane->server.empty())
-            return installation_->legacy_lane->server;
+        if (viewpoint_.on_legacy_lane) {
+            if (viewpoint_.site != nullptr && !viewpoint_.site->legacy_server.empty())
+                return viewpoint_.site->legacy_server;
+            if (!installation_->legacy_lane->server.empty()) return installation_->legacy_lane->server;
+        }
         if (viewpoint_.site != nullptr && !viewpoint_.site->server.empty()) return viewpoint_.site->server;
         return installation_->address.empty() ? installation_->host : installation_->address;
     }

@@ -18,8 +18,8 @@ struct Viewpoint {
     std::string model{};                   // empty: the generic manifest
     const registry::Site* site = nullptr;  // null: outside every site's networks
     Protocol protocol = Protocol::tftp;    // by which the manifest was asked: public files go the same way
-    bool on_legacy_lane = false;
-    bool with_site_login = false;  // sections with internal files carry the site's login
+    bool on_legacy_lane = false;           // only where the installation has one
+    bool with_site_login = false;          // sections with internal files carry the site's login
 };
 
 // Path of the file of public settings for this model and site: "common/1230-berlin.cfg".

@@ -174,6 +174,21 @@ Result<Rendered> render(const Delivery& delivery, const Resource& resource, cons
     return Rendered{{std::make_shared<const std::string>(std::move(*text))}, std::move(etag), now};
 }
 
+Status check_announcements(const Delivery& delivery, const std::string& model, const registry::Site* site,
+                           WallTime now) {
+    Perspective perspective;
+    perspective.site = site;
+    perspective.window_hands_out_login = true;
+    perspective.now = now;
+    for (const Role role : {Role::manifest, Role::boot_manifest, Role::conversion_manifest}) {
+        auto text = render_text(delivery, generated_manifest(delivery, role, model, perspective), Reveal::clear);
+        if (!text) return fail(std::move(text).error().within(family::to_string(role)));
+    }
+    auto common = render_common_settings(delivery, {.model = model, .site = site}, Reveal::clear);
+    if (!common) return fail(std::move(common).error().within("common settings"));
+    return {};
+}
+
 Result<std::string> preview(const Delivery& delivery, const MacAddress& mac, const std::string& file, Reveal reveal) {
     auto device = delivery.lookup.find_device(mac);
     if (!device) return fail(std::move(device).error());

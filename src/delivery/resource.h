@@ -59,6 +59,11 @@ struct Rendered {
 // Only for what was granted. Faults: corrupt, unavailable, or malformed when a value would be misread by the phone.
 Result<Rendered> render(const Delivery& delivery, const Resource& resource, const trust::Grant& grant, WallTime now);
 
+// The first fault in rendering what a set of this model (empty: not known) at this site (null: none) is told before it
+// proves itself: its manifests, with the site's login too, and the common settings.
+Status check_announcements(const Delivery& delivery, const std::string& model, const registry::Site* site,
+                           WallTime now);
+
 // What an administrator sees of `file` (a path; empty: the device's settings file) as this device would get it over its
 // own proof from its site; secrets masked unless revealed. not_found when the device or file is not there.
 Result<std::string> preview(const Delivery& delivery, const MacAddress& mac, const std::string& file, Reveal reveal);

@@ -309,8 +309,7 @@ private:
             return fail(FaultCode::malformed, "it takes only one FILENAME");
         for (const std::string& name : section.filenames)
             if (name.empty()) return fail(FaultCode::malformed, "a FILENAME is empty");
-        if (!section.server.empty() && !is_host(section.server))
-            return fail(FaultCode::malformed, "SERVER_IP must be an address or a host name");
+        if (auto fits = check_server(section.server); !fits) return fits;
         if (section.user_name.empty() && !section.password.empty())
             return fail(FaultCode::malformed, "a password stands without a user name");
         if (section.profile == 0) return fail(FaultCode::malformed, "PROFILE begins at 1");
@@ -392,6 +391,12 @@ Result<Manifest> parse_manifest_strict(std::string_view text) {
     if (!reading) return fail(reading.error());
     if (const auto clean = check_nothing_dropped(text, reading->dropped); !clean) return fail(clean.error());
     return std::move(reading->manifest);
+}
+
+Status check_server(std::string_view host) {
+    if (!host.empty() && !is_host(host))
+        return fail(FaultCode::malformed, "SERVER_IP must be an address or a host name");
+    return check_written_value(to_string(Keyword::server_ip), host);
 }
 
 Result<std::string> format_manifest(const Manifest& manifest) { return ManifestWriter().write(manifest); }

@@ -117,6 +117,10 @@ Result<Manifest> parse_manifest_strict(std::string_view text);
 // parse_manifest_strict(format_manifest(m)) == m, and the phone's reading of it drops nothing.
 Result<std::string> format_manifest(const Manifest& manifest);
 
+// Whether a set would read this as SERVER_IP: an address or a DNS name that fits its line. malformed, too_large; an
+// empty one passes: it is not written.
+Status check_server(std::string_view host);
+
 // Loads may hold it in a signed 32-bit number.
 inline constexpr std::uint64_t max_version = 2147483647;
 inline constexpr std::size_t min_version_digits = 6;

@@ -13,15 +13,17 @@ Result<Network> read_network(std::string_view text) {
 Status load_sites(Registry::Parts& parts, Catalogue& out) {
     std::map<std::string, std::size_t, std::less<>> place;
     auto rows = parts.database->statement(
-        "SELECT s.name, s.server, l.user, l.password FROM sites s LEFT JOIN logins l ON l.site = s.name ORDER BY "
-        "s.name");
+        "SELECT s.name, s.server, s.legacy_server, l.user, l.password FROM sites s LEFT JOIN logins l ON l.site = "
+        "s.name"
+        " ORDER BY s.name");
     auto read = Database::each_row(std::move(rows), [&](const Statement& row) -> Status {
         Site site;
         site.name = row.text(0);
         site.server = row.text(1);
-        site.login_user = row.text(2);
-        if (!row.is_null(3)) {
-            auto password = parts.open_sealed(row.blob(3), {"site-password", site.name, site.login_user});
+        site.legacy_server = row.text(2);
+        site.login_user = row.text(3);
+        if (!row.is_null(4)) {
+            auto password = parts.open_sealed(row.blob(4), {"site-password", site.name, site.login_user});
             if (!password) return fail(std::move(password.error()).within("the login of site " + site.name));
             site.login_password = std::move(*password);
         }

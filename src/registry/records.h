@@ -65,9 +65,10 @@ struct CertificateRecord {
 struct Site {
     std::string name;
     std::vector<Network> networks;
-    std::string server;      // host or address that this site's manifests name; empty: the installation's address
-    std::string login_user;  // of the shared site login; empty: none
-    Secret login_password;   // clear, because a manifest must carry it inside a window; sealed at rest
+    std::string server;         // host or address that this site's manifests name; empty: the installation's address
+    std::string legacy_server;  // the same for its sets on the legacy lane; empty: the lane's own server
+    std::string login_user;     // of the shared site login; empty: none
+    Secret login_password;      // clear, because a manifest must carry it inside a window; sealed at rest
 };
 
 // Where a setting stands. Later layers win: global, site, model, device.

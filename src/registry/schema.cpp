@@ -10,7 +10,7 @@ namespace {
 
 // Names are text as the administrator wrote them; MAC addresses are MacAddress::bare_upper(); times are milliseconds
 // since 1970. An empty model or site of a file means every one, and so is no reference.
-constexpr std::array<Migration, 3> registry_steps = {{
+constexpr std::array<Migration, 4> registry_steps = {{
     {R"sql(
 CREATE TABLE state(
     id INTEGER PRIMARY KEY CHECK(id = 1),
@@ -135,6 +135,9 @@ ALTER TABLE devices ADD COLUMN last_proved_legacy INTEGER;
     // NULL: nobody has said yet.
     {R"sql(
 ALTER TABLE state ADD COLUMN realm TEXT;
+)sql"},
+    {R"sql(
+ALTER TABLE sites ADD COLUMN legacy_server TEXT NOT NULL DEFAULT '';
 )sql"},
 }};
 

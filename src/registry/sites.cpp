@@ -17,6 +17,8 @@ Status check_site(const Site& site) {
     if (!named) return named;
     auto server = check_name("A site's server", site.server, MayBeEmpty::yes, max_server_length);
     if (!server) return server;
+    auto legacy = check_name("A site's legacy server", site.legacy_server, MayBeEmpty::yes, max_server_length);
+    if (!legacy) return legacy;
     if (site.networks.size() > max_networks)
         return fail(FaultCode::too_large, fmt::format("A site may have at most {} networks.", max_networks));
     return {};
@@ -64,8 +66,9 @@ Status Registry::add_site(const Site& site) {
         if (!count) return fail(std::move(count.error()));
         if (*count >= static_cast<std::int64_t>(max_sites))
             return fail(FaultCode::too_large, fmt::format("There may be at most {} sites.", max_sites));
-        auto added = parts_->database->run("INSERT INTO sites(name, server) VALUES(?, ?) ON CONFLICT DO NOTHING",
-                                           site.name, site.server);
+        auto added = parts_->database->run(
+            "INSERT INTO sites(name, server, legacy_server) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", site.name,
+            site.server, site.legacy_server);
         if (!added) return added;
         if (parts_->database->changed_rows() == 0)
             return fail(FaultCode::conflict, "Site " + site.name + " is there already.");
@@ -79,7 +82,8 @@ Status Registry::update_site(const Site& site) {
     auto sound = check_site(site);
     if (!sound) return sound;
     return in_transaction(*parts_->database, [&]() -> Status {
-        auto updated = parts_->database->run("UPDATE sites SET server = ? WHERE name = ?", site.server, site.name);
+        auto updated = parts_->database->run("UPDATE sites SET server = ?, legacy_server = ? WHERE name = ?",
+                                             site.server, site.legacy_server, site.name);
         if (!updated) return updated;
         if (parts_->database->changed_rows() == 0) return fail(no_site(site.name));
         auto cleared = parts_->database->run("DELETE FROM site_networks WHERE site = ?", site.name);

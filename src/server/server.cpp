@@ -268,7 +268,8 @@ Result<std::shared_ptr<crypto::TlsServerContext>> Server::Core::make_context(con
     std::vector<std::string> told{settings.installation.host, settings.installation.address};
     if (profile.lane == crypto::TlsLane::legacy) {
         told.clear();
-        if (settings.installation.legacy_lane) told.push_back(settings.installation.legacy_lane->server);
+        const auto& lane = settings.installation.legacy_lane;
+        if (lane && !lane->server.empty()) told.push_back(lane->server);
     }
     for (const std::string& host : told) {
         if (auto named = require_named(*material, host); !named) return fail(std::move(named).error());

@@ -8,6 +8,7 @@
 
 #include "base/host_name.h"
 #include "base/text.h"
+#include "phonefile/manifest.h"
 
 namespace ringfence::server {
 
@@ -220,6 +221,7 @@ Status read_legacy(Table table, ServerSettings& out) {
     if (!server->empty() && !is_host(*server)) {
         return table.wrong("server", "must be an IP address or a DNS name, and nothing else");
     }
+    if (auto fits = phonefile::check_server(*server); !fits) return table.wrong("server", fits.error().message);
     out.legacy = delivery::LanePolicy{std::move(*models), std::move(*sites), *date, std::move(*server)};
     return table.finish();
 }
@@ -255,7 +257,7 @@ Status settle_listeners(ServerSettings& settings) {
         }
     }
     settings.installation.legacy_lane.reset();
-    if (has_legacy && !settings.legacy->server.empty()) settings.installation.legacy_lane = settings.legacy;
+    if (has_legacy) settings.installation.legacy_lane = settings.legacy;
     return {};
 }
 
@@ -384,7 +386,8 @@ challenge = "basic"
 models = [{models}]
 sites = []
 closes = "{closes}"
-# The address of that door. Set, manifests lead the models above there; empty, they lead everyone to the https door.
+# The address of that door. Set, manifests lead the models above there; empty, they lead them to the https door, but for
+# the sites with a server of their own for it (site set NAME --legacy-server).
 server = ""
 
 # What each door bears at once, for each thread. More phones wait. A full door lets go of those that ask for nothing,

@@ -220,6 +220,26 @@ TEST(manifest_builder, the_legacy_lane_has_its_own_server_and_the_one_root_file)
     EXPECT_EQ(*find(manifest, SectionKind::user_keys), *find(before, SectionKind::user_keys));
 }
 
+TEST(manifest_builder, a_site_chooses_its_server_on_the_legacy_lane_too) {
+    Installation with_lane = installation;
+    with_lane.legacy_lane = LanePolicy{{"1230"}, {}, {}, "192.0.2.2"};
+    registry::Site site;
+    site.name = "berlin";
+    site.server = "192.0.2.3";
+    const auto server = [&](bool on_legacy_lane) {
+        const auto manifest = build_manifest(avaya(), staged(), with_lane,
+                                             {.model = "1230", .site = &site, .on_legacy_lane = on_legacy_lane});
+        return find(manifest, SectionKind::user_config)->server;
+    };
+    EXPECT_EQ(server(true), "192.0.2.2");
+    site.legacy_server = "192.0.2.4";
+    EXPECT_EQ(server(true), "192.0.2.4");
+    EXPECT_EQ(server(false), "192.0.2.3");
+    site.legacy_server.clear();
+    with_lane.legacy_lane->server.clear();
+    EXPECT_EQ(server(true), "192.0.2.3") << "the lane has no server of its own";
+}
+
 TEST(manifest_builder, common_settings_paths_survive_a_round_trip) {
     registry::Site site;
     site.name = "berlin-2";

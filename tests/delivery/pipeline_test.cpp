@@ -361,6 +361,21 @@ TEST_F(PipelineTest, a_manifest_without_a_model_in_its_name_is_made_for_the_mode
     EXPECT_NE(ask(asked).body.view().find("SERVER_IP 192.0.2.2\n"), std::string_view::npos);
 }
 
+TEST_F(PipelineTest, a_manifest_that_cannot_be_rendered_is_found_before_a_phone_asks) {
+    registry::Site site;
+    site.name = "berlin";
+    site.networks = {Network::parse("192.0.2.0/24").value()};
+    site.server = std::string(80, 'a');
+    ASSERT_TRUE(registry_->add_site(site));
+    const auto catalogue = registry_->catalogue().value();
+    const Delivery delivery{avaya(), shared_.installation, *catalogue, *lookup_};
+    EXPECT_TRUE(check_announcements(delivery, "1230", nullptr, clock_.wall_now()));
+    const auto checked = check_announcements(delivery, "1230", &catalogue->sites[0], clock_.wall_now());
+    ASSERT_FALSE(checked);
+    EXPECT_NE(checked.error().message.find("SERVER_IP"), std::string::npos);
+    EXPECT_EQ(outcome(request(Wire::tftp, "1230SIP.cfg")), Outcome::unavailable);
+}
+
 TEST_F(PipelineTest, a_replayed_digest_is_stale_and_opens_nothing) {
     auto asked = request(Wire::https, "SIP00247F000001.cfg");
     asked.authorization = digest("phone-one", "password of phone-one", nonces_.issue(clock_.steady_now()), asked.path);

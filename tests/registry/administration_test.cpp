@@ -217,10 +217,12 @@ TEST_F(RegistryTest, equal_networks_of_two_sites_are_refused_and_nothing_is_kept
     ASSERT_TRUE(registry_.add_site(site_with("bergen", {"10.2.0.0/16"})));
     EXPECT_EQ(registry_.update_site(site_with("bergen", {"10.1.0.0/16"})).error().code, FaultCode::conflict);
     Site moved = site_with("oslo", {"10.3.0.0/16"});
+    moved.legacy_server = "192.0.2.7";
     moved.server = "prov.example.net";
     ASSERT_TRUE(registry_.update_site(moved));
     const auto catalogue = registry_.catalogue().value();
     EXPECT_EQ(find_site(*catalogue, "oslo")->server, "prov.example.net");
+    EXPECT_EQ(find_site(*catalogue, "oslo")->legacy_server, "192.0.2.7");
     EXPECT_EQ(find_site(*catalogue, "oslo")->networks, moved.networks);
     EXPECT_EQ(find_site(*catalogue, "bergen")->networks.size(), 1u);
     EXPECT_EQ(registry_.update_site(site_with("nowhere", {})).error().code, FaultCode::not_found);

@@ -116,7 +116,11 @@ TEST(Settings, TheLegacyLaneIsNamedAndEnds) {
     const auto without_server = parse_settings(door + lane);
     ASSERT_TRUE(without_server);
     EXPECT_EQ(without_server->listeners[0].endpoint.to_string(), "192.0.2.11:443");
-    EXPECT_FALSE(without_server->installation.legacy_lane) << "manifests lead nobody there";
+    ASSERT_TRUE(without_server->installation.legacy_lane) << "a site may have a server of its own for it";
+    EXPECT_EQ(without_server->installation.legacy_lane->server, "");
+    const std::string longest = std::string(60, 'a') + "." + std::string(8, 'b');
+    EXPECT_TRUE(parse_settings(door + lane + "server = \"" + longest + "\"\n"));
+    EXPECT_THAT(complaint(door + lane + "server = \"a" + longest + "\"\n"), HasSubstr("SERVER_IP"));
     const auto with_server = parse_settings(door + lane + "server = \"192.0.2.11\"\n");
     ASSERT_TRUE(with_server);
     ASSERT_TRUE(with_server->installation.legacy_lane);

@@ -256,7 +256,7 @@ class Sites(WithInstallation):
         def listed():
             return next(s for s in self.house.json_lines("site", "list") if s["name"] == "Berlin-1")
         self.assertEqual(listed(), {"name": "Berlin-1", "networks": ["192.0.2.0/25", "2001:db8::/48"], "server": None,
-                                    "login_user": None})
+                                    "legacy_server": None, "login_user": None})
         self.house("site", "set", "Berlin-1", "--net", "192.0.2.128/25")
         self.assertEqual(listed()["networks"], ["192.0.2.128/25"])
         self.refused("site", "add", "Berlin-1", "--net", "203.0.113.0/24")
@@ -275,6 +275,11 @@ class Sites(WithInstallation):
         self.assertIn("prov-north.example.test", done.err)
         self.event_with("server-certificate-issued")
         self.house("check")
+        done = self.house("site", "set", "bremen", "--legacy-server", "prov-old.example.test")
+        self.assertIn("prov-old.example.test", done.err)
+        self.assertEqual(next(s for s in self.house.json_lines("site", "list") if s["name"] == "bremen")["legacy_server"],
+                         "prov-old.example.test")
+        self.house("check")
         again = self.house("site", "add", "kiel", "--net", "198.51.100.0/24", "--server", "PROV-north.example.test")
         self.assertEqual(again.err, "")
 
@@ -290,6 +295,16 @@ class Sites(WithInstallation):
         # And a name that no certificate can carry leaves no site.
         self.refused("site", "add", "wismar", "--net", "198.51.103.0/24", "--server", "not a name")
         self.assertNotIn("wismar", self.house("site", "list").out)
+
+
+    def test_a_server_name_that_no_manifest_can_carry_is_refused(self):
+        fits = "a" * 60 + "." + "b" * 8
+        for option in ("--server", "--legacy-server"):
+            self.assertIn("SERVER_IP", self.refused("site", "add", "long", "--net", "203.0.113.128/25", option, "c" + fits))
+            self.refused("site", "add", "long", "--net", "203.0.113.128/25", option, "two words")
+        self.house("site", "add", "long", "--net", "203.0.113.128/25", "--server", fits)
+        self.refused("site", "set", "long", "--server", "c" + fits)
+        self.house("check")
 
 
 class Settings(WithInstallation):

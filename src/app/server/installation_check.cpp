@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "crypto/version.h"
 #include "delivery/installation.h"
+#include "delivery/resource.h"
 #include "delivery/secret_lines.h"
 
 namespace ringfence::app {
@@ -44,6 +45,7 @@ public:
         check_family();
         check_registry();
         check_authority();
+        check_announcements();
         check_devices();
         return finish();
     }
@@ -210,7 +212,8 @@ private:
         if (installation.legacy_lane) wanted.push_back(installation.legacy_lane->server);
         if (const auto registry = context_.registry())
             if (const auto catalogue = (*registry)->catalogue())
-                for (const auto& site : (*catalogue)->sites) wanted.push_back(site.server);
+                for (const auto& site : (*catalogue)->sites)
+                    wanted.insert(wanted.end(), {site.server, site.legacy_server});
         const auto& names = authority.server_names();
         for (const auto& name : wanted) {
             if (name.empty()) continue;
@@ -243,6 +246,35 @@ private:
             settings.installation.legacy_lane->closes <= context_.clock().wall_now())
             say(Level::warning, "https-legacy", "its closing date is past: it serves nobody");
         legacy_door_ = has_door;
+    }
+
+    // ---- Manifests
+
+    // What cannot be rendered is answered with "try again later" for ever.
+    void check_announcements() {
+        const auto registry = context_.registry();
+        const auto family = context_.family();
+        if (!registry || !family) return;
+        const auto catalogue = (*registry)->catalogue();
+        if (!catalogue) return;
+        std::vector<std::string> models{""};
+        for (const auto& model : (*family)->models()) models.push_back(model.name);
+        std::vector<const registry::Site*> sites{nullptr};
+        for (const auto& site : (*catalogue)->sites) sites.push_back(&site);
+        const delivery::Delivery delivery{**family, (*context_.settings())->installation, **catalogue, **registry};
+        bool sound = true;
+        for (const auto* site : sites)
+            for (const auto& model : models) sound = check_announcement(delivery, model, site) && sound;
+        if (sound) say(Level::ok, "manifests", fmt::format("{} rendered", sites.size() * models.size()));
+    }
+
+    bool check_announcement(const delivery::Delivery& delivery, const std::string& model, const registry::Site* site) {
+        const auto rendered = delivery::check_announcements(delivery, model, site, context_.clock().wall_now());
+        if (rendered) return true;
+        say(Level::wrong, "manifests",
+            fmt::format("{}, {}: {}", site == nullptr ? "no site" : "site " + site->name,
+                        model.empty() ? "no model" : "model " + model, rendered.error().message));
+        return false;
     }
 
     // ---- Devices

@@ -7,6 +7,7 @@
 #include "app/server/login.h"
 #include "app/server/server_names.h"
 #include "base/text.h"
+#include "phonefile/manifest.h"
 
 namespace ringfence::app {
 
@@ -39,18 +40,29 @@ json::object to_json(const Site& site) {
     out["name"] = site.name;
     out["networks"] = to_array(show_networks(site));
     out["server"] = text_or_null(site.server);
+    out["legacy_server"] = text_or_null(site.legacy_server);
     out["login_user"] = text_or_null(site.login_user);
     return out;
 }
 
-// Phones of the site will look for this name in the server's certificate.
-Status cover_by_certificate(Context& context, const std::string& server) {
+// What the writer of a manifest refuses would leave the site's sets without one.
+Status check_servers(const Site& site) {
+    auto fits = phonefile::check_server(site.server);
+    return fits ? phonefile::check_server(site.legacy_server) : fits;
+}
+
+// Phones of the site will look for these names in the server's certificate.
+Status cover_by_certificate(Context& context, const Site& site) {
     const auto authority = context.authority();
     if (!authority) return fail(authority.error());
     authority::ServerNames names = (*authority)->server_names();
-    if (server.empty() || is_named(names, server)) return {};
-    add_name(names, server);
-    return issue_server_certificates(context, names);
+    bool is_covered = true;
+    for (const auto& server : {site.server, site.legacy_server}) {
+        if (server.empty() || is_named(names, server)) continue;
+        add_name(names, server);
+        is_covered = false;
+    }
+    return is_covered ? Status() : issue_server_certificates(context, names);
 }
 
 Done give_login(Context& context, Site& site, json::object& object, std::string& text) {
@@ -76,9 +88,11 @@ Done add(const Arguments& arguments, Context& context) {
     site.name = arguments.text("NAME");
     site.networks = arguments.networks("--net");
     site.server = arguments.text_or_empty("--server");
+    site.legacy_server = arguments.text_or_empty("--legacy-server");
+    if (const auto fits = check_servers(site); !fits) return fail(fits.error());
     const auto added = (*registry)->together([&]() -> Status {
         auto status = (*registry)->add_site(site);
-        return status ? cover_by_certificate(context, site.server) : status;
+        return status ? cover_by_certificate(context, site) : status;
     });
     if (!added) return fail(added.error());
     context.note({.outcome = "site-added",
@@ -104,9 +118,11 @@ Done set(const Arguments& arguments, Context& context) {
     Site site = *known;
     if (arguments.has("--net")) site.networks = arguments.networks("--net");
     if (const auto server = arguments.find_text("--server")) site.server = *server == "-" ? "" : *server;
+    if (const auto server = arguments.find_text("--legacy-server")) site.legacy_server = *server == "-" ? "" : *server;
+    if (const auto fits = check_servers(site); !fits) return fail(fits.error());
     const auto updated = (*registry)->together([&]() -> Status {
         auto status = (*registry)->update_site(site);
-        return status ? cover_by_certificate(context, site.server) : status;
+        return status ? cover_by_certificate(context, site) : status;
     });
     if (!updated) return fail(updated.error());
     context.note({.outcome = "site-changed",
@@ -127,10 +143,10 @@ Done list(const Arguments&, Context& context) {
     if (!registry) return fail(registry.error());
     const auto catalogue = (*registry)->catalogue();
     if (!catalogue) return fail(catalogue.error());
-    Rows rows(context.output(), {"SITE", "NETWORKS", "SERVER", "LOGIN"});
+    Rows rows(context.output(), {"SITE", "NETWORKS", "SERVER", "LEGACY SERVER", "LOGIN"});
     for (const auto& site : (*catalogue)->sites)
-        rows.add(to_json(site),
-                 {site.name, fmt::format("{}", fmt::join(show_networks(site), " ")), site.server, site.login_user});
+        rows.add(to_json(site), {site.name, fmt::format("{}", fmt::join(show_networks(site), " ")), site.server,
+                                 site.legacy_server, site.login_user});
     rows.finish("No sites yet: ringfence site add.");
     return {};
 }
@@ -159,6 +175,8 @@ std::vector<Command> site_commands() {
     const Parameter server{.name = "--server",
                            .placeholder = "HOST",
                            .meaning = "name or address of this server as that site's sets reach it"};
+    const Parameter legacy_server{
+        .name = "--legacy-server", .placeholder = "HOST", .meaning = "the same for its sets on the https-legacy door"};
     const Parameter login{
         .name = "--login", .shape = Shape::flag, .meaning = "make a shared login, which opens internal files only"};
     Parameter new_net = net;
@@ -166,16 +184,18 @@ std::vector<Command> site_commands() {
     new_net.meaning = "its networks from now on; may be repeated";
     Parameter new_server = server;
     new_server.meaning += "; '-' for none";
+    Parameter new_legacy_server = legacy_server;
+    new_legacy_server.meaning += "; '-' for none";
     return {
         {.words = {"site", "add"},
          .purpose = "Adds a site, which is known by its networks: a set's first request carries no other name.",
-         .parameters = {name, net, server, login},
+         .parameters = {name, net, server, legacy_server, login},
          .notes = "A server name that the server's certificate lacks is put into a new certificate.",
          .find_misuse = find_bad_name,
          .run = add},
         {.words = {"site", "set"},
-         .purpose = "Changes a site's networks, server or shared login.",
-         .parameters = {name, new_net, new_server, login},
+         .purpose = "Changes a site's networks, servers or shared login.",
+         .parameters = {name, new_net, new_server, new_legacy_server, login},
          .run = set},
         {.words = {"site", "list"}, .purpose = "Lists the sites.", .run = list},
         {.words = {"site", "remove"},
