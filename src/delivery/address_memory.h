@@ -1,7 +1,7 @@
 // Which device an address named last, by the file that it asked for. A manifest request carries no MAC, so this is how
 // a window that is bound to devices knows its phones. A hint, never a proof: it can only narrow what the window's
-// networks open. Whether the name is in the inventory makes no difference. Thread-safe, bounded; entries fade after an
-// hour.
+// networks open. Only devices of the inventory belong in here, or each made-up MAC would be a phone. Thread-safe,
+// bounded; entries fade after an hour.
 #pragma once
 
 #include <array>

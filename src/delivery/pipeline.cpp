@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -189,6 +190,8 @@ const Window* find_window(const Catalogue& catalogue, const IpAddress& source, c
     return best;
 }
 
+std::string describe_full(std::int64_t window) { return "window " + std::to_string(window) + " is full"; }
+
 std::optional<trust::OpenWindow> as_open(const Window* window) {
     if (window == nullptr) return std::nullopt;
     return trust::OpenWindow{window->hands_out_login};
@@ -263,6 +266,9 @@ Answer Pipeline::answer(const Request& request) {
 
     const Delivery delivery{shared_.family, shared_.installation, shared_part, lookup_};
     const auto who = identity->asker.device ? identity->asker.device : shared_.addresses.find(request.source, steady);
+    const std::string visitor = who ? who->colons() : request.source.to_string();
+    // Anybody can write any sender on a datagram, so there a visitor counts once it answered.
+    const bool may_be_forged = request.wire == trust::Wire::tftp;
     const auto path = parse_path(request.path);
 
     Resolved resolved;
@@ -282,7 +288,8 @@ Answer Pipeline::answer(const Request& request) {
             wanted = resolved.resource->wanted;
         grant = trust::decide(identity->asker, as_open(window), wanted);
         if (!grant || !grant->by_window()) break;
-        auto entered = lookup_.enter_window(window->id, who ? who->colons() : request.source.to_string());
+        auto entered =
+            may_be_forged ? lookup_.may_enter_window(window->id, visitor) : lookup_.enter_window(window->id, visitor);
         if (!entered) return unavailable(entered.error());
         if (*entered) break;
         full_windows.push_back(window->id);  // decide again without it
@@ -294,7 +301,7 @@ Answer Pipeline::answer(const Request& request) {
     registry::Event& event = out.ticket.event;
     if (!event.device) event.device = identity->attempted ? identity->attempted : resolved.named;
     if (perspective.site != nullptr) event.site = perspective.site->name;
-    if (resolved.named) shared_.addresses.remember(request.source, *resolved.named, steady);
+    if (resolved.device) shared_.addresses.remember(request.source, resolved.device->mac, steady);
     if (identity->asker.device) {
         const auto noted = lookup_.note_proved(*identity->asker.device, request.wire, now);
         if (!noted) log::warning(noted.error().message);
@@ -305,6 +312,7 @@ Answer Pipeline::answer(const Request& request) {
         out.outcome = challenge ? Outcome::needs_proof : Outcome::not_found;
         event.outcome = challenge ? "challenged" : "refused";
         event.detail = explain(resolved, *identity);
+        for (const auto id : full_windows) event.detail += "; " + describe_full(id);
         const bool was_proved_once = resolved.device && resolved.device->last_proved;
         if (!identity->remark.empty())
             event.kind = EventKind::login_failed;
@@ -324,9 +332,26 @@ Answer Pipeline::answer(const Request& request) {
     out.body = std::move(rendered->body);
     out.etag = std::move(rendered->etag);
     out.modified = rendered->modified;
-    if (identity->asker.proof == Proof::none && !grant->by_window()) out.ticket.asker = event.source;
-    if (grant->by_window()) event.detail = "inside staging window " + std::to_string(window->id);
+    if (!grant->by_window()) {
+        if (identity->asker.proof == Proof::none) out.ticket.asker = event.source;
+        return out;
+    }
+    event.detail = "inside staging window " + std::to_string(window->id);
+    if (may_be_forged) {
+        out.ticket.window = window->id;
+        out.ticket.visitor = visitor;
+    }
     return out;
+}
+
+bool Pipeline::confirm(Ticket& ticket) {
+    if (ticket.visitor.empty()) return true;
+    const auto entered = lookup_.enter_window(ticket.window, std::exchange(ticket.visitor, {}));
+    if (entered && *entered) return true;
+    ticket.event.outcome = entered ? "refused" : "failed";
+    ticket.event.detail = entered ? describe_full(ticket.window) : entered.error().message;
+    ticket.asker = "window " + ticket.event.source;
+    return false;
 }
 
 void Pipeline::complain(const std::string& path, const std::string& fault) {

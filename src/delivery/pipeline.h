@@ -31,6 +31,10 @@ public:
     Pipeline(const Shared& shared, registry::Lookup& lookup) : shared_(shared), lookup_(lookup) {}
 
     Answer answer(const Request& request);
+    // For a door whose askers may be forged (TFTP), once the asker answered: only then is it counted into the staging
+    // window that opened the content. False when the window filled up meanwhile: the delivery ends there, and the
+    // ticket says so.
+    bool confirm(Ticket& ticket);
     void record(Ticket ticket, const Delivered& delivered);
 
 private:

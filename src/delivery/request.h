@@ -32,11 +32,13 @@ enum class Outcome {
     unavailable,  // the registry or disk failed; the phone may try again
 };
 
-// What record() needs later; opaque to doors.
+// What confirm() and record() need later; opaque to doors.
 struct Ticket {
     registry::Event event;
     // Whose budget of recorded refusals, or of recorded deliveries, it is counted against; empty: always recorded.
     std::string asker;
+    std::string visitor;  // whom confirm() counts into `window`; empty: nobody
+    std::int64_t window = 0;
 };
 
 struct Answer {

@@ -89,12 +89,10 @@ std::vector<std::string> TftpReadSession::on_ack(std::uint16_t block, SteadyTime
         if (ahead == 0 || ahead > sent_.size()) return {};
         base_ = sent_[ahead - 1U];
         acknowledged_ += ahead;
-        if (last_is_out_ && ahead == sent_.size()) {
-            end_ = TftpEnd::complete;
-            return {};
-        }
+        if (last_is_out_ && ahead == sent_.size()) end_ = TftpEnd::complete;
     }
     was_heard_ = true;
+    if (is_done()) return {};
     tries_ = 0;
     wait_ = first_wait_;
     return send_window(now);

@@ -110,6 +110,14 @@ Result<std::vector<Window>> Registry::list_windows(std::size_t newest) {
     return out;
 }
 
+Result<bool> Registry::may_enter_window(std::int64_t window, std::string_view visitor) {
+    auto named = check_name("A visitor", visitor);
+    if (!named) return fail(std::move(named.error()));
+    auto room = room_in(*parts_->database, window, visitor, parts_->clock.wall_now());
+    if (!room) return fail(std::move(room.error()));
+    return *room == Room::visited || *room == Room::there;
+}
+
 Result<bool> Registry::enter_window(std::int64_t window, std::string_view visitor) {
     auto named = check_name("A visitor", visitor);
     if (!named) return fail(std::move(named.error()));

@@ -73,7 +73,9 @@ private:
         // In lock-step nothing more is waiting, and asking would cost a call for each block.
         const auto datagram = net::receive_datagram_plain(watch_.descriptor(), buffer.data(), buffer.size());
         if (datagram && datagram->peer == peer_) {
-            send(session_.on_datagram(datagram->bytes, door_.parts_.loop.now()));
+            const auto answers = session_.on_datagram(datagram->bytes, door_.parts_.loop.now());
+            if (session_.was_heard() && !door_.parts_.pipeline->confirm(answer_.ticket)) return refuse();
+            send(answers);
             if (!go_on()) return;
         } else if (datagram) {
             const std::string error = protocol::format_error(TftpErrorCode::unknown_transfer, "no transfer of yours");
@@ -89,6 +91,12 @@ private:
 
     void send(const std::vector<std::string>& datagrams) const {
         for (const std::string& datagram : datagrams) net::send_datagram(watch_.descriptor(), datagram, peer_);
+    }
+
+    // Ends the transfer, and this object with it.
+    void refuse() {
+        net::send_datagram(watch_.descriptor(), protocol::format_error(FaultCode::not_found), peer_);
+        door_.end(peer_.endpoint());
     }
 
     // False when the transfer is over; then it is gone.

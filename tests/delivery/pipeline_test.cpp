@@ -102,6 +102,7 @@ protected:
 
     Answer ask(const Request& request) {
         Answer answer = pipeline_->answer(request);
+        pipeline_->confirm(answer.ticket);
         pipeline_->record(answer.ticket, {.bytes = answer.body.view().size(), .complete = true});
         return answer;
     }
@@ -277,6 +278,54 @@ TEST_F(PipelineTest, a_window_lets_in_as_many_phones_as_it_says) {
     }
     asked.source = IpAddress::parse("192.0.2.3").value();
     EXPECT_EQ(outcome(asked), Outcome::not_found);
+}
+
+TEST_F(PipelineTest, made_up_macs_and_forged_senders_use_up_no_window) {
+    auto window = window_for("192.0.2.0/24", clock_);
+    window.count = 2;
+    ASSERT_TRUE(registry_->open_window(window));
+    // One address counts as one visitor, whatever it calls itself.
+    for (const auto* invented : {"SIP0000000000A1.cfg", "SIP0000000000A2.cfg", "SIP0000000000A3.cfg"}) {
+        ask(request(Wire::http, invented));
+        EXPECT_EQ(outcome(request(Wire::http, "licence.lic")), Outcome::content) << invented;
+    }
+    // Who never answers a datagram counts as nobody.
+    auto forged = request(Wire::tftp, "licence.lic");
+    for (const auto* source : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
+        forged.source = IpAddress::parse(source).value();
+        const auto answer = pipeline_->answer(forged);
+        EXPECT_EQ(answer.outcome, Outcome::content) << source;
+        pipeline_->record(answer.ticket, {});
+    }
+    EXPECT_EQ(registry_->list_windows(1)->front().used, 1U);
+
+    // Three ask at once for the last place: the first that answers has it.
+    std::vector<Answer> answers;
+    for (const auto* source : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
+        forged.source = IpAddress::parse(source).value();
+        answers.push_back(pipeline_->answer(forged));
+    }
+    EXPECT_TRUE(pipeline_->confirm(answers[1].ticket));
+    EXPECT_TRUE(pipeline_->confirm(answers[1].ticket)) << "once is enough";
+    EXPECT_FALSE(pipeline_->confirm(answers[0].ticket));
+    pipeline_->record(answers[0].ticket, {});
+    EXPECT_EQ(last_event().outcome, "refused");
+    EXPECT_EQ(last_event().detail, "window 1 is full");
+    forged.source = IpAddress::parse("192.0.2.9").value();
+    EXPECT_EQ(outcome(forged), Outcome::not_found);
+    EXPECT_NE(last_event().detail.find("window 1 is full"), std::string::npos);
+}
+
+TEST_F(PipelineTest, sets_of_the_inventory_behind_one_address_count_each) {
+    auto window = window_for("192.0.2.0/24", clock_);
+    window.count = 1;
+    ASSERT_TRUE(registry_->open_window(window));
+    ask(request(Wire::http, "SIP00247F000001.cfg"));
+    EXPECT_EQ(outcome(request(Wire::http, "licence.lic")), Outcome::content);
+    ask(request(Wire::http, "SIP00247F000002.cfg"));
+    EXPECT_EQ(outcome(request(Wire::http, "licence.lic")), Outcome::not_found);
+    ask(request(Wire::http, "SIP00247F000001.cfg"));
+    EXPECT_EQ(outcome(request(Wire::http, "licence.lic")), Outcome::content);
 }
 
 TEST_F(PipelineTest, a_window_for_named_devices_waits_until_the_address_names_one) {

@@ -15,13 +15,14 @@ struct LookupCounts {
     int find_login = 0;
     int find_certificate = 0;
     int device_settings = 0;
+    int may_enter_window = 0;
     int enter_window = 0;
     int note_proved = 0;
     int open_content = 0;
     friend bool operator==(const LookupCounts&, const LookupCounts&) = default;
     int all() const {
-        return catalogue + find_device + find_login + find_certificate + device_settings + enter_window + note_proved +
-               open_content;
+        return catalogue + find_device + find_login + find_certificate + device_settings + may_enter_window +
+               enter_window + note_proved + open_content;
     }
 };
 
@@ -55,6 +56,10 @@ public:
     Result<std::vector<registry::Setting>> device_settings(const MacAddress& mac) override {
         ++counts_.device_settings;
         return behind_.device_settings(mac);
+    }
+    Result<bool> may_enter_window(std::int64_t window, std::string_view visitor) override {
+        ++counts_.may_enter_window;
+        return behind_.may_enter_window(window, visitor);
     }
     Result<bool> enter_window(std::int64_t window, std::string_view visitor) override {
         ++counts_.enter_window;

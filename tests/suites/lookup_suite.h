@@ -189,10 +189,14 @@ TEST_P(LookupSuite, content_that_rotted_is_not_handed_out) {
 
 TEST_P(LookupSuite, a_window_counts_each_visitor_once_and_then_is_full) {
     const auto window = open_window(2);
+    for (const auto* visitor : {"192.0.2.7", "192.0.2.8", "192.0.2.9"})
+        EXPECT_TRUE(lookup_.may_enter_window(window.id, visitor).value()) << "looking counts nothing";
     EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
     EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
     EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.2").value());
     EXPECT_FALSE(lookup_.enter_window(window.id, "192.0.2.3").value());
+    EXPECT_FALSE(lookup_.may_enter_window(window.id, "192.0.2.3").value());
+    EXPECT_TRUE(lookup_.may_enter_window(window.id, "192.0.2.1").value());
     EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.2").value());
     EXPECT_EQ(office_.list_windows(1).value().at(0).used, 2u);
 }
@@ -206,6 +210,7 @@ TEST_P(LookupSuite, a_window_that_is_over_closed_or_unknown_lets_nobody_in) {
     ASSERT_TRUE(office_.close_window(closed.id));
     EXPECT_FALSE(lookup_.enter_window(closed.id, "192.0.2.1").value());
     EXPECT_FALSE(lookup_.enter_window(closed.id + 1, "192.0.2.1").value());
+    EXPECT_FALSE(lookup_.may_enter_window(closed.id, "192.0.2.1").value());
 }
 
 TEST_P(LookupSuite, open_windows_stand_in_the_snapshot_and_closed_ones_do_not) {

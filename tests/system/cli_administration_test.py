@@ -601,6 +601,8 @@ class Certificates(WithInstallation):
 
 class Windows(WithInstallation):
     def test_open_list_close(self):
+        done = self.house("window", "open", "--minutes", "10", "--net", "198.51.100.0/24", "--device", mac(99))
+        self.assertIn("inventory", done.err)
         opened = self.house.json("window", "open", "--minutes", "10", "--net", "192.0.2.0/24", "--count", "3", "--device", MAC)
         self.assertEqual((opened["state"], opened["count"], opened["devices"]), ("open", 3, [MAC.lower()]))
         self.assertEqual(self.house.json_lines("window", "list")[0]["id"], opened["id"])

@@ -58,6 +58,16 @@ bool has_login_to_hand_out(const registry::Catalogue& catalogue, const std::vect
     });
 }
 
+// An address is known by the devices of the inventory that it named.
+Status remark_strangers(registry::Registry& registry, const std::vector<MacAddress>& devices) {
+    for (const auto& mac : devices) {
+        const auto known = registry.find_device(mac);
+        if (!known) return fail(known.error());
+        if (!*known) remark("the window does not open for " + mac.colons() + " before it is in the inventory");
+    }
+    return {};
+}
+
 Done open(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
@@ -65,6 +75,7 @@ Done open(const Arguments& arguments, Context& context) {
     window.closes = context.clock().wall_now() + std::chrono::minutes(arguments.number("--minutes", 0));
     window.networks = arguments.networks("--net");
     window.devices = arguments.macs("--device");
+    if (const auto told = remark_strangers(**registry, window.devices); !told) return fail(told.error());
     window.count = static_cast<std::uint32_t>(arguments.number("--count", 0));
     window.hands_out_login = arguments.has("--bootstrap-login");
     const auto opened = (*registry)->open_window(window);
@@ -135,13 +146,13 @@ std::vector<Command> window_commands() {
                         {.name = "--count",
                          .shape = Shape::number,
                          .placeholder = "N",
-                         .meaning = "how many sets may use it; default: no limit",
+                         .meaning = "how many sets, or addresses without a known one, may use it; default: no limit",
                          .min = 1,
                          .max = max_count},
                         {.name = "--device",
                          .shape = Shape::mac,
                          .placeholder = "MAC",
-                         .meaning = "only this set; may be repeated",
+                         .meaning = "only this set of the inventory; may be repeated",
                          .repeated = true},
                         {.name = "--bootstrap-login",
                          .shape = Shape::flag,
