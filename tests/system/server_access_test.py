@@ -2,10 +2,13 @@
 
 import base64
 import itertools
+import re
+import struct
 import unittest
 
 from harness import Installation, SystemTest
-from wire import FtpControl, TftpRefused, http_get, tftp_get, tftp_refusal, tls_context
+from wire import (TFTP_ACK, TFTP_DATA, TFTP_ERROR, FtpControl, TftpRefused, http_get, tftp_ask, tftp_get, tftp_give_up,
+                  tftp_refusal, tftp_rrq, tls_context)
 
 OWN, OTHER, UNKNOWN = "00:24:7F:01:02:AB", "00:24:7F:01:02:CD", "00:24:7F:FF:FF:FF"
 
@@ -13,35 +16,48 @@ FILES = {
     "public": "lang/French.lng",
     "internal": "common/shared.cfg",
     "secret": "SIP00247F0102AB.cfg",
+    "manifest with a login": "1220SIP.cfg",
 }
+
+MANIFEST_WITH_LOGIN = """[USER_CONFIG]
+DOWNLOAD_MODE FORCED
+VERSION 000001
+PROTOCOL HTTPS
+SRV_USER_NAME fleet
+SRV_USER_PASS not-a-real-one
+"""
 
 HTTPS_DOORS = ("https", "https-legacy")
 CLEAR_DOORS = ("tftp", "ftp", "http")
 
 # The table of docs/TRUST.md as the asker sees it: rows are classes; True is served. A secret is OWN's file.
-#   wire and proof                  public  internal secret
+#   wire and proof                  public  internal secret manifest with a login
 WITHOUT_WINDOW = {
-    ("clear", "none"):              (True,  False,   False),
-    ("clear", "own password"):      (True,  False,   False),
-    ("https", "none"):              (True,  False,   False),
-    ("https", "wrong password"):    (None,  False,   False),
-    ("https", "site login"):        (True,  True,    False),
-    ("https", "own password"):      (True,  True,    True),
-    ("https", "other password"):    (True,  True,    False),
-    ("https", "own certificate"):   (True,  True,    True),
-    ("https", "other certificate"): (True,  True,    False),
+    ("clear", "none"):              (True,  False,   False, False),
+    ("clear", "own password"):      (True,  False,   False, False),
+    ("https", "none"):              (True,  False,   False, False),
+    ("https", "wrong password"):    (True,  False,   False, False),
+    ("https", "site login"):        (True,  True,    False, False),
+    ("https", "own password"):      (True,  True,    True,  True),
+    ("https", "other password"):    (True,  True,    False, True),
+    ("https", "own certificate"):   (True,  True,    True,  True),
+    ("https", "other certificate"): (True,  True,    False, True),
 }
 # Inside a window, on its networks, internal files open on every wire; secrets do not.
 INSIDE_WINDOW = {
-    ("clear", "none"):              (True,  True,    False),
-    ("clear", "own password"):      (True,  True,    False),
-    ("https", "none"):              (True,  True,    False),
-    ("https", "site login"):        (True,  True,    False),
-    ("https", "own password"):      (True,  True,    True),
-    ("https", "other password"):    (True,  True,    False),
-    ("https", "own certificate"):   (True,  True,    True),
-    ("https", "other certificate"): (True,  True,    False),
+    ("clear", "none"):              (True,  True,    False, False),
+    ("clear", "own password"):      (True,  True,    False, False),
+    ("https", "none"):              (True,  True,    False, False),
+    ("https", "wrong password"):    (True,  True,    False, False),
+    ("https", "site login"):        (True,  True,    False, False),
+    ("https", "own password"):      (True,  True,    True,  True),
+    ("https", "other password"):    (True,  True,    False, True),
+    ("https", "own certificate"):   (True,  True,    True,  True),
+    ("https", "other certificate"): (True,  True,    False, True),
 }
+# A window that hands out the bootstrap login opens manifests that carry one as well.
+INSIDE_WINDOW_WITH_LOGIN = {asker: (public, internal, secret, True)
+                            for asker, (public, internal, secret, _) in INSIDE_WINDOW.items()}
 
 
 class AccessTest(SystemTest):
@@ -57,6 +73,7 @@ class AccessTest(SystemTest):
         cls.house.set("AUTOLOGIN_ID_KEY01", "4711@voice.example.net", "--device", OWN)
         cls.house.put(FILES["public"], "public words", "--section", "LANGUAGE")
         cls.house.put(FILES["internal"], "SNTP_ENABLE YES\n", "--section", "DEVICE_CONFIG")
+        cls.house.put(FILES["manifest with a login"], MANIFEST_WITH_LOGIN)
         cls.contexts = {(door, proof): cls.context(cls.house.issue(mac, "rsa2048", door)) for door in HTTPS_DOORS
                         for proof, mac in (("own certificate", OWN), ("other certificate", OTHER))}
         cls.plain_context = cls.context()
@@ -115,7 +132,7 @@ class AccessTest(SystemTest):
 
     def close_windows(self):
         for window in self.house.json_lines("window", "list"):
-            if window["state"] == "open":
+            if window["state"] in ("open", "full"):
                 self.house("window", "close", str(window["id"]))
 
 
@@ -124,28 +141,80 @@ class Table(AccessTest):
         for (wire, proof), row in table.items():
             for door in CLEAR_DOORS if wire == "clear" else HTTPS_DOORS:
                 for (content_class, path), expected in zip(FILES.items(), row):
-                    if expected is None:
-                        continue
                     with self.subTest(door=door, proof=proof, content=content_class):
                         self.assertEqual(self.is_served(door, proof, path), expected)
 
     def test_every_cell_without_a_window(self):
         self.walk(WITHOUT_WINDOW)
 
-    def test_every_cell_inside_a_window_and_after_it(self):
-        self.house("window", "open", "--minutes", "5", "--net", "127.0.0.0/8")
+    def walk_inside(self, table, *options, net="127.0.0.0/8"):
+        self.house("window", "open", "--minutes", "5", "--net", net, *options)
         try:
-            self.walk(INSIDE_WINDOW)
+            self.walk(table)
         finally:
             self.close_windows()
+
+    def test_every_cell_inside_a_window_and_after_it(self):
+        self.walk_inside(INSIDE_WINDOW)
         self.assertFalse(self.is_served("tftp", "none", FILES["internal"]))
 
+    def test_every_cell_inside_a_window_that_hands_out_the_login_and_after_it(self):
+        self.walk_inside(INSIDE_WINDOW_WITH_LOGIN, "--bootstrap-login")
+        self.assertFalse(self.is_served("tftp", "none", FILES["manifest with a login"]))
+
+    def test_every_cell_inside_a_window_for_the_device_that_the_address_named(self):
+        tftp_refusal(self.ports["tftp"], FILES["secret"])
+        self.walk_inside(INSIDE_WINDOW, "--device", OWN)
+
+    def test_a_window_for_another_device_opens_nothing(self):
+        tftp_refusal(self.ports["tftp"], FILES["secret"])
+        self.walk_inside(WITHOUT_WINDOW, "--device", OTHER, "--bootstrap-login")
+
     def test_a_window_elsewhere_opens_nothing_here(self):
-        self.house("window", "open", "--minutes", "5", "--net", "203.0.113.0/24")
-        try:
-            self.walk({("clear", "none"): WITHOUT_WINDOW["clear", "none"]})
-        finally:
-            self.close_windows()
+        self.walk_inside(WITHOUT_WINDOW, net="203.0.113.0/24")
+
+
+class CountedWindow(AccessTest):
+    """Who uses up a window's --count: sets of the inventory and addresses, each once, and nobody who is not there."""
+
+    def setUp(self):
+        self.house("window", "open", "--minutes", "5", "--net", "127.0.0.0/8", "--count", "1")
+        self.addCleanup(self.close_windows)
+
+    def used(self):
+        return self.house.json_lines("window", "list")[0]["used"]
+
+    def test_made_up_macs_of_one_address_are_one_visitor(self):
+        for i in range(3):
+            self.assertEqual(http_get(self.ports["http"], f"/SIP0000000000A{i}.cfg").status, 404)
+            self.assertTrue(self.is_served("http", "none", FILES["internal"]))
+        self.assertEqual(self.used(), 1)
+
+    def test_a_sender_that_never_answers_counts_as_nobody(self):
+        for host in range(2, 5):
+            client, reply, _ = tftp_ask(self.ports["tftp"], tftp_rrq(FILES["internal"]), source=f"127.0.0.{host}")
+            client.close()
+            self.assertEqual(reply[:2], b"\0\3")
+        self.assertEqual(self.used(), 0)
+        self.assertTrue(self.is_served("tftp", "none", FILES["internal"]))
+        self.assertEqual(self.used(), 1)
+
+        with self.assertRaises(TftpRefused):
+            tftp_get(self.ports["tftp"], FILES["internal"], source="127.0.0.9")
+        self.house.wait_for_event(lambda e: e["source"] == "127.0.0.9" and re.search(r"window \d+ is full", e["detail"]),
+                                  "the full window")
+
+    def test_a_window_that_fills_up_ends_the_transfer_at_its_first_acknowledgement(self):
+        path = "licence.lic"
+        self.house.put(path, "x" * 1500, "--section", "LICENSING")
+        first, _, first_peer = tftp_ask(self.ports["tftp"], tftp_rrq(path), source="127.0.0.2")
+        second, _, second_peer = tftp_ask(self.ports["tftp"], tftp_rrq(path), source="127.0.0.3")
+        with first, second:
+            first.sendto(struct.pack("!HH", TFTP_ACK, 1), first_peer)
+            self.assertEqual(first.recv(1024)[:4], struct.pack("!HH", TFTP_DATA, 2))
+            second.sendto(struct.pack("!HH", TFTP_ACK, 1), second_peer)
+            self.assertEqual(second.recv(1024)[:4], struct.pack("!HH", TFTP_ERROR, 1))
+            tftp_give_up(first, first_peer)
 
 
 class UnknownAndForbidden(AccessTest):

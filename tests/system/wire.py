@@ -84,9 +84,10 @@ def tftp_rrq(path, mode=b"octet", options=()):
         str(name).encode() + b"\0" + str(value).encode() + b"\0" for name, value in options)
 
 
-def tftp_ask(port, packet, timeout=WAIT):
+def tftp_ask(port, packet, timeout=WAIT, source=""):
     """Sends one packet from a fresh port and returns (socket, reply, the server's transfer address)."""
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind((source, 0))
     client.settimeout(timeout)
     client.sendto(packet, ("127.0.0.1", port))
     reply, peer = client.recvfrom(65536)
@@ -106,9 +107,9 @@ class TftpRefused(Exception):
         super().__init__(f"TFTP error {self.code}: {packet[4:].rstrip(bytes(1))!r}")
 
 
-def tftp_get(port, path, options=(), block=512):
+def tftp_get(port, path, options=(), block=512, source=""):
     """A whole file in lock-step. `block` is what the options, when granted, make of the block size."""
-    client, reply, peer = tftp_ask(port, tftp_rrq(path, options=options))
+    client, reply, peer = tftp_ask(port, tftp_rrq(path, options=options), source=source)
     with client:
         if reply[:2] == struct.pack("!H", TFTP_OACK):
             client.sendto(struct.pack("!HH", TFTP_ACK, 0), peer)
