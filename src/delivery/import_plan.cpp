@@ -224,7 +224,7 @@ private:
         item.model = device_model_;
         item.content_class = ContentClass::secret;
         add_dropped(item, reading->dropped);
-        const bool secret = take_settings(reading->file, item, options_.raw);
+        const bool secret = take_settings(*reading, item, options_.raw);
         item.differences.push_back(
             fmt::format("{}will be served only over HTTPS to that device", secret ? "it carries a password: " : ""));
         item.action = options_.raw ? ImportAction::keep : ImportAction::settings;
@@ -282,7 +282,7 @@ private:
         if (reference != nullptr) keep_for(*reference, item);
         item.action = ImportAction::settings;
         add_dropped(item, reading->dropped);
-        const bool secret = take_settings(reading->file, item, false);
+        const bool secret = take_settings(*reading, item, false);
         item.content_class = secret ? ContentClass::secret : ContentClass::internal;
         item.differences.push_back(fmt::format(
             "{}its lines become {} settings, part of each device's own file over HTTPS; the time server stays public",
@@ -353,26 +353,18 @@ private:
     // ---- Parts
 
     // True when one of the values is a secret.
-    bool take_settings(const phonefile::SettingsFile& file, ImportItem& item, bool kept_whole) const {
+    bool take_settings(const phonefile::SettingsReading& reading, ImportItem& item, bool kept_whole) const {
+        const auto unfit = find_unfit_settings(family_, reading);
         bool secret = false;
-        std::vector<std::string> problems;
-        for (const auto& line : file.lines) {
+        for (const auto& line : reading.file.lines) {
             const auto* spec = family_.find_setting(line.name);
-            if (spec == nullptr) {
-                secret = secret || (sounds_secret(line.name) && !line.value.empty());
-                problems.push_back(fmt::format("line {}: {} is no known setting{}", line.line, printable(line.name),
-                                               kept_whole ? "" : " and is left out"));
-                continue;
-            }
-            secret = secret || (spec->is_secret && !line.value.empty());
-            const auto fits = family::check_value(*spec, line.value.reveal());
-            if (!fits) {
-                problems.push_back(fmt::format("line {}: {}{}", line.line, fits.error().message,
-                                               kept_whole ? "" : "; it is left out"));
-                continue;
-            }
-            item.settings.push_back({line.name, line.value});
+            const bool is_secret = spec == nullptr ? sounds_secret(line.name) : spec->is_secret;
+            secret = secret || (is_secret && !line.value.empty());
+            if (!unfit.contains(line.line)) item.settings.push_back({line.name, line.value});
         }
+        std::vector<std::string> problems;
+        for (const auto& [line, reason] : unfit)
+            problems.push_back(fmt::format("line {}: {}{}", line, reason, kept_whole ? "" : "; it is left out"));
         add_problems(item, std::move(problems));
         return secret;
     }

@@ -153,6 +153,27 @@ bool sounds_secret(std::string_view name) {
     return false;
 }
 
+std::map<std::size_t, std::string> find_unfit_settings(const family::Family& family,
+                                                       const phonefile::SettingsReading& reading) {
+    std::map<std::size_t, std::string> out;
+    auto dropped = reading.dropped.begin();
+    bool may_be_tail = false;
+    for (const auto& line : reading.file.lines) {
+        // A line that phones skip may be a secret's.
+        for (; dropped != reading.dropped.end() && dropped->line < line.line; ++dropped) may_be_tail = true;
+        if (const auto* spec = family.find_setting(line.name)) {
+            may_be_tail = spec->is_secret;
+            auto fits = family::check_value(*spec, line.value.reveal());
+            if (!fits) out.emplace(line.line, std::move(fits.error().message));
+            continue;
+        }
+        const bool is_told = !may_be_tail && !line.value.empty();
+        out.emplace(line.line, (is_told ? printable(line.name) : "its name") + " is no known setting");
+        may_be_tail = may_be_tail || sounds_secret(line.name);
+    }
+    return out;
+}
+
 std::string mask_secrets(const family::Family& family, std::string_view text) {
     const Reader reader(family);
     const std::string readable = without_nul(text);

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "family/family.h"
+#include "phonefile/settings_file.h"
 
 namespace ringfence::delivery {
 
@@ -25,6 +27,11 @@ std::optional<SecretLine> find_secret_line(const family::Family& family, std::st
 
 // Whether a name that the family does not know looks as if its value were better not shown.
 bool sounds_secret(std::string_view name);
+
+// What is wrong with lines of a settings file, by line: names that the family does not know, values that it does not
+// take. A name is told only where it cannot be the tail of a secret that was wrapped onto further lines.
+std::map<std::size_t, std::string> find_unfit_settings(const family::Family& family,
+                                                       const phonefile::SettingsReading& reading);
 
 // For showing: every value whose name is no setting or manifest keyword that may be shown becomes masked_secret, and so
 // does a comment that may hold one. A lone word is masked where it may be the tail of a wrapped secret. Lines keep

@@ -54,8 +54,10 @@ Result<SettingsReading> parse_settings_as_phone(std::string_view text) {
             reading.file.lines.push_back(std::move(lines[i]));
             continue;
         }
-        reading.dropped.push_back({lines[i].line, lines[i].line, lines[i].name + " " + std::string(masked_secret),
-                                   "a later line sets the same name again"});
+        // A lone word may be the tail of a wrapped password.
+        const std::string name = lines[i].value.empty() ? std::string() : lines[i].name + " ";
+        reading.dropped.push_back(
+            {lines[i].line, lines[i].line, name + std::string(masked_secret), "a later line sets the same name again"});
     }
     sort_by_line(reading.dropped);
     return reading;

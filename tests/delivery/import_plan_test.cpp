@@ -148,7 +148,7 @@ TEST(ImportPlan, UnknownNamesAndValuesThatDoNotFitAreLeftOut) {
     const auto& item = made.items[0];
     EXPECT_THAT(names(item), ElementsAre("SNTP_SERVER"));
     EXPECT_EQ(item.problems.size(), 3u);
-    EXPECT_THAT(all_words(item), HasSubstr("line 2: NO_SUCH_NAME is no known setting and is left out"));
+    EXPECT_THAT(all_words(item), HasSubstr("line 2: NO_SUCH_NAME is no known setting; it is left out"));
     EXPECT_THAT(all_words(item), HasSubstr("carries a password"));
     EXPECT_THAT(all_words(item), Not(HasSubstr("canary")));
 }

@@ -80,5 +80,29 @@ TEST(SecretLines, WhatMayBeShownStaysAsItIs) {
         EXPECT_EQ(masked(text), text);
 }
 
+std::map<std::size_t, std::string> unfit(std::string_view text) {
+    return find_unfit_settings(avaya(), phonefile::parse_settings_as_phone(text).value());
+}
+
+TEST(unfit_settings, tell_what_a_phone_does_not_take) {
+    EXPECT_TRUE(unfit("BANNER hello\nSSHPWD secret\n").empty());
+    EXPECT_EQ(unfit("NO_SUCH_NAME x\n").at(1), "NO_SUCH_NAME is no known setting");
+    EXPECT_TRUE(unfit("BANNER x\nSNTP_ENABLE MAYBE\n").contains(2));
+}
+
+TEST(unfit_settings, never_tell_the_tail_of_a_wrapped_secret) {
+    for (const auto* text :
+         {"SSHPWD\nCANARY20\n", "SSHPWD abc\nCANARY20\n", "SSHPWD abc\nCANARY20 def\n",
+          "SSHPWD abc\n\n# note\nCANARY20 def\n", "SSHPWD abc\nmore\nCANARY20 def\n", "MY_PASSWORD abc\nCANARY20 def\n",
+          "BANNER x\nCANARY20\n", "SSHPWD a\nCANARY20 b\nSSHPWD c\n", "SSHPWD a\nCANARY20\nSSHPWD c\nCANARY20\n"}) {
+        const auto reading = phonefile::parse_settings_as_phone(text).value();
+        const auto lines = find_unfit_settings(avaya(), reading);
+        EXPECT_FALSE(lines.empty()) << text;
+        for (const auto& [line, reason] : lines) EXPECT_EQ(reason.find("CANARY"), std::string::npos) << text << reason;
+        for (const auto& drop : reading.dropped)
+            EXPECT_EQ((drop.text + drop.reason).find("CANARY"), std::string::npos) << text;
+    }
+}
+
 }  // namespace
 }  // namespace ringfence::delivery

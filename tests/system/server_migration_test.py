@@ -75,6 +75,14 @@ class Migration(SystemTest):
         self.assertEqual(answer.status, 200)
         self.assertIn(b"AUTOLOGIN_PASSWD_KEY01 old-secret-3141", answer.body)
 
+    def test_a_password_wrapped_onto_the_next_line_is_not_told(self):
+        wrapped = OLD_DEVICE.replace(" old-secret-3141", " old\nsecret-3141")
+        (self.old / "SIP00247F0102AB.cfg").write_text(wrapped)
+        for done in (self.house("import", "tftpdir", self.old, "--dry-run"),
+                     self.house("file", "put", "SIP00247F0102AB.cfg", "--from", self.old / "SIP00247F0102AB.cfg", code=1)):
+            self.assertIn("line 4: its name is no known setting", done.out + done.err)
+            self.assertNotIn("3141", done.out + done.err)
+
     def test_a_folder_that_is_not_there_is_a_plain_failure(self):
         done = self.house("import", "tftpdir", self.work.path("nowhere"), code=1)
         self.assertTrue(done.err.strip())

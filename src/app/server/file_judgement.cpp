@@ -94,16 +94,8 @@ private:
         const auto reading = phonefile::parse_settings_as_phone(bytes_);
         if (!reading) return fail(reading.error());
         add_dropped(reading->dropped, out_.warnings);
-        for (const auto& line : reading->file.lines) {
-            const auto* spec = family_.find_setting(line.name);
-            if (spec == nullptr) {
-                out_.warnings.push_back(
-                    fmt::format("line {}: {} is no known setting", line.line, printable(line.name)));
-                continue;
-            }
-            const auto fits = family::check_value(*spec, line.value.reveal());
-            if (!fits) out_.warnings.push_back(fmt::format("line {}: {}", line.line, fits.error().message));
-        }
+        for (const auto& [line, reason] : delivery::find_unfit_settings(family_, *reading))
+            out_.warnings.push_back(fmt::format("line {}: {}", line, reason));
         return {};
     }
 
