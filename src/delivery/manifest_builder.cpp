@@ -175,7 +175,7 @@ private:
         const FileRecord* file = section_file(family_, catalogue_, kind, viewpoint_);
         if (file == nullptr) return;
         Section out = section(kind, file->content_class);
-        out.filenames = {file->path};
+        out.filenames = {announced_name(*file)};
         manifest_.sections.push_back(std::move(out));
     }
 
@@ -256,6 +256,10 @@ std::vector<std::string> announced_models(const family::Family& family, const Fi
     for (const auto& model : family.models())
         if (is_announced(family, file, model.name)) out.push_back(model.name);
     return out;
+}
+
+std::string announced_name(const FileRecord& file) {
+    return file.owner ? replace_all(file.path, file.owner->bare_upper(), "*") : file.path;
 }
 
 bool wants_site_login(const Manifest& manifest) {

@@ -48,6 +48,9 @@ phonefile::Manifest build_conversion_manifest(const family::Family& family, cons
 // The models whose manifests announce `file`, at its site or everywhere; none without a section.
 std::vector<std::string> announced_models(const family::Family& family, const registry::FileRecord& file);
 
+// As FILENAME carries it: of a device's own file the pattern, since sets put their MAC in the place of each '*'.
+std::string announced_name(const registry::FileRecord& file);
+
 // Whether any section would carry the site's login if it were allowed to.
 bool wants_site_login(const phonefile::Manifest& manifest);
 

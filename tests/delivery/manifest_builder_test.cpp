@@ -170,6 +170,23 @@ TEST(manifest_builder, firmware_is_announced_to_the_models_that_it_suits_only) {
     EXPECT_EQ(announced("1165e"), "");
 }
 
+TEST(manifest_builder, a_devices_own_certificate_is_announced_by_its_pattern) {
+    Catalogue catalogue = staged();
+    for (const auto* mac : {"00247F0102AB", "00247F0102CD"}) {
+        auto own = file("cert/phone-" + std::string(mac) + ".p12", "DEV_CERT", ContentClass::secret);
+        own.owner = MacAddress::parse(mac).value();
+        catalogue.files.insert(catalogue.files.begin(), own);
+    }
+    const auto manifest = build_manifest(avaya(), catalogue, installation, {.model = "1230"});
+    const auto* certificate = find(manifest, SectionKind::dev_cert);
+    ASSERT_NE(certificate, nullptr);
+    EXPECT_EQ(certificate->filenames, std::vector<std::string>{"cert/phone-*.p12"});
+    EXPECT_EQ(certificate->protocol, Protocol::https);
+    EXPECT_EQ(certificate->user_name, "");
+    EXPECT_EQ(phonefile::expand_filename(certificate->filenames[0], *catalogue.files[0].owner),
+              catalogue.files[0].path);
+}
+
 TEST(manifest_builder, two_device_configs_are_both_forced) {
     Catalogue catalogue = staged();
     catalogue.files.insert(catalogue.files.begin(), file("common.cfg", "DEVICE_CONFIG", ContentClass::internal));

@@ -15,6 +15,7 @@ import unittest
 from harness import RINGFENCE, Installation, SystemTest, run, wait_until
 
 MAC = "00:24:7F:01:02:AB"
+BARE = "00247F0102AB"
 CROCKFORD = r"[0-9A-HJKMNP-TV-Z]{26}"
 
 
@@ -407,6 +408,16 @@ class Files(WithInstallation):
         self.put("fw/old.bin", "x", "--section", "FW", code=1)
         self.put("fw/SIP12x004.04.09.00.bin", "x", "--section", "FW", "--model", "1140e", code=1)
         self.put("fw/old.bin", "x", "--section", "FW", "--version", "04041300", code=1)
+
+    def test_a_devices_own_certificate_is_announced_by_pattern(self):
+        own = ["--section", "DEV_CERT", "--class", "secret", "--device", MAC]
+        put = self.put(f"cert/phone-{BARE}.p12", "x", *own).json()
+        self.assertEqual((put["class"], put["owner"], put["remarks"]), ("secret", MAC.lower(), []))
+        self.assertIn("FILENAME cert/phone-*.p12", self.house("render", MAC, "1230SIP.cfg").out)
+        self.assertIn("'*'", self.put("cert/phone-*.p12", "x", "--section", "DEV_CERT", code=1).err)
+        self.assertIn(BARE, self.put("cert/phone.p12", "x", *own, code=1).err)
+        self.put(f"plan-{BARE}.txt", "x", "--section", "DIALING_PLAN", "--class", "secret", "--device", MAC, code=1)
+        self.house("file", "remove", f"cert/phone-{BARE}.p12")
 
     def test_what_is_no_longer_announced_is_said(self):
         first = self.put("banner-1.txt", "x", "--section", "LOGIN_BANNER").json()

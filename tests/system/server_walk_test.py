@@ -1,10 +1,11 @@
 """The walk: our phone against our server, from nothing to mutual authentication."""
 
+import base64
 import hashlib
 import unittest
 
 from harness import PHONE, Installation, SystemTest, run
-from wire import read_manifest, tftp_get
+from wire import TftpRefused, http_get, read_manifest, tftp_get, tls_context
 
 MAC = "00:24:7F:01:02:AB"
 OTHER = "00:24:7F:01:02:CD"
@@ -115,6 +116,24 @@ class Walk(SystemTest):
         """What `show` says of the phone's flash, its event log apart."""
         shown = run([PHONE, "show", "--state", self.state], check=True).out
         return "\n".join(line for line in shown.splitlines() if not line.startswith("event:"))
+
+    def test_a_devices_own_pkcs12_is_asked_for_by_pattern_and_opens_to_it_alone(self):
+        self.house.add_device(OTHER)
+        paths = {mac: f"cert/phone-{mac.replace(':', '')}.p12" for mac in (MAC, OTHER)}
+        for mac, path in paths.items():
+            self.house.put(path, f"PKCS#12 of {mac}", "--section", "DEV_CERT", "--class", "secret", "--device", mac)
+        # Our phone says that a person must type the password; but it asks where a set would.
+        _, files = self.boot("--accept-fingerprint", self.fingerprint(), *self.login(), code=1)
+        self.assertEqual(files[paths[MAC]]["section"], "DEV_CERT")
+        self.assertEqual(files[paths[MAC]]["url"], f"https://127.0.0.1/{paths[MAC]}")
+        self.assertNotIn(paths[OTHER], files)
+
+        login = b"Authorization: Basic " + base64.b64encode(f"{self.user}:{self.password}".encode())
+        for mac, status in ((MAC, 200), (OTHER, 404)):
+            answer = http_get(self.server.ports["https"], "/" + paths[mac], tls_context(self.house.root), [login])
+            self.assertEqual(answer.status, status)
+        with self.assertRaises(TftpRefused):
+            tftp_get(self.server.ports["tftp"], paths[MAC])
 
     def test_the_root_is_taken_only_with_the_right_answer(self):
         for answer in ([], ["--accept-fingerprint", "00" * 20]):

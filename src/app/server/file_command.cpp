@@ -69,7 +69,8 @@ std::vector<std::string> judge_neighbours(const family::Family& family, const re
     const auto models = delivery::announced_models(family, put);
     std::vector<std::string> others;
     for (const auto& file : catalogue.files)
-        if (file.section == put.section && file.path != put.path && file.model == put.model && file.site == put.site &&
+        if (file.section == put.section && file.model == put.model && file.site == put.site &&
+            delivery::announced_name(file) != delivery::announced_name(put) &&
             delivery::announced_models(family, file) == models)
             others.push_back(file.path);
     const auto& limits = family.limits();
@@ -215,7 +216,9 @@ std::vector<Command> file_commands() {
                .meaning = "put it although sets skip or misread a part"}},
          .notes =
              "SIP<MAC>.cfg is always secret and its set's own. A manifest such as 1230SIP.cfg stands in the place of "
-             "the generated one; with a login in it, it is secret too.",
+             "the generated one; with a login in it, it is secret too. A set's own certificate, "
+             "cert/phone-<MAC>.p12 --section DEV_CERT --class secret --device MAC, is announced to all as "
+             "cert/phone-*.p12, over HTTPS.",
          .run = put},
         {.words = {"file", "list"}, .purpose = "Lists the files that were put.", .run = list},
         {.words = {"file", "remove"},

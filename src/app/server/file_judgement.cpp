@@ -60,6 +60,10 @@ private:
 
     Status refuse_own_names() {
         const std::string& path = record().path;
+        if (path.find('*') != std::string::npos)
+            return refuse(
+                "sets put their MAC in the place of '*', so nothing is asked for under this name: put each set's file "
+                "under its own, with --class secret and --device");
         if (path == delivery::root_file_path) return refuse(path + " is Ringfence's own root certificate");
         if (delivery::parse_common_settings_path(family_, path))
             return refuse(path + " is written by Ringfence from the public settings");
@@ -175,8 +179,16 @@ private:
         if (is_secret && !wish_.device)
             return refuse("a secret belongs to one device: name it with --device, or put the values as settings");
         if (!is_secret && wish_.device) return refuse("only a secret file belongs to one device: add --class secret");
-        if (is_secret && !wish_.section.empty())
+        if (is_secret && !wish_.section.empty()) return judge_pattern();
+        return {};
+    }
+
+    // A manifest is read by all sets of a model: it can tell of one set's file only by a pattern that suits each.
+    Status judge_pattern() const {
+        if (out_.record.section != phonefile::to_string(SectionKind::dev_cert))
             return refuse("a manifest is read by all sets of a model, so it cannot announce one set's secret file");
+        if (delivery::announced_name(out_.record) == out_.record.path)
+            return refuse("a set asks for its own file by its MAC: the path must hold " + wish_.device->bare_upper());
         return {};
     }
 
