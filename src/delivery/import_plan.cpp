@@ -179,14 +179,51 @@ private:
         item.action = ImportAction::generate;
         item.content_class = ContentClass::public_;
         item.differences.push_back("generated from now on, from the files put and the settings made here");
-        if (asked.role != Role::manifest) return item;
         for (const Section& section : reading->second.manifest.sections) {
-            compare_wire(section, "will be fetched over HTTPS", item);
-            if (has_login(section))
-                item.differences.push_back(fmt::format("the login of [{}] is not taken over: every phone gets its own",
-                                                       phonefile::to_string(section.kind)));
+            if (asked.role == Role::manifest) {
+                compare_wire(section, "will be fetched over HTTPS", item);
+                compare_login(section, item);
+            } else if (section.kind != SectionKind::fw) {
+                continue;  // the load that reads it obeys no other section
+            }
+            compare_server(section, item);
+            compare_mode(section, asked.role, item);
+            compare_load_name(section, item);
         }
         return item;
+    }
+
+    static void compare_login(const Section& section, ImportItem& item) {
+        if (!has_login(section)) return;
+        item.differences.push_back(fmt::format("the login of [{}] is not taken over: every phone gets its own",
+                                               phonefile::to_string(section.kind)));
+    }
+
+    static void compare_server(const Section& section, ImportItem& item) {
+        if (section.server.empty()) return;
+        item.differences.push_back(fmt::format("[{}] names SERVER_IP {}: it will come from this server",
+                                               phonefile::to_string(section.kind), printable(section.server)));
+    }
+
+    static void compare_mode(const Section& section, Role role, ImportItem& item) {
+        using phonefile::DownloadMode;
+        const bool forced = section.kind == SectionKind::user_config || role == Role::conversion_manifest;
+        if (forced == (section.download_mode == DownloadMode::forced)) return;
+        item.differences.push_back(
+            fmt::format("[{}] was {}: it will be {}", phonefile::to_string(section.kind),
+                        phonefile::to_string(section.download_mode),
+                        forced ? "FORCED, fetched at every start" : "AUTO, fetched when its VERSION is higher"));
+    }
+
+    // Sets compare the two spellings as texts (reference 2.5).
+    void compare_load_name(const Section& section, ImportItem& item) const {
+        if (section.kind != SectionKind::fw || section.filenames.empty()) return;
+        const auto load_name = family_.find_load_name(section.filenames.front());
+        if (!load_name || *load_name == section.version) return;
+        item.differences.push_back(
+            fmt::format("[FW] stated VERSION {}: it will be {}, which sets that hold the other spelling may load again "
+                        "or never",
+                        printable(section.version), *load_name));
     }
 
     void compare_wire(const Section& section, std::string_view what_follows, ImportItem& item) const {
@@ -319,8 +356,10 @@ private:
         for (const auto& model : family_.models())
             if ((reference->by_generic || reference->models.contains(model.name)) &&
                 family_.is_load_name(item.version, model.name))
-                item.models.push_back(model.name);
-        if (item.models.empty())
+                item.announced_to.push_back(model.name);
+        // By a manifest without a model it is told to all that it suits, and by that manifest again.
+        if (!reference->by_generic) item.models = item.announced_to;
+        if (item.announced_to.empty())
             item.problems.push_back(item.version + " suits no model whose manifest names it");
         else
             announce(file, registry::firmware_section, item);

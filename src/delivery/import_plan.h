@@ -64,6 +64,7 @@ struct ImportItem {
     std::string section;              // that it will be announced in; empty: none
     // For whom it is kept or set, one record each; empty: for every model. Not for device_settings.
     std::vector<std::string> models{};
+    std::vector<std::string> announced_to{};  // firmware: the models whose manifests will name it
     trust::ContentClass content_class = trust::ContentClass::internal;
     bool is_manifest_with_login = false;
     std::string version;  // load name of a firmware

@@ -192,10 +192,31 @@ TEST(ImportPlan, FirmwareIsKeptForTheModelsThatItSuits) {
     EXPECT_EQ(announced.content_class, ContentClass::public_);
     EXPECT_EQ(announced.section, "FW");
     EXPECT_EQ(announced.version, "SIP12x004.04.09.00");
-    EXPECT_THAT(announced.models, ElementsAre("1210", "1220", "1230"));
+    EXPECT_THAT(announced.announced_to, ElementsAre("1210", "1220", "1230"));
+    EXPECT_THAT(announced.models, IsEmpty()) << "the manifest without a model announces it too";
     const auto& other = made.items[3];
     EXPECT_EQ(other.action, ImportAction::keep);
     EXPECT_EQ(other.section, "");
+}
+
+TEST(ImportPlan, WhatAManifestWillSayOtherwiseIsTold) {
+    const auto made = plan(
+        {file("1230SIP.cfg",
+              "[DEVICE_CONFIG]\nDOWNLOAD_MODE FORCED\nVERSION 1\nPROTOCOL HTTPS\nSERVER_IP prov.old.example\nFILENAME "
+              "a.cfg\n[USER_CONFIG]\nDOWNLOAD_MODE AUTO\nVERSION 1\nPROTOCOL HTTPS\n"
+              "[FW]\nVERSION 04011300\nSERVER_IP 192.0.2.20\nFILENAME fw/SIP12x004.01.13.00.bin\n"),
+         file("1230.cfg", "[FW]\nDOWNLOAD_MODE AUTO\nVERSION SIP12x004.01.13.00\nFILENAME fw/SIP12x004.01.13.00.bin\n"),
+         file("1220SIP.cfg", "[FW]\nVERSION SIP12x004.01.13.00\nFILENAME fw/SIP12x004.01.13.00.bin\n"),
+         file("fw/SIP12x004.01.13.00.bin", "x")});
+    const std::string said = all_words(made.items[0]);
+    EXPECT_THAT(said, HasSubstr("[DEVICE_CONFIG] names SERVER_IP prov.old.example: it will come from this server"));
+    EXPECT_THAT(said, HasSubstr("[FW] names SERVER_IP 192.0.2.20"));
+    EXPECT_THAT(said, HasSubstr("[DEVICE_CONFIG] was FORCED: it will be AUTO"));
+    EXPECT_THAT(said, HasSubstr("[USER_CONFIG] was AUTO: it will be FORCED"));
+    EXPECT_THAT(said, HasSubstr("[FW] stated VERSION 04011300: it will be SIP12x004.01.13.00"));
+    EXPECT_THAT(all_words(made.items[1]), HasSubstr("[FW] was AUTO: it will be FORCED"));
+    EXPECT_THAT(all_words(made.items[2]), Not(HasSubstr("[FW]")));
+    EXPECT_THAT(made.items[3].announced_to, ElementsAre("1220", "1230"));
 }
 
 TEST(ImportPlan, FirmwareThatIsTooLargeToReadIsKnownByItsName) {

@@ -53,6 +53,8 @@ class Migration(SystemTest):
         for name in ("1230SIP.cfg", "DeviceConfig.cfg", "SIP00247F0102AB.cfg", "French.lng", "SIP12x004.04.09.00.bin", "notes.txt"):
             self.assertIn(name, done.out)
         self.assertIn("2023081502", done.out)  # the floor: one above what the old server announced
+        self.assertIn("[USER_CONFIG] was AUTO: it will be FORCED", done.out)
+        self.assertIn("announced in FW to models 1230", done.out)
         self.assertNotIn("old-secret-3141", done.out + done.err)
         self.assertEqual(self.lists(), before)
         for entry in self.house.json_lines("import", "tftpdir", self.old, "--dry-run"):

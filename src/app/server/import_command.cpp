@@ -29,6 +29,7 @@ json::object to_json(const ImportItem& item) {
     out["mac"] = text_or_null(item.mac ? item.mac->colons() : "");
     out["model"] = text_or_null(item.model);
     out["models"] = to_array(item.models);
+    out["announced_to"] = to_array(item.announced_to);
     out["section"] = text_or_null(item.section);
     out["class"] =
         item.action == ImportAction::leave ? json::value(nullptr) : json::value(trust::to_string(item.content_class));
@@ -48,6 +49,7 @@ std::string describe(const ImportItem& item) {
     if (!item.version.empty()) out += ", " + item.version;
     if (!item.settings.empty()) out += fmt::format(", {} settings", item.settings.size());
     if (!item.section.empty()) out += ", announced in " + item.section;
+    if (!item.announced_to.empty()) out += fmt::format(" to models {}", fmt::join(item.announced_to, ", "));
     out += "\n";
     for (const auto& sentence : item.differences) out += "    " + sentence + "\n";
     for (const auto& sentence : item.problems) out += "  ! " + sentence + "\n";
