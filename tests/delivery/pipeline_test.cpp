@@ -410,6 +410,17 @@ TEST_F(PipelineTest, a_manifest_without_a_model_in_its_name_is_made_for_the_mode
     EXPECT_NE(ask(asked).body.view().find("SERVER_IP 192.0.2.2\n"), std::string_view::npos);
 }
 
+TEST_F(PipelineTest, a_manifest_without_firmware_says_so) {
+    for (const auto* name : {"12xxBoot.cfg", "1230Boot.cfg", "1230.cfg"}) {
+        const auto answer = ask(request(Wire::tftp, name));
+        const auto text = answer.body.view();
+        EXPECT_EQ(text.front(), '#') << name;
+        EXPECT_LE(text.size(), phonefile::max_line_written + 1);
+        const auto reading = phonefile::parse_manifest_as_phone(text).value();
+        EXPECT_TRUE(reading.dropped.empty() && reading.manifest.sections.empty()) << name;
+    }
+}
+
 TEST_F(PipelineTest, a_manifest_that_cannot_be_rendered_is_found_before_a_phone_asks) {
     registry::Site site;
     site.name = "berlin";
