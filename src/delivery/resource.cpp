@@ -16,7 +16,8 @@ using trust::ContentClass;
 
 constexpr std::string_view settings_title = "Written by Ringfence from the settings that apply here.";
 // A full manifest has [USER_CONFIG] at least. An empty file looks like a fault of the server.
-constexpr std::string_view no_firmware_note = "# Written by Ringfence: no firmware is put that suits every set asking this.\n";
+constexpr std::string_view no_firmware_note =
+    "# Written by Ringfence: no firmware is put that suits every set asking this.\n";
 constexpr std::size_t etag_digits = 32;  // 128 bits of SHA-256: enough to tell contents apart
 
 std::string etag_of(std::string_view sha256_hex) { return '"' + std::string(sha256_hex.substr(0, etag_digits)) + '"'; }

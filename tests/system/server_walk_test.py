@@ -1,10 +1,14 @@
 """The walk: our phone against our server, from nothing to mutual authentication."""
 
 import base64
+import contextlib
 import hashlib
+import socket
+import socketserver
+import threading
 import unittest
 
-from harness import PHONE, Installation, SystemTest, run
+from harness import PHONE, WAIT, Installation, SystemTest, free_port, run
 from wire import TftpRefused, http_get, read_manifest, tftp_get, tls_context
 
 MAC = "00:24:7F:01:02:AB"
@@ -194,6 +198,76 @@ class Walk(SystemTest):
         _, files = self.boot("--device-id", self.user, "--password-file", wrong, code=1)
         self.assertEqual(files[OWN_FILE]["action"], "failed")
         self.assertRegex(files[OWN_FILE]["reason"], r"(?i)password|login|401")
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """Hands on connections, each from an address of its own: the server then sees a set on another network."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, place, target, source):
+        self.target, self.source = target, source
+        super().__init__(place, self.Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection(self.server.target, timeout=WAIT, source_address=(self.server.source, 0)) as out:
+                back = threading.Thread(target=self.copy, args=(out, self.request), daemon=True)
+                back.start()
+                self.copy(self.request, out)
+                back.join(WAIT)
+
+        @staticmethod
+        def copy(source, target):
+            with contextlib.suppress(OSError):
+                while chunk := source.recv(65536):
+                    target.sendall(chunk)
+                target.shutdown(socket.SHUT_WR)
+
+
+class TwoSites(SystemTest):
+    """Two sets of one model on two networks: each site's server, time server and common file."""
+
+    SITES = {"berlin": ("127.0.1.0/24", "127.0.1.1", "127.0.1.77", "192.0.2.1", MAC),
+             "hamburg": ("127.0.2.0/24", "127.0.2.1", "127.0.2.77", "192.0.2.2", OTHER)}
+
+    def test_each_set_is_told_what_its_site_says(self):
+        house = Installation(self.work)
+        for name, (net, server, _, time_server, mac) in self.SITES.items():
+            house("site", "add", name, "--net", net, "--server", server)
+            house.set("SNTP_SERVER", time_server, "--site", name)
+            house.add_device(mac, "1230", "--site", name)
+        server = house.serve(doors=("http", "https"))
+        digits = hashlib.sha1(house.root.read_bytes()).hexdigest()
+        for name, (_, host, source, time_server, mac) in self.SITES.items():
+            with self.subTest(site=name):
+                ports = {}
+                for door in ("http", "https"):
+                    ports[door] = free_port()
+                    relay = Relay((host, ports[door]), ("127.0.0.1", server.ports[door]), source)
+                    self.addCleanup(relay.close)
+                user = house.users[mac]
+                password = self.work.write(f"password-{name}", house.passwords[user], 0o600)
+                state = self.work.path("flash")
+                done = run([PHONE, "boot", "--mac", mac, "--model", "1230", "--state", state, "--url", f"http://{host}",
+                            "--ports", ",".join(f"{door}={port}" for door, port in ports.items()), "--json",
+                            "--accept-fingerprint", digits, "--device-id", user, "--password-file", password])
+                self.assertEqual(done.code, 0, done)
+                files = {entry["file"]: entry for entry in done.json()["sections"]}
+                own = f"SIP{mac.replace(':', '')}.cfg"
+                self.assertEqual(files[own]["url"], f"https://{host}/{own}")
+                common = f"common/1230-{name}.cfg"
+                self.assertEqual(files[common]["action"], "fetched")
+                answer = http_get(ports["http"], "/" + common, host=host)
+                self.assertIn(f"SNTP_SERVER {time_server}\n".encode(), answer.body)
+                event = house.wait_for_event(lambda e: e["path"] == own and e["outcome"] == "delivered", own)
+                self.assertEqual((event["site"], event["source"]), (name, source))
 
 
 if __name__ == "__main__":

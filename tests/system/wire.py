@@ -63,8 +63,8 @@ def http_request(target, method="GET", headers=()):
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def http_get(port, target, tls=None, headers=(), method="GET"):
-    return http_raw(port, http_request(target, method, headers), tls)
+def http_get(port, target, tls=None, headers=(), method="GET", host="127.0.0.1"):
+    return http_raw(port, http_request(target, method, headers), tls, host)
 
 
 def close_with_reset(connection):
