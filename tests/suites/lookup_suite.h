@@ -84,7 +84,7 @@ TEST_P(LookupSuite, a_write_within_a_snapshot_is_kept_although_others_have_writt
         const Snapshot snapshot(lookup_);
         ASSERT_TRUE(lookup_.find_device(mac).value());
         ASSERT_TRUE(office_.add_site(site_with("bergen", {})));
-        ASSERT_TRUE(lookup_.note_proved(mac, made_->clock().wall_now()));
+        ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, made_->clock().wall_now()));
     }
     EXPECT_FALSE(lookup_.enter_window(window.id, "192.0.2.2").value());
     EXPECT_EQ(office_.find_device(mac).value()->last_proved, made_->clock().wall_now());
