@@ -285,6 +285,13 @@ struct Slow {
         }
     }
     bool is_served() const { return last.has_value(); }
+    // Whether an error is among what it was sent since.
+    bool was_told() const {
+        while (const auto heard = phone.hear(std::chrono::milliseconds(100))) {
+            if (std::holds_alternative<protocol::TftpError>(heard->packet)) return true;
+        }
+        return false;
+    }
 };
 
 TEST(TftpDoor, AFullDoorGivesUpWhoBarelyAcknowledges) {
@@ -297,10 +304,8 @@ TEST(TftpDoor, AFullDoorGivesUpWhoBarelyAcknowledges) {
         EXPECT_TRUE(slow.back()->is_served()) << "not even the first of the slow ones holds the door";
         house.clock().push(pace_patience);
     }
-    EXPECT_TRUE(test::eventually([&] {
-        const auto heard = slow.front()->phone.hear();
-        return heard && std::holds_alternative<protocol::TftpError>(heard->packet);
-    })) << "who is given up is told";
+    const auto was_told = [](const auto& one) { return one->was_told(); };
+    EXPECT_GE(std::count_if(slow.begin(), slow.end(), was_told), 4) << "all but the last one of each loop";
 }
 
 TEST(TftpDoor, AFullDoorCutsNobodyWhoKeepsThePace) {
@@ -312,7 +317,10 @@ TEST(TftpDoor, AFullDoorCutsNobodyWhoKeepsThePace) {
     house.clock().push(pace_patience);
     for (int i = 0; i < 6; ++i) const Slow late(house.port("tftp"), "8", 0);
     brisk.phone.send(ack(41), brisk.last->from);
-    EXPECT_TRUE(test::eventually([&] { return brisk.phone.heard_block() == 42; }));
+    std::uint16_t block = 0;
+    // What was sent again meanwhile comes first.
+    for (int i = 0; i < 10 && block != 42; ++i) block = brisk.phone.heard_block();
+    EXPECT_EQ(block, 42);
 }
 
 TEST(TftpDoor, DrainingFinishesWhatRuns) {
