@@ -49,6 +49,8 @@ TEST(Threads, loops_see_what_the_office_commits_while_they_work) {
                     if (!in) ++faults;
                     if (in && *in) ++entered;
                 }
+                // Few enough to fit the log's queue, however slow its writer is.
+                if (visitor >= 1'000) continue;
                 Event event;
                 event.device = mac;
                 log->record(event);
