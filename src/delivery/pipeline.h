@@ -6,25 +6,14 @@
 #include <string>
 
 #include "base/clock.h"
-#include "delivery/address_memory.h"
-#include "delivery/installation.h"
-#include "delivery/limits.h"
 #include "delivery/request.h"
-#include "family/family.h"
-#include "protocol/http_auth.h"
+#include "delivery/shared.h"
 #include "registry/lookup.h"
 
 namespace ringfence::delivery {
 
-struct Shared {
-    const Clock& clock;
-    const family::Family& family;
-    protocol::NonceTable& nonces;
-    Limits& limits;
-    AddressMemory& addresses;
-    registry::EventSink& events;
-    Installation installation;
-};
+struct Decision;
+struct Identity;
 
 class Pipeline {
 public:
@@ -38,6 +27,8 @@ public:
     void record(Ticket ticket, const Delivered& delivered);
 
 private:
+    Answer unavailable(const Request& request, const Fault& fault);
+    void remember(const Request& request, const Identity& identity, const Decision& decision);
     // Into the log, the same fault once a minute: a damaged file is asked for by every phone.
     void complain(const std::string& path, const std::string& fault);
 
