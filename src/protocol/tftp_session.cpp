@@ -51,6 +51,7 @@ void TftpReadSession::negotiate(const std::vector<TftpOption>& options) {
             wait_ = first_wait_ = std::chrono::seconds(*value);
         } else if (equals_ignoring_case(option.name, "tsize")) {
             answer = translated_size();
+            if (answer == 0) continue;  // curl, and with it our phone, takes a size of 0 for a fault
         } else {
             continue;
         }

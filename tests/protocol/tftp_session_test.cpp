@@ -293,6 +293,11 @@ std::string receive(Transfer& transfer, std::size_t block_size, unsigned loss_pe
     return received;
 }
 
+TEST(tftp_session, the_size_of_an_empty_file_is_not_told) {
+    Transfer transfer("", {{"tsize", "0"}});
+    EXPECT_EQ(transfer.start(), Datagrams{format_tftp(TftpData{1, ""})});
+}
+
 RC_GTEST_PROP(tftp_session, every_byte_arrives_over_a_lossy_line, ()) {
     SeededRandom random(*rc::gen::arbitrary<std::uint64_t>());
     const auto size = *rc::gen::inRange<std::size_t>(0, 3000);

@@ -176,11 +176,11 @@ class OtherClients(Doors):
             self.assertEqual(self.fetched(args, local), content)
 
     def test_an_empty_file_over_tftp(self):
-        """curl itself takes a size of 0 for a fault when it asks for it; other clients do not."""
         path = "lang/empty.lng"
         port = str(self.ports["tftp"])
         clients = (["tftp", "127.0.0.1", port, "-m", "binary", "-c", "get", path],
                    ["busybox", "tftp", "-g", "-r", path, "127.0.0.1", port, "-l"],
+                   ["curl", "-sS", self.server.url("tftp", path), "-o"],
                    ["curl", "-sS", "--tftp-no-options", self.server.url("tftp", path), "-o"])
 
         def deliveries():
