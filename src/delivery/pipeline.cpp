@@ -86,7 +86,13 @@ std::optional<trust::OpenWindow> as_open(const Window* window) {
     return trust::OpenWindow{window->hands_out_login};
 }
 
-registry::Event begin_event(const Request& request, const Identity& identity, WallTime now) {
+std::string describe_agent(const family::Family& family, const std::string& agent) {
+    if (agent.empty()) return {};
+    const bool is_set = family.matches_user_agent(agent);
+    return "User-Agent " + printable(agent, max_recorded_agent) + (is_set ? "" : ", which no set sends");
+}
+
+registry::Event begin_event(const Shared& shared, const Request& request, const Identity& identity, WallTime now) {
     registry::Event event;
     event.time = now;
     event.kind = EventKind::request;
@@ -95,9 +101,7 @@ registry::Event begin_event(const Request& request, const Identity& identity, Wa
     event.source = request.source.to_string();
     event.path = printable(request.path, max_recorded_path);
     event.proof = trust::to_string(identity.asker.proof);
-    event.detail = identity.remark;
-    if (event.detail.empty() && !request.user_agent.empty())
-        event.detail = "User-Agent " + printable(request.user_agent, max_recorded_agent);
+    event.detail = identity.remark.empty() ? describe_agent(shared.family, request.user_agent) : identity.remark;
     return event;
 }
 
@@ -231,7 +235,7 @@ Answer Pipeline::answer(const Request& request) {
     remember(request, *identity, *decision);
     Answer out;
     out.stale_nonce = identity->stale_nonce;
-    out.ticket.event = begin_event(request, *identity, now);
+    out.ticket.event = begin_event(shared_, request, *identity, now);
     registry::Event& event = out.ticket.event;
     if (!event.device) event.device = identity->attempted ? identity->attempted : decision->resolved.named;
     if (perspective.site != nullptr) event.site = perspective.site->name;
@@ -246,7 +250,7 @@ Answer Pipeline::unavailable(const Request& request, const Fault& fault) {
     complain(request.path, fault.message);
     Answer out;
     out.outcome = Outcome::unavailable;
-    out.ticket.event = begin_event(request, nobody(request), shared_.clock.wall_now());
+    out.ticket.event = begin_event(shared_, request, nobody(request), shared_.clock.wall_now());
     out.ticket.event.outcome = "failed";
     out.ticket.event.detail = fault.message;
     out.ticket.asker = out.ticket.event.source;

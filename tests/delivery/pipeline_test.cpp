@@ -249,6 +249,16 @@ TEST_F(PipelineTest, asking_for_ones_own_file_on_a_weaker_wire_after_https_is_an
     EXPECT_EQ(last_event().device, one_);
 }
 
+TEST_F(PipelineTest, an_event_tells_a_sets_user_agent_from_others) {
+    Request asked = request(Wire::http, "1230SIP.cfg");
+    asked.user_agent = "AVAYA/SIP12x0\xff/04.00.04.00";
+    ask(asked);
+    EXPECT_EQ(last_event().detail, "User-Agent AVAYA/SIP12x0\\xff/04.00.04.00");
+    asked.user_agent = "curl/7.88.1";
+    ask(asked);
+    EXPECT_EQ(last_event().detail, "User-Agent curl/7.88.1, which no set sends");
+}
+
 registry::Window window_for(const char* network, const Clock& clock) {
     registry::Window window;
     window.closes = clock.wall_now() + std::chrono::minutes(30);
