@@ -1,6 +1,7 @@
 // Time is passed in. Wall time judges certificates, versions and events; steady time measures waits.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -26,21 +27,21 @@ public:
     SteadyTime steady_now() const override;
 };
 
-// A clock that a test or a simulation moves by hand. Not thread-safe.
+// A clock that a test or a simulation moves by hand. One thread moves it; any may read it.
 class ManualClock final : public Clock {
 public:
     explicit ManualClock(WallTime start) : wall_(start) {}
     WallTime wall_now() const override { return wall_; }
     SteadyTime steady_now() const override { return steady_; }
     void advance(Duration by) {
-        wall_ += by;
-        steady_ += by;
+        wall_ = wall_.load() + by;
+        steady_ = steady_.load() + by;
     }
     void set_wall(WallTime now) { wall_ = now; }
 
 private:
-    WallTime wall_;
-    SteadyTime steady_{};
+    std::atomic<WallTime> wall_;
+    std::atomic<SteadyTime> steady_{SteadyTime{}};
 };
 
 // RFC 3339 in UTC with seconds: "2026-11-23T06:10:00Z".

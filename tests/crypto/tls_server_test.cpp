@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <mutex>
 
 #include "tests/crypto/little_ca.h"
 #include "tests/crypto/program.h"
@@ -50,9 +51,18 @@ protected:
         ASSERT_TRUE(context.has_value()) << context.error().message;
         door.emplace(*context, [this](std::string_view fingerprint) -> Status {
             ++judged;
-            if (revoked == fingerprint) return fail(FaultCode::forbidden, "the certificate of this phone was revoked");
+            if (is_revoked(fingerprint)) return fail(FaultCode::forbidden, "the certificate of this phone was revoked");
             return {};
         });
+    }
+
+    void revoke(const std::string& fingerprint) {
+        const std::lock_guard lock(mutex);
+        revoked = fingerprint;
+    }
+    bool is_revoked(std::string_view fingerprint) {
+        const std::lock_guard lock(mutex);
+        return revoked == fingerprint;
     }
 
     // A client certificate in two files, NAME.pem (with the issuing CA) and NAME.key; its fingerprint is returned.
@@ -87,7 +97,8 @@ protected:
     TemporaryFolder folder;
     LittleCa ca{"tls", KeyType::rsa2048};
     ManualClock clock{test::test_now};
-    std::string revoked;
+    std::mutex mutex;
+    std::string revoked;  // guarded, because the door's thread looks at it
     std::atomic<int> judged{0};
     std::string output;
     std::optional<TlsDoor> door;  // last: its thread uses the others
@@ -205,11 +216,11 @@ TEST_F(TlsServer, ARevokedCertificateEndsTheNextHandshake) {
     const std::string fingerprint = put_client("phone", "00247F0102AB", test::at(2026, 1, 1), test::at(2027, 1, 1));
     open_door(profile(ClientCertificates::ask));
     ASSERT_EQ(curl(client("phone")), 0) << output;
-    revoked = fingerprint;
+    revoke(fingerprint);
     const auto result = s_client("-cert " + folder / "phone.pem" + " -key " + folder / "phone.key");
     EXPECT_NE(result.output.find("alert certificate revoked"), std::string::npos) << result.output;
     EXPECT_EQ(door->last().failure, "the certificate of this phone was revoked");
-    revoked.clear();
+    revoke({});
     EXPECT_EQ(curl(client("phone")), 0) << output;
 }
 
@@ -272,8 +283,8 @@ TEST_P(Resumption, LoopsShareTheSessionsOfTheirContext) {
 TEST_P(Resumption, ARevokedPhoneDoesNotResume) {
     open_door(profile(ClientCertificates::ask));
     s_client(session("sess_out"));
-    revoked = door->last().fingerprint;
-    ASSERT_FALSE(revoked.empty());
+    ASSERT_FALSE(door->last().fingerprint.empty());
+    revoke(door->last().fingerprint);
     const auto result = s_client(session("sess_in"));
     EXPECT_FALSE(door->last().handshake_done);
     EXPECT_EQ(door->last().failure, "the certificate of this phone was revoked");
@@ -384,7 +395,7 @@ TEST_F(LegacyLane, ResumesAndRevokes) {
     const std::string fingerprint = door->last().fingerprint;
     s_client(options + "-sess_in " + folder / "session");
     EXPECT_TRUE(door->last().resumed);
-    revoked = fingerprint;
+    revoke(fingerprint);
     s_client(options + "-sess_in " + folder / "session");
     EXPECT_EQ(door->last().failure, "the certificate of this phone was revoked");
 }
