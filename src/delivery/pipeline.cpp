@@ -35,7 +35,7 @@ constexpr std::size_t max_recorded_agent = 80;
 // Who counts in a staging window.
 struct Visitor {
     std::optional<MacAddress> device;  // proved, or the one that the address asked for last
-    std::string name;                  // the device's, else the address
+    registry::WindowVisitor counted;
     // Anybody can write any sender on a datagram, so there a visitor counts once it answered.
     bool may_be_forged = false;
 };
@@ -138,14 +138,15 @@ Visitor visitor_of(const Shared& shared, const Request& request, const Identity&
     Visitor out;
     out.device = identity.asker.device ? identity.asker.device
                                        : shared.addresses.find(request.source, shared.clock.steady_now());
-    out.name = out.device ? out.device->colons() : request.source.to_string();
+    const std::string address = request.source.to_string();
+    out.counted = {out.device ? out.device->colons() : address, address};
     out.may_be_forged = request.wire == trust::Wire::tftp;
     return out;
 }
 
 Result<bool> enter(registry::Lookup& lookup, const Window& window, const Visitor& visitor) {
-    return visitor.may_be_forged ? lookup.may_enter_window(window.id, visitor.name)
-                                 : lookup.enter_window(window.id, visitor.name);
+    return visitor.may_be_forged ? lookup.may_enter_window(window.id, visitor.counted)
+                                 : lookup.enter_window(window.id, visitor.counted);
 }
 
 // Resolves and authorises; once more without each window that turns out to be full.
@@ -210,7 +211,7 @@ Answer hand_over(Answer out, Rendered rendered, const Identity& identity, const 
     event.detail = "inside staging window " + std::to_string(decision.window);
     if (visitor.may_be_forged) {
         out.ticket.window = decision.window;
-        out.ticket.visitor = visitor.name;
+        out.ticket.visitor = visitor.counted;
     }
     return out;
 }
@@ -267,8 +268,8 @@ void Pipeline::remember(const Request& request, const Identity& identity, const 
 }
 
 bool Pipeline::confirm(Ticket& ticket) {
-    if (ticket.visitor.empty()) return true;
-    const auto entered = lookup_.enter_window(ticket.window, std::exchange(ticket.visitor, {}));
+    if (!ticket.visitor) return true;
+    const auto entered = lookup_.enter_window(ticket.window, *std::exchange(ticket.visitor, std::nullopt));
     if (entered && *entered) return true;
     ticket.event.outcome = entered ? "refused" : "failed";
     ticket.event.detail = entered ? describe_full(ticket.window) : entered.error().message;

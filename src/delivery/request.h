@@ -37,7 +37,7 @@ struct Ticket {
     registry::Event event;
     // Whose budget of recorded refusals, or of recorded deliveries, it is counted against; empty: always recorded.
     std::string asker;
-    std::string visitor;  // whom confirm() counts into `window`; empty: nobody
+    std::optional<registry::WindowVisitor> visitor;  // whom confirm() counts into `window`; empty: nobody
     std::int64_t window = 0;
 };
 

@@ -396,7 +396,7 @@ Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
     if (now.delete_files && has_stored_file_limit(now.kind)) {
         commit.keep_only.emplace();
         for (const auto& other : tasks_)
-            if (other.section == task.section) commit.keep_only->push_back(other.file);
+            if (other.section == task.section && !other.is_beyond_limit) commit.keep_only->push_back(other.file);
     }
     return commit;
 }
@@ -529,10 +529,12 @@ std::optional<Step> BootSession::learn_time(const FetchOutcome& outcome) {
              std::nullopt});
     }
     clock_correction_ = *outcome.server_time - clock_->wall_now();
-    if (judging_time().is_floor) {
+    if (const auto judged = judging_time(); judged.is_floor) {
         clock_correction_ = {};
-        return fetched(
-            {fail(FaultCode::untrusted, "this phone's clock is unset, and the server's is wrong"), std::nullopt});
+        return fetched({fail(FaultCode::untrusted, "this phone's clock and the server's are both before " +
+                                                       format_time(*judged.at) +
+                                                       ", the last proved time; only a reset of the phone forgets it"),
+                        std::nullopt});
     }
     return send();
 }

@@ -357,9 +357,6 @@ Status settle(const std::string& stage, const std::string& previous, const Clock
     if (!registry) return fail(std::move(registry.error()));
     auto sound = check_extracted(**registry);
     if (!sound) return sound;
-    auto closed = close_windows(**registry);
-    if (!closed) return fail(std::move(closed.error()));
-    out.windows_closed = *closed;
     auto versions = (*registry)->versions();
     if (!versions) return fail(std::move(versions.error()));
     std::uint32_t last = after_pause(versions->last, clock.wall_now() - out.made);
@@ -368,6 +365,10 @@ Status settle(const std::string& stage, const std::string& previous, const Clock
         if (!known) return fail(std::move(known.error()));
         last = *known;
     }
+    // After the comparison with the predecessor, because it counts as a change.
+    auto closed = close_windows(**registry);
+    if (!closed) return fail(std::move(closed.error()));
+    out.windows_closed = *closed;
     auto renumbered = (*registry)->renumber_sections(last);
     if (!renumbered) return renumbered;
     versions = (*registry)->versions();

@@ -35,9 +35,10 @@ public:
     virtual Result<std::vector<Setting>> device_settings(const MacAddress& mac) = 0;
 
     // Whether enter_window() would let `visitor` in; counts nothing.
-    virtual Result<bool> may_enter_window(std::int64_t window, std::string_view visitor) = 0;
-    // Counts `visitor` (an address or a MAC as text) into the window once; false when the window is full or over.
-    virtual Result<bool> enter_window(std::int64_t window, std::string_view visitor) = 0;
+    virtual Result<bool> may_enter_window(std::int64_t window, const WindowVisitor& visitor) = 0;
+    // Counts `visitor` into the window once, also when it asked before it was named; false when the window is full or
+    // over.
+    virtual Result<bool> enter_window(std::int64_t window, const WindowVisitor& visitor) = 0;
     // Remembers that the device proved itself over that wire, an HTTPS one; cheap when it did so within the last hour.
     virtual Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) = 0;
 

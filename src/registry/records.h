@@ -116,6 +116,12 @@ struct Window {
     std::optional<WallTime> closed{};  // by hand
 };
 
+// Who asks inside a window.
+struct WindowVisitor {
+    std::string name;     // the device's MAC, else the address
+    std::string address;  // that it asks from
+};
+
 // What the pipeline needs of the small, shared part of the registry: an immutable snapshot.
 struct Catalogue {
     std::vector<Site> sites;

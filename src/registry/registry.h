@@ -83,8 +83,8 @@ public:
     Result<std::optional<Login>> find_login(std::string_view user) override;
     Result<std::optional<CertificateRecord>> find_certificate(std::string_view fingerprint) override;
     Result<std::vector<Setting>> device_settings(const MacAddress& mac) override;  // by name
-    Result<bool> may_enter_window(std::int64_t window, std::string_view visitor) override;
-    Result<bool> enter_window(std::int64_t window, std::string_view visitor) override;
+    Result<bool> may_enter_window(std::int64_t window, const WindowVisitor& visitor) override;
+    Result<bool> enter_window(std::int64_t window, const WindowVisitor& visitor) override;
     // While another process writes, the note waits in memory and is written with a later one.
     Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) override;
     Result<Body> open_content(std::string_view sha256) override;

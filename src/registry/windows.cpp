@@ -42,19 +42,45 @@ Status store_window(Database& database, Window& window) {
     return {};
 }
 
-enum class Room { over, full, visited, there };
+enum class Room {
+    over,
+    full,
+    visited,
+    unnamed,  // it came in as an address, before it said which device it is
+    there
+};
 
-Result<Room> room_in(Database& database, std::int64_t window, std::string_view visitor, WallTime now) {
+Result<Room> room_in(Database& database, std::int64_t window, const WindowVisitor& visitor, WallTime now) {
     auto row = database.statement(
-        "SELECT count, used, EXISTS(SELECT 1 FROM window_visitors WHERE window = ?1 AND visitor = ?2)"
+        "SELECT count, used, EXISTS(SELECT 1 FROM window_visitors WHERE window = ?1 AND visitor = ?2),"
+        " EXISTS(SELECT 1 FROM window_visitors WHERE window = ?1 AND visitor = ?4)"
         " FROM windows WHERE id = ?1 AND closed IS NULL AND closes > ?3",
-        window, visitor, now);
+        window, visitor.name, now, visitor.address);
     auto there = row.step();
     if (!there) return fail(std::move(there.error()));
     if (!*there) return Room::over;
     if (row.integer(2) != 0) return Room::visited;
+    if (row.integer(3) != 0) return Room::unnamed;
     const std::int64_t limit = row.integer(0) == 0 ? max_window_visitors : row.integer(0);
     return row.integer(1) < limit ? Room::there : Room::full;
+}
+
+bool needs_entry(Room room) { return room == Room::unnamed || room == Room::there; }
+
+Status check_visitor(const WindowVisitor& visitor) {
+    auto named = check_name("A visitor", visitor.name);
+    return named ? check_name("A visitor's address", visitor.address) : named;
+}
+
+Status add_visitor(Database& database, std::int64_t window, const WindowVisitor& visitor) {
+    auto added = database.run("INSERT INTO window_visitors(window, visitor) VALUES(?, ?)", window, visitor.name);
+    return added ? database.run("UPDATE windows SET used = used + 1 WHERE id = ?", window) : added;
+}
+
+// The place that it has goes over to its name: one phone takes one.
+Status name_visitor(Database& database, std::int64_t window, const WindowVisitor& visitor) {
+    return database.run("UPDATE window_visitors SET visitor = ? WHERE window = ? AND visitor = ?", visitor.name, window,
+                        visitor.address);
 }
 
 }  // namespace
@@ -110,33 +136,32 @@ Result<std::vector<Window>> Registry::list_windows(std::size_t newest) {
     return out;
 }
 
-Result<bool> Registry::may_enter_window(std::int64_t window, std::string_view visitor) {
-    auto named = check_name("A visitor", visitor);
+Result<bool> Registry::may_enter_window(std::int64_t window, const WindowVisitor& visitor) {
+    auto named = check_visitor(visitor);
     if (!named) return fail(std::move(named.error()));
     auto room = room_in(*parts_->database, window, visitor, parts_->clock.wall_now());
     if (!room) return fail(std::move(room.error()));
-    return *room == Room::visited || *room == Room::there;
+    return *room != Room::over && *room != Room::full;
 }
 
-Result<bool> Registry::enter_window(std::int64_t window, std::string_view visitor) {
-    auto named = check_name("A visitor", visitor);
+Result<bool> Registry::enter_window(std::int64_t window, const WindowVisitor& visitor) {
+    auto named = check_visitor(visitor);
     if (!named) return fail(std::move(named.error()));
     const auto now = parts_->clock.wall_now();
     // Most requests come from phones that are in already; they need no write.
     auto room = room_in(*parts_->database, window, visitor, now);
     if (!room) return fail(std::move(room.error()));
-    if (*room != Room::there) return *room == Room::visited;
+    if (!needs_entry(*room)) return *room == Room::visited;
 
     end_snapshot();
     const LightWrites light(*parts_->database, visitor_wait);
     return in_transaction(*parts_->database, [&]() -> Result<bool> {
         auto still = room_in(*parts_->database, window, visitor, now);
         if (!still) return fail(std::move(still.error()));
-        if (*still != Room::there) return *still == Room::visited;
-        auto entered =
-            parts_->database->run("INSERT INTO window_visitors(window, visitor) VALUES(?, ?)", window, visitor);
-        if (entered) entered = parts_->database->run("UPDATE windows SET used = used + 1 WHERE id = ?", window);
-        if (!entered) return fail(std::move(entered.error()));
+        if (!needs_entry(*still)) return *still == Room::visited;
+        const Status entered = *still == Room::unnamed ? name_visitor(*parts_->database, window, visitor)
+                                                       : add_visitor(*parts_->database, window, visitor);
+        if (!entered) return fail(entered.error());
         return true;
     });
 }

@@ -86,6 +86,8 @@ private:
 
     void on_deadline() {
         send(session_.on_deadline(door_.parts_.loop.now()));
+        if (session_.was_heard() && session_.result().end == protocol::TftpEnd::cut)
+            send({protocol::format_error(FaultCode::unavailable)});
         go_on();
     }
 

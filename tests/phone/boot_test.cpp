@@ -1,5 +1,6 @@
 #include "phone/boot.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "staged_network.h"
@@ -512,6 +513,21 @@ TEST_F(FrozenSection, OverClearWiresSaysWhichVersionItLostAgainst) {
     const auto report = boot();
     EXPECT_EQ(actions(report), "t.wav kept\n");
     EXPECT_THAT(report.sections.at(0).reason, HasSubstr("older than the stored 2147483647"));
+}
+
+TEST_F(Boot, DeletingFilesKeepsFiveOfThemAtMost) {
+    std::vector<std::string> all;
+    for (int round = 0; round < 3; ++round) {
+        std::string manifest = fmt::format("[LANGUAGE]\nVERSION {:06}\nDELETE_FILES YES\n", round + 1);
+        for (int i = 0; i < 5; ++i) all.insert(all.begin(), fmt::format("{}-{}.lng", round, i));
+        for (const auto& name : all) {
+            manifest += "FILENAME " + name + "\n";
+            served_["tftp://192.0.2.1/" + name] = name;
+        }
+        serve_manifest(manifest);
+        boot();
+        EXPECT_EQ(held("LANGUAGE").size(), 5u) << round;
+    }
 }
 
 TEST_F(RogueServer, DeletesNoLanguageThatCameOverHttps) {

@@ -144,6 +144,19 @@ TEST_F(BackupTest, every_window_is_closed) {
     EXPECT_TRUE(registry->catalogue().value()->windows.empty());
 }
 
+TEST_F(BackupTest, windows_that_are_closed_do_not_make_the_previous_one_look_old) {
+    Window window;
+    window.networks = {Network::parse("192.0.2.0/24").value()};
+    window.closes = first_of_may + std::chrono::hours(8);
+    ASSERT_TRUE(installation_.registry->open_window(window));
+    ASSERT_TRUE(installation_.registry->open_window(window));
+    ASSERT_TRUE(back_up());
+    const auto restored = restore_with({.passphrase = {}, .previous = installation_.directory()});
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->windows_closed, 2u);
+    EXPECT_TRUE(restored->carried);
+}
+
 TEST_F(BackupTest, what_was_taken_away_since_does_not_come_back) {
     Registry& registry = *installation_.registry;
     for (int i = 2; i <= 5; ++i)

@@ -43,9 +43,10 @@ TEST(Threads, loops_see_what_the_office_commits_while_they_work) {
                 if (device && *device && !lookup.note_proved(mac, trust::Wire::https, first_of_may)) ++faults;
                 if (visitor < 100) {
                     // A loop waits a second at most for other writers; then the phone asks again.
-                    const auto name = "visitor-" + std::to_string(visitor);
-                    auto in = lookup.enter_window(id, name);
-                    while (!in && in.error().code == FaultCode::unavailable) in = lookup.enter_window(id, name);
+                    const std::string name = "visitor-" + std::to_string(visitor);
+                    const WindowVisitor who{name, name};
+                    auto in = lookup.enter_window(id, who);
+                    while (!in && in.error().code == FaultCode::unavailable) in = lookup.enter_window(id, who);
                     if (!in) ++faults;
                     if (in && *in) ++entered;
                 }

@@ -57,11 +57,11 @@ public:
         ++counts_.device_settings;
         return behind_.device_settings(mac);
     }
-    Result<bool> may_enter_window(std::int64_t window, std::string_view visitor) override {
+    Result<bool> may_enter_window(std::int64_t window, const registry::WindowVisitor& visitor) override {
         ++counts_.may_enter_window;
         return behind_.may_enter_window(window, visitor);
     }
-    Result<bool> enter_window(std::int64_t window, std::string_view visitor) override {
+    Result<bool> enter_window(std::int64_t window, const registry::WindowVisitor& visitor) override {
         ++counts_.enter_window;
         return behind_.enter_window(window, visitor);
     }

@@ -22,6 +22,8 @@ struct LookupUnderTest {
     virtual std::string directory() = 0;
 };
 
+inline WindowVisitor at(const std::string& address) { return {address, address}; }
+
 class LookupSuite : public testing::TestWithParam<std::unique_ptr<LookupUnderTest> (*)()> {
 protected:
     std::unique_ptr<LookupUnderTest> made_ = GetParam()();
@@ -57,6 +59,20 @@ TEST_P(LookupSuite, a_device_is_found_with_its_user_and_only_while_it_is_there) 
     EXPECT_FALSE(lookup_.find_device(mac).value());
 }
 
+TEST_P(LookupSuite, a_visitor_that_says_later_which_device_it_is_takes_one_place_of_a_window) {
+    const auto window = open_window(2);
+    const WindowVisitor named{"00:24:7f:00:00:01", "192.0.2.1"};
+    EXPECT_TRUE(lookup_.enter_window(window.id, at("192.0.2.1")).value());
+    EXPECT_TRUE(lookup_.may_enter_window(window.id, named).value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, named).value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, named).value());
+    EXPECT_EQ(office_.list_windows(1).value().at(0).used, 1U);
+    // Another one behind the same address takes another.
+    EXPECT_TRUE(lookup_.enter_window(window.id, {"00:24:7f:00:00:02", "192.0.2.1"}).value());
+    EXPECT_FALSE(lookup_.enter_window(window.id, {"00:24:7f:00:00:03", "192.0.2.1"}).value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, named).value());
+}
+
 TEST_P(LookupSuite, a_snapshot_shows_one_state_until_it_ends) {
     {
         const Snapshot snapshot(lookup_);
@@ -78,7 +94,7 @@ TEST_P(LookupSuite, a_write_within_a_snapshot_is_kept_although_others_have_writt
         const Snapshot snapshot(lookup_);
         ASSERT_TRUE(lookup_.find_device(mac).value());
         ASSERT_TRUE(office_.add_site(site_with("oslo", {})));
-        EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
+        EXPECT_TRUE(lookup_.enter_window(window.id, at("192.0.2.1")).value());
     }
     {
         const Snapshot snapshot(lookup_);
@@ -86,7 +102,7 @@ TEST_P(LookupSuite, a_write_within_a_snapshot_is_kept_although_others_have_writt
         ASSERT_TRUE(office_.add_site(site_with("bergen", {})));
         ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, made_->clock().wall_now()));
     }
-    EXPECT_FALSE(lookup_.enter_window(window.id, "192.0.2.2").value());
+    EXPECT_FALSE(lookup_.enter_window(window.id, at("192.0.2.2")).value());
     EXPECT_EQ(office_.find_device(mac).value()->last_proved, made_->clock().wall_now());
 }
 
@@ -190,27 +206,27 @@ TEST_P(LookupSuite, content_that_rotted_is_not_handed_out) {
 TEST_P(LookupSuite, a_window_counts_each_visitor_once_and_then_is_full) {
     const auto window = open_window(2);
     for (const auto* visitor : {"192.0.2.7", "192.0.2.8", "192.0.2.9"})
-        EXPECT_TRUE(lookup_.may_enter_window(window.id, visitor).value()) << "looking counts nothing";
-    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
-    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.1").value());
-    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.2").value());
-    EXPECT_FALSE(lookup_.enter_window(window.id, "192.0.2.3").value());
-    EXPECT_FALSE(lookup_.may_enter_window(window.id, "192.0.2.3").value());
-    EXPECT_TRUE(lookup_.may_enter_window(window.id, "192.0.2.1").value());
-    EXPECT_TRUE(lookup_.enter_window(window.id, "192.0.2.2").value());
+        EXPECT_TRUE(lookup_.may_enter_window(window.id, at(visitor)).value()) << "looking counts nothing";
+    EXPECT_TRUE(lookup_.enter_window(window.id, at("192.0.2.1")).value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, at("192.0.2.1")).value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, at("192.0.2.2")).value());
+    EXPECT_FALSE(lookup_.enter_window(window.id, at("192.0.2.3")).value());
+    EXPECT_FALSE(lookup_.may_enter_window(window.id, at("192.0.2.3")).value());
+    EXPECT_TRUE(lookup_.may_enter_window(window.id, at("192.0.2.1")).value());
+    EXPECT_TRUE(lookup_.enter_window(window.id, at("192.0.2.2")).value());
     EXPECT_EQ(office_.list_windows(1).value().at(0).used, 2u);
 }
 
 TEST_P(LookupSuite, a_window_that_is_over_closed_or_unknown_lets_nobody_in) {
     const auto timed = open_window(0);
-    EXPECT_TRUE(lookup_.enter_window(timed.id, "192.0.2.1").value());
+    EXPECT_TRUE(lookup_.enter_window(timed.id, at("192.0.2.1")).value());
     made_->clock().advance(std::chrono::minutes(10));
-    EXPECT_FALSE(lookup_.enter_window(timed.id, "192.0.2.1").value());
+    EXPECT_FALSE(lookup_.enter_window(timed.id, at("192.0.2.1")).value());
     const auto closed = open_window(0);
     ASSERT_TRUE(office_.close_window(closed.id));
-    EXPECT_FALSE(lookup_.enter_window(closed.id, "192.0.2.1").value());
-    EXPECT_FALSE(lookup_.enter_window(closed.id + 1, "192.0.2.1").value());
-    EXPECT_FALSE(lookup_.may_enter_window(closed.id, "192.0.2.1").value());
+    EXPECT_FALSE(lookup_.enter_window(closed.id, at("192.0.2.1")).value());
+    EXPECT_FALSE(lookup_.enter_window(closed.id + 1, at("192.0.2.1")).value());
+    EXPECT_FALSE(lookup_.may_enter_window(closed.id, at("192.0.2.1")).value());
 }
 
 TEST_P(LookupSuite, open_windows_stand_in_the_snapshot_and_closed_ones_do_not) {

@@ -303,7 +303,7 @@ private:
                 fmt::format("{} may know TLS 1.0 only, and there is no https-legacy door", count_of(old_sets, "set")));
         if (on_lane > 0 || legacy_door_)
             say(Level::note, "https-legacy",
-                count_of(on_lane, "set") + " proved themselves there within 90 days: device list --lane https-legacy");
+                count_of(on_lane, "set") + " used it within 90 days: device list --lane https-legacy");
         if (incomplete_ > 0)
             say(Level::warning, "devices", count_of(incomplete_, "set") + " with something missing, see below");
         if (!context_.output().as_json()) context_.output().raw("\n");
