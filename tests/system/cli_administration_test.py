@@ -149,6 +149,7 @@ class CommandLine(WithInstallation):
                        ["version", "floor", "-1"], ["serve", "--listen", "gopher=127.0.0.1:70"]):
             with self.subTest(misuse=misuse):
                 self.refused(*misuse, code=2)
+        self.assertIn("there is no command 'ad' here; see ringfence device --help", self.refused("device", "ad", code=2))
 
     def test_output_that_reaches_nobody_is_a_failure(self):
         with open("/dev/full", "wb") as full:

@@ -89,7 +89,11 @@ std::string explain(const CLI::ParseError& error, const CLI::App& root) {
         app = app->get_subcommands().front();
         words += " " + app->get_name();
     }
-    return fmt::format("{}; see {} --help", printable(tidy(error.what())), words);
+    const auto unknown = app->remaining();
+    const bool lacks_command = app->get_require_subcommand_min() > 0;
+    const std::string what =
+        lacks_command && !unknown.empty() ? "there is no command '" + unknown.front() + "' here" : tidy(error.what());
+    return fmt::format("{}; see {} --help", printable(what), words);
 }
 
 }  // namespace
