@@ -30,6 +30,13 @@ void write_file(const std::string& path, const std::string& bytes) {
 
 class BackupTest : public testing::Test {
 protected:
+    void open_two_windows() {
+        Window window;
+        window.networks = {Network::parse("192.0.2.0/24").value()};
+        window.closes = first_of_may + std::chrono::hours(8);
+        for (int i = 0; i < 2; ++i) ASSERT_TRUE(installation_.registry->open_window(window));
+    }
+
     BackupTest() {
         Registry& registry = *installation_.registry;
         const auto mac = mac_number(1);
@@ -130,11 +137,7 @@ TEST_F(BackupTest, versions_leave_room_for_what_nobody_remembers) {
 }
 
 TEST_F(BackupTest, every_window_is_closed) {
-    Window window;
-    window.networks = {Network::parse("192.0.2.0/24").value()};
-    window.closes = first_of_may + std::chrono::hours(8);
-    ASSERT_TRUE(installation_.registry->open_window(window));
-    ASSERT_TRUE(installation_.registry->open_window(window));
+    open_two_windows();
     ASSERT_TRUE(back_up());
     const auto restored = restore_with();
     ASSERT_TRUE(restored) << restored.error().message;
@@ -145,11 +148,7 @@ TEST_F(BackupTest, every_window_is_closed) {
 }
 
 TEST_F(BackupTest, windows_that_are_closed_do_not_make_the_previous_one_look_old) {
-    Window window;
-    window.networks = {Network::parse("192.0.2.0/24").value()};
-    window.closes = first_of_may + std::chrono::hours(8);
-    ASSERT_TRUE(installation_.registry->open_window(window));
-    ASSERT_TRUE(installation_.registry->open_window(window));
+    open_two_windows();
     ASSERT_TRUE(back_up());
     const auto restored = restore_with({.passphrase = {}, .previous = installation_.directory()});
     ASSERT_TRUE(restored) << restored.error().message;

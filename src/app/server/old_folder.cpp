@@ -11,24 +11,11 @@
 #include <system_error>
 
 #include "base/text.h"
+#include "net/descriptor.h"
 
 namespace ringfence::app {
 
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 tl::unexpected<Fault> system_fault(const std::string& path, int error) {
     const auto code = error == ENOENT ? FaultCode::not_found : FaultCode::unavailable;
@@ -37,7 +24,7 @@ tl::unexpected<Fault> system_fault(const std::string& path, int error) {
 
 // The last part is not followed if it is a link, and a pipe does not make us wait.
 Result<std::string> read_plain(const std::string& path, std::uint64_t limit) {
-    const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const net::Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (descriptor.get() < 0) return system_fault(path, errno);
     struct stat facts {};
     if (::fstat(descriptor.get(), &facts) != 0) return system_fault(path, errno);
