@@ -1,5 +1,7 @@
 #include "app/phone/output.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -18,6 +20,11 @@ int finish_output(int code) {
     // The stream keeps the mark of any write that failed before.
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     return complain("not all of the output could be written", exit_failed);
+}
+
+int complain(std::string_view sentence, int code) {
+    print_error(fmt::format("ringfence-phone: {}\n", sentence));
+    return code;
 }
 
 void print_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }

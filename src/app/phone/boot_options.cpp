@@ -1,24 +1,14 @@
-#include "app/phone/commands.h"
+#include "app/phone/boot_options.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <utility>
-#include <variant>
 
-#include "app/phone/fingerprint_answer.h"
-#include "app/phone/output.h"
-#include "app/phone/report.h"
-#include "app/phone/state_folder.h"
-#include "base/clock.h"
 #include "base/disk.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
-#include "family/family.h"
-#include "phone/boot.h"
-#include "phone/curl_fetcher.h"
-#include "phone/flash.h"
 
 namespace ringfence::app {
 
@@ -26,21 +16,6 @@ namespace {
 
 constexpr std::string_view standard_input = "-";
 constexpr std::size_t secret_file_limit = 4096;  // a password, a fingerprint or a URL on one line
-
-// What the command line asked for, checked and read.
-struct Prepared {
-    phone::BootSettings settings;
-    phone::FetcherSettings fetcher;
-    std::vector<phone::ExpectedFingerprint> fingerprints;
-};
-
-struct Complaint {
-    Fault fault;
-    int code = exit_failed;
-};
-
-template <typename T>
-using Checked = tl::expected<T, Complaint>;
 
 auto misused(std::string sentence) {
     return tl::unexpected<Complaint>(Complaint{{FaultCode::malformed, std::move(sentence)}, exit_misused});
@@ -85,12 +60,6 @@ Result<crypto::ClientIdentity> load_identity(const std::string& certificate_path
         return fail(FaultCode::conflict, fmt::format("{} is not the key of {}", key_path, certificate_path));
     std::vector<crypto::Certificate> chain(certificates->begin() + 1, certificates->end());
     return crypto::ClientIdentity{certificates->front(), std::move(chain), std::move(*key)};
-}
-
-unsigned readers_of_standard_input(const BootOptions& options) {
-    return static_cast<unsigned>(options.password_file == standard_input) +
-           static_cast<unsigned>(options.accepted_fingerprint_file == standard_input) +
-           static_cast<unsigned>(options.url_file == standard_input);
 }
 
 Checked<Url> read_url(const BootOptions& options) {
@@ -153,6 +122,14 @@ Checked<phone::FetcherSettings> read_fetcher_settings(const BootOptions& options
     return fetcher;
 }
 
+}  // namespace
+
+unsigned readers_of_standard_input(const BootOptions& options) {
+    return static_cast<unsigned>(options.password_file == standard_input) +
+           static_cast<unsigned>(options.accepted_fingerprint_file == standard_input) +
+           static_cast<unsigned>(options.url_file == standard_input);
+}
+
 Checked<Prepared> prepare(const BootOptions& options) {
     const auto mac = MacAddress::parse(options.mac);
     if (!mac) return misused(mac.error());
@@ -170,114 +147,6 @@ Checked<Prepared> prepare(const BootOptions& options) {
     return Prepared{{*mac, options.model, std::move(*url), std::move(*login), has_certificate},
                     std::move(*fetcher),
                     std::move(*fingerprints)};
-}
-
-// Prints each file as soon as it is settled, so that a person can watch.
-class Timeline {
-public:
-    explicit Timeline(bool is_wanted) : is_wanted_(is_wanted) {}
-
-    void follow(const phone::BootReport& report) {
-        if (!is_wanted_) return;
-        if (!manifest_shown_ && !report.manifest.reason.empty()) {
-            print(boot_heading(report) + file_line(report.manifest));
-            manifest_shown_ = true;
-        }
-        for (; shown_ < report.sections.size(); ++shown_) print(file_line(report.sections[shown_]));
-        flush();
-    }
-    void end(const phone::BootReport& report) {
-        follow(report);
-        if (is_wanted_) print(boot_ending(report));
-    }
-
-private:
-    bool is_wanted_;
-    bool manifest_shown_ = false;
-    std::size_t shown_ = 0;
-};
-
-void run(phone::BootSession& session, const phone::CurlFetcher& fetcher, const Answerer& answerer, Timeline& timeline) {
-    phone::Step step = session.start();
-    while (!std::holds_alternative<phone::Finished>(step)) {
-        timeline.follow(session.report());
-        if (const auto* order = std::get_if<phone::FetchOrder>(&step))
-            step = session.fetched(fetcher.fetch(*order));
-        else
-            step = session.answered(answerer.answer(std::get<phone::Question>(step)));
-    }
-    timeline.end(session.report());
-}
-
-Result<std::vector<RootView>> view_roots(phone::Flash& flash) {
-    std::vector<RootView> out;
-    for (const auto* file : flash.state().files_of(phone::root_section)) {
-        auto bytes = flash.read(*file);
-        if (!bytes) return fail(std::move(bytes.error()));
-        const auto fingerprints = phone::fingerprints_of(*bytes);
-        RootView view{file->name, fingerprints.sha1, fingerprints.sha256, {}};
-        const auto certificates = crypto::Certificate::parse_bundle(*bytes);
-        if (!certificates) return fail(certificates.error());
-        for (const auto& certificate : *certificates) view.subjects.push_back(certificate.subject());
-        out.push_back(std::move(view));
-    }
-    return out;
-}
-
-}  // namespace
-
-int complain(std::string_view sentence, int code) {
-    print_error(fmt::format("ringfence-phone: {}\n", sentence));
-    return code;
-}
-
-int boot(const BootOptions& options) {
-    auto prepared = prepare(options);
-    if (!prepared) return complain(prepared.error().fault.message, prepared.error().code);
-    const auto family =
-        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
-    if (!family) return complain(family.error().message, exit_failed);
-
-    SystemDisk disk;
-    const SystemClock clock;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return complain(flash.error().message, exit_failed);
-    auto recovered = flash->recover();
-    if (!recovered) return complain(recovered.error().message, exit_failed);
-
-    const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
-    const Answerer answerer(std::move(prepared->fingerprints), may_ask);
-    const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
-    phone::BootSession session(std::move(prepared->settings), *family, *flash, clock);
-    Timeline timeline(!options.json);
-    run(session, fetcher, answerer, timeline);
-    if (options.json) print(boot_json(session.report()) + "\n");
-    return finish_output(session.report().is_clean() ? exit_done : exit_failed);
-}
-
-int show(const StateOptions& options) {
-    SystemDisk disk;
-    const SystemClock clock;
-    if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return complain(flash.error().message, exit_failed);
-    auto roots = view_roots(*flash);
-    if (!roots) return complain(roots.error().message, exit_failed);
-    print(options.json ? show_json(*flash, *roots) + "\n" : show_text(*flash, *roots));
-    return finish_output(exit_done);
-}
-
-int reset(const StateOptions& options) {
-    SystemDisk disk;
-    const SystemClock clock;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
-    auto erased = phone::Flash::erase(disk, options.state);
-    if (!erased) return complain(erased.error().message, exit_failed);
-    print(options.json ? "{\"reset\":true}\n" : "the phone is as fresh from the factory\n");
-    return finish_output(exit_done);
 }
 
 }  // namespace ringfence::app

@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
+#include <variant>
+
+#include "app/phone/boot_options.h"
+#include "app/phone/commands.h"
+#include "app/phone/fingerprint_answer.h"
+#include "app/phone/output.h"
+#include "app/phone/report.h"
+#include "app/phone/state_folder.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "family/family.h"
+#include "phone/boot.h"
+#include "phone/curl_fetcher.h"
+#include "phone/flash.h"
+
+namespace ringfence::app {
+
+namespace {
+
+// Prints each file as soon as it is settled, so that a person can watch.
+class Timeline {
+public:
+    explicit Timeline(bool is_wanted) : is_wanted_(is_wanted) {}
+
+    void follow(const phone::BootReport& report) {
+        if (!is_wanted_) return;
+        if (!manifest_shown_ && !report.manifest.reason.empty()) {
+            print(boot_heading(report) + file_line(report.manifest));
+            manifest_shown_ = true;
+        }
+        for (; shown_ < report.sections.size(); ++shown_) print(file_line(report.sections[shown_]));
+        flush();
+    }
+    void end(const phone::BootReport& report) {
+        follow(report);
+        if (is_wanted_) print(boot_ending(report));
+    }
+
+private:
+    bool is_wanted_;
+    bool manifest_shown_ = false;
+    std::size_t shown_ = 0;
+};
+
+void run(phone::BootSession& session, const phone::CurlFetcher& fetcher, const Answerer& answerer, Timeline& timeline) {
+    phone::Step step = session.start();
+    while (!std::holds_alternative<phone::Finished>(step)) {
+        timeline.follow(session.report());
+        if (const auto* order = std::get_if<phone::FetchOrder>(&step))
+            step = session.fetched(fetcher.fetch(*order));
+        else
+            step = session.answered(answerer.answer(std::get<phone::Question>(step)));
+    }
+    timeline.end(session.report());
+}
+
+}  // namespace
+
+int boot(const BootOptions& options) {
+    auto prepared = prepare(options);
+    if (!prepared) return complain(prepared.error().fault.message, prepared.error().code);
+    const auto family =
+        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
+    if (!family) return complain(family.error().message, exit_failed);
+
+    SystemDisk disk;
+    const SystemClock clock;
+    auto folder = StateFolder::hold(disk, options.state);
+    if (!folder) return complain(folder.error().message, exit_failed);
+    auto flash = phone::Flash::open(disk, options.state, clock);
+    if (!flash) return complain(flash.error().message, exit_failed);
+    auto recovered = flash->recover();
+    if (!recovered) return complain(recovered.error().message, exit_failed);
+
+    const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
+    const Answerer answerer(std::move(prepared->fingerprints), may_ask);
+    const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
+    phone::BootSession session(std::move(prepared->settings), *family, *flash, clock);
+    Timeline timeline(!options.json);
+    run(session, fetcher, answerer, timeline);
+    if (options.json) print(boot_json(session.report()) + "\n");
+    return finish_output(session.report().is_clean() ? exit_done : exit_failed);
+}
+
+}  // namespace ringfence::app

@@ -1,0 +1,35 @@
+// The options of `boot`, checked and read into what a boot needs.
+#pragma once
+
+#include <vector>
+
+#include "app/phone/commands.h"
+#include "base/result.h"
+#include "phone/boot.h"
+#include "phone/curl_fetcher.h"
+#include "phone/fingerprint.h"
+
+namespace ringfence::app {
+
+// What the command line asked for, checked and read.
+struct Prepared {
+    phone::BootSettings settings;
+    phone::FetcherSettings fetcher;
+    std::vector<phone::ExpectedFingerprint> fingerprints;
+};
+
+struct Complaint {
+    Fault fault;
+    int code = exit_failed;
+};
+
+template <typename T>
+using Checked = tl::expected<T, Complaint>;
+
+// How many options read standard input; more than one is a misuse, and one takes it from the person at the terminal.
+unsigned readers_of_standard_input(const BootOptions& options);
+
+// Reads the files that the options name.
+Checked<Prepared> prepare(const BootOptions& options);
+
+}  // namespace ringfence::app

@@ -1,0 +1,19 @@
+#include "app/phone/commands.h"
+#include "app/phone/output.h"
+#include "app/phone/state_folder.h"
+#include "base/disk.h"
+#include "phone/flash.h"
+
+namespace ringfence::app {
+
+int reset(const StateOptions& options) {
+    SystemDisk disk;
+    auto folder = StateFolder::hold(disk, options.state);
+    if (!folder) return complain(folder.error().message, exit_failed);
+    auto erased = phone::Flash::erase(disk, options.state);
+    if (!erased) return complain(erased.error().message, exit_failed);
+    print(options.json ? "{\"reset\":true}\n" : "the phone is as fresh from the factory\n");
+    return finish_output(exit_done);
+}
+
+}  // namespace ringfence::app
