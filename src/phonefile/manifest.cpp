@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/text.h"
 #include "phonefile/line_reader.h"
+#include "phonefile/value_reader.h"
 
 namespace ringfence::phonefile {
 
 namespace {
-
-template <typename Value>
-using Named = std::pair<std::string_view, Value>;
 
 constexpr std::array section_names{
     Named<SectionKind>{"DEVICE_CONFIG", SectionKind::device_config},
@@ -51,41 +48,13 @@ constexpr std::array keyword_names{
     Named<Keyword>{"SECURITY_MODE", Keyword::security_mode},
 };
 
-template <typename Names>
-auto find_value(const Names& names, std::string_view name) {
-    const auto at = std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.first == name; });
-    return at == names.end() ? std::nullopt : std::optional(at->second);
-}
-
-template <typename Names, typename Value>
-std::string_view find_name(const Names& names, Value value) {
-    const auto at = std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.second == value; });
-    RINGFENCE_ASSERT(at != names.end());
-    return at->first;
-}
-
 bool is_host(std::string_view text) {
     const auto fits = [](char c) { return is_name_character(c) || c == ':'; };
     return !text.empty() && std::all_of(text.begin(), text.end(), fits);
 }
 
-template <typename Number>
-bool read_number(std::string_view text, Number lowest, Number& number) {
-    Number read{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
-    if (error != std::errc() || end != text.data() + text.size() || read < lowest) return false;
-    number = read;
-    return true;
-}
-
 // All bits of the mask set.
 constexpr std::int32_t lowest_purpose = -1;
-
-bool read_yes_no(std::string_view text, bool& value) {
-    if (text != "YES" && text != "NO") return false;
-    value = text == "YES";
-    return true;
-}
 
 bool read_download_mode(std::string_view text, DownloadMode& mode) {
     if (text != "AUTO" && text != "FORCED") return false;
