@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "crypto/openssl.h"
+#include "crypto/pem.h"
 
 namespace ringfence::crypto {
 
@@ -25,40 +26,6 @@ NamesOwner subject_alternative_names(const X509* certificate) {
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     ERR_clear_error();
     return names;
-}
-
-struct OpensslBytes {
-    void operator()(void* bytes) const { OPENSSL_free(bytes); }
-};
-template <typename T>
-using BytesOwner = std::unique_ptr<T, OpensslBytes>;
-
-// One block of a PEM file.
-struct PemBlock {
-    std::string label;
-    std::string der;
-};
-
-constexpr std::string_view certificate_label = "CERTIFICATE";
-
-bool is_certificate_label(std::string_view label) { return label == certificate_label || label == "X509 CERTIFICATE"; }
-
-// Empty label: no further block.
-Result<PemBlock> read_block(BIO* bio) {
-    char* label = nullptr;
-    char* header = nullptr;
-    unsigned char* der = nullptr;
-    long size = 0;
-    if (PEM_read_bio(bio, &label, &header, &der, &size) != 1) {
-        const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-        ERR_clear_error();
-        if (at_end) return PemBlock{};
-        return fail(FaultCode::malformed, "a PEM block is damaged");
-    }
-    const BytesOwner<char> label_owner(label);
-    const BytesOwner<char> header_owner(header);
-    const BytesOwner<unsigned char> der_owner(der);
-    return PemBlock{label, std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size))};
 }
 
 }  // namespace
@@ -99,12 +66,8 @@ Result<std::vector<Certificate>> Certificate::parse_bundle(std::string_view pem)
             return fail(FaultCode::too_large,
                         fmt::format("a certificate file holds more than {} certificates", max_in_bundle));
         }
-        if (block->label == "X509 CRL") continue;
-        if (!is_certificate_label(block->label)) {
-            wipe(block->der);
-            return fail(FaultCode::malformed, fmt::format("a certificate file must not hold a block of kind {}",
-                                                          printable(block->label, 40)));
-        }
+        if (is_revocation_list_label(block->label)) continue;
+        if (!is_certificate_label(block->label)) return fail(refuse_block(*block));
         auto certificate = parse_der(block->der);
         if (!certificate) return fail(std::move(certificate).error());
         certificates.push_back(std::move(*certificate));

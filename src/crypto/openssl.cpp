@@ -15,7 +15,8 @@ BioOwner make_memory_bio() {
 }
 
 BioOwner read_memory(std::string_view bytes) {
-    BioOwner bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+    // OpenSSL takes a null address for a mistake, and an empty view may have one.
+    BioOwner bio(BIO_new_mem_buf(bytes.empty() ? "" : bytes.data(), static_cast<int>(bytes.size())));
     RINGFENCE_ASSERT(bio != nullptr);
     return bio;
 }

@@ -38,6 +38,13 @@ using Owner = std::unique_ptr<T, Releaser<release>>;
 inline void release_names(STACK_OF(GENERAL_NAME) * names) { GENERAL_NAMES_free(names); }
 inline void release_references(STACK_OF(X509) * certificates) { sk_X509_free(certificates); }
 
+// What OpenSSL allocated for its caller.
+struct BytesReleaser {
+    void operator()(void* bytes) const { OPENSSL_free(bytes); }
+};
+template <typename T>
+using BytesOwner = std::unique_ptr<T, BytesReleaser>;
+
 using BioOwner = Owner<BIO, BIO_free_all>;
 using KeyOwner = Owner<EVP_PKEY, EVP_PKEY_free>;
 using X509Owner = Owner<X509, X509_free>;
