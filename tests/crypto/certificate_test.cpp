@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "tests/crypto/corpus.h"
 #include "tests/crypto/little_ca.h"
 #include "tests/crypto/program.h"
 
@@ -107,16 +108,8 @@ TEST(Certificate, WhatIsNoCertificateIsRefused) {
 }
 
 TEST(Certificate, TheCorpusGetsItsVerdicts) {
-    int files = 0;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(RINGFENCE_SOURCE_DIR "/tests/corpus/certificate_bundle")) {
-        std::ifstream file(entry.path(), std::ios::binary);
-        const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-        const bool valid = entry.path().stem().string().find("-valid") != std::string::npos;
-        EXPECT_EQ(Certificate::parse_bundle(bytes).has_value(), valid) << entry.path();
-        ++files;
-    }
-    EXPECT_GE(files, 8);
+    test::expect_verdicts("certificate_bundle", 8,
+                          [](const std::string& bytes) { return Certificate::parse_bundle(bytes).has_value(); });
 }
 
 TEST(PrivateKey, SurvivesPemAndRefusesWhatIsNone) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/crypto/foreign_certificate.h"
 #include "tests/crypto/little_ca.h"
 #include "tests/crypto/program.h"
 
@@ -229,30 +230,13 @@ TEST_F(Verify, ABrokenSignatureIsRefused) {
     expect_refusal(judge(*broken, {ca.issuing()}), "broken certificate: ", FaultCode::untrusted);
 }
 
-// Certificates that our builder does not make, signed by OpenSSL's program with the CA's key.
+// Certificates that our builder does not make.
 class VerifyForeign : public Verify {
 protected:
-    struct Wish {
-        std::string extensions;
-        std::string key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
-        std::string digest = "-sha256";
-        std::string serial = "0x1234";
-    };
+    using Wish = test::ForeignWish;
 
     Certificate make(const Wish& wish) {
-        folder.put("ca.pem", legacy_ca.issuing().to_pem());
-        folder.put("ca.key", legacy_ca.issuing_signer().key.to_pem().reveal());
-        folder.put("ext", wish.extensions);
-        const auto asked = run("openssl req -new " + wish.key + " -nodes -subj /CN=prov.example -keyout " +
-                               folder / "k.pem" + " -out " + folder / "r.pem");
-        EXPECT_EQ(asked.status, 0) << asked.output;
-        const auto made = run("openssl x509 -req -days 300 -in " + folder / "r.pem" + " -CA " + folder / "ca.pem" +
-                              " -CAkey " + folder / "ca.key" + " -extfile " + folder / "ext" + " -set_serial " +
-                              wish.serial + " " + wish.digest + " -out " + folder / "c.pem");
-        EXPECT_EQ(made.status, 0) << made.output;
-        auto certificate = Certificate::parse_pem(folder.get("c.pem"));
-        EXPECT_TRUE(certificate.has_value());
-        return *certificate;
+        return test::make_foreign(folder, legacy_ca.issuing_signer(), wish).certificate;
     }
 
     std::string judge_foreign(const Wish& wish) { return judge(make(wish), {legacy_ca.issuing()}); }
