@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.h"
 #include "crypto/chain.h"
@@ -37,7 +38,34 @@ Refusal distrust(int x509_error, std::string sentence) {
 
 std::string quoted(std::string_view name) { return fmt::format("\"{}\"", printable(name)); }
 
-std::string_view peer_name(Purpose purpose) { return purpose == Purpose::server ? "server" : "client"; }
+std::string_view peer_name(Purpose purpose) {
+    switch (purpose) {
+        case Purpose::server: return "server";
+        case Purpose::client: return "client";
+        case Purpose::file_signer: return "file signer";
+    }
+    return {};
+}
+
+std::string_view use_of(Purpose purpose) {
+    switch (purpose) {
+        case Purpose::server: return "a TLS server";
+        case Purpose::client: return "a TLS client";
+        case Purpose::file_signer:
+            return "signing files (key usage digitalSignature, extended key usage codeSigning and emailProtection)";
+    }
+    return {};
+}
+
+// Files are signed in S/MIME's form, whose rules OpenSSL knows; check_file_signer adds the rest of the profile.
+int openssl_purpose(Purpose purpose) {
+    switch (purpose) {
+        case Purpose::server: return X509_PURPOSE_SSL_SERVER;
+        case Purpose::client: return X509_PURPOSE_SSL_CLIENT;
+        case Purpose::file_signer: break;
+    }
+    return X509_PURPOSE_SMIME_SIGN;
+}
 
 // "the server's certificate "CN=prov.lab"" or "the CA certificate "CN=...""
 std::string describe(const Certificate& certificate, int depth, const VerifyPolicy& policy) {
@@ -70,11 +98,18 @@ int judge_error(int ok, X509_STORE_CTX* context) {
     return 1;
 }
 
-StoreOwner make_store(const std::vector<Certificate>& anchors) {
+std::vector<Certificate> only_cas(const std::vector<Certificate>& anchors) {
+    std::vector<Certificate> cas;
+    std::copy_if(anchors.begin(), anchors.end(), std::back_inserter(cas),
+                 [](const Certificate& anchor) { return anchor.is_ca(); });
+    return cas;
+}
+
+StoreOwner make_store(const std::vector<Certificate>& trusted) {
     StoreOwner store(X509_STORE_new());
     RINGFENCE_ASSERT(store != nullptr);
-    for (const Certificate& anchor : anchors) {
-        if (anchor.is_ca()) RINGFENCE_ASSERT(X509_STORE_add_cert(store.get(), anchor.native()) == 1);
+    for (const Certificate& certificate : trusted) {
+        RINGFENCE_ASSERT(X509_STORE_add_cert(store.get(), certificate.native()) == 1);
     }
     return store;
 }
@@ -92,8 +127,7 @@ void set_parameters(X509_STORE_CTX* context, const VerifyPolicy& policy) {
     X509_VERIFY_PARAM_set_flags(parameters, flags);
     X509_VERIFY_PARAM_set_depth(parameters, max_depth);
     X509_VERIFY_PARAM_set_auth_level(parameters, policy.strength == Strength::modern ? modern_auth_level : 0);
-    const int purpose = policy.purpose == Purpose::server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT;
-    RINGFENCE_ASSERT(X509_STORE_CTX_set_purpose(context, purpose) == 1);
+    RINGFENCE_ASSERT(X509_STORE_CTX_set_purpose(context, openssl_purpose(policy.purpose)) == 1);
 }
 
 std::vector<Certificate> take_chain(const X509_STORE_CTX* context) {
@@ -196,7 +230,7 @@ Refusal wrong_purpose(const Certificate& certificate, int depth, const VerifyPol
                                                                 what, peer_name(policy.purpose)));
     }
     return distrust(X509_V_ERR_INVALID_PURPOSE,
-                    fmt::format("wrong purpose: {} is not made for a TLS {}", what, peer_name(policy.purpose)));
+                    fmt::format("wrong purpose: {} is not made for {}", what, use_of(policy.purpose)));
 }
 
 Refusal explain(const X509_STORE_CTX* context, const std::vector<Certificate>& sent,
@@ -247,7 +281,9 @@ Check check_key(const Certificate& certificate, int depth, const VerifyPolicy& p
     const int error = depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL;
     bool good = false;
     switch (certificate.key_kind()) {
-        case KeyKind::rsa: good = bits >= min_legacy_rsa_bits && (!modern || bits % 8 == 0); break;
+        case KeyKind::rsa:
+            good = bits >= std::max(min_legacy_rsa_bits, policy.min_rsa_bits) && (!modern || bits % 8 == 0);
+            break;
         case KeyKind::ec: good = bits >= (modern ? min_modern_ec_bits : min_legacy_ec_bits); break;
         case KeyKind::other: break;
     }
@@ -273,7 +309,36 @@ Check check_signature_hash(const Certificate& certificate, int depth, bool sha1_
     }
 }
 
+// What reference 5.6 asks of a signer beyond S/MIME's own rules.
+Check check_file_signer(const Certificate& leaf, const VerifyPolicy& policy) {
+    X509* native = leaf.native();
+    const auto has = [native](int nid) { return X509_get_ext_by_NID(native, nid, -1) >= 0; };
+    const auto refuse_for = [&](std::string_view why) {
+        return distrust(X509_V_ERR_INVALID_PURPOSE,
+                        fmt::format("wrong purpose: {} {}", describe(leaf, 0, policy), why));
+    };
+    if (leaf.is_self_issued()) return refuse_for("is signed by itself, which a file signer's must not be");
+    if (X509_get_version(native) != X509_VERSION_3) return refuse_for("is not of version 3");
+    constexpr unsigned usages = XKU_CODE_SIGN | XKU_SMIME;
+    const bool for_files = has(NID_key_usage) && (X509_get_key_usage(native) & KU_DIGITAL_SIGNATURE) != 0 &&
+                           has(NID_ext_key_usage) && (X509_get_extended_key_usage(native) & usages) == usages;
+    if (!for_files) return wrong_purpose(leaf, 0, policy);
+    if (!has(NID_subject_key_identifier)) return refuse_for("lacks the subject key identifier");
+    if (!has(NID_authority_key_identifier)) return refuse_for("lacks the authority key identifier");
+    return {};
+}
+
+// OpenSSL has judged the CA for emailProtection; one that is limited to that may not make code signers either.
+Check check_ca_of_file_signer(const Certificate& ca, int depth, const VerifyPolicy& policy) {
+    const auto usages = X509_get_extended_key_usage(ca.native());
+    if ((usages & (XKU_CODE_SIGN | XKU_ANYEKU)) == 0) return wrong_purpose(ca, depth, policy);
+    return {};
+}
+
 Check check_leaf(const Certificate& leaf, const VerifyPolicy& policy) {
+    if (policy.purpose == Purpose::file_signer) {
+        if (auto checked = check_file_signer(leaf, policy); !checked) return checked;
+    }
     if (leaf.is_ca()) {
         return distrust(X509_V_ERR_INVALID_PURPOSE,
                         fmt::format("wrong purpose: {} is a CA's, which a {} must not use as its own",
@@ -293,6 +358,17 @@ Check check_leaf(const Certificate& leaf, const VerifyPolicy& policy) {
     return {};
 }
 
+// What vouches for a certificate below the anchor; an anchor's or a listed leaf's own signature proves nothing.
+Check check_signature(const Certificate& certificate, int depth, bool sha1_is_pinned, const VerifyPolicy& policy) {
+    if (auto checked = check_signature_hash(certificate, depth, sha1_is_pinned, policy); !checked) return checked;
+    if (policy.strength == Strength::modern && !has_serial_of_rfc5280(certificate)) {
+        return distrust(X509_V_ERR_INVALID_EXTENSION,
+                        fmt::format("broken certificate: {} has a serial number that is zero, negative or too long",
+                                    describe(certificate, depth, policy)));
+    }
+    return {};
+}
+
 // The checks that OpenSSL leaves out (reference A.10) and the legacy lane's floor.
 Check check_beyond_openssl(const std::vector<Certificate>& chain, const VerifyPolicy& policy) {
     if (auto checked = check_leaf(chain.front(), policy); !checked) return checked;
@@ -301,21 +377,45 @@ Check check_beyond_openssl(const std::vector<Certificate>& chain, const VerifyPo
         policy.strength == Strength::legacy && std::find(pinned.begin(), pinned.end(), chain.back()) != pinned.end();
     for (std::size_t i = 0; i < chain.size(); ++i) {
         const int depth = static_cast<int>(i);
+        const bool is_top = i + 1 == chain.size();
         const Certificate& certificate = chain[i];
         if (auto checked = check_key(certificate, depth, policy); !checked) return checked;
-        if (i + 1 == chain.size()) break;  // an anchor's own signature proves nothing
-        if (auto checked = check_signature_hash(certificate, depth, sha1_is_pinned, policy); !checked) return checked;
-        if (policy.strength == Strength::modern && !has_serial_of_rfc5280(certificate)) {
-            return distrust(X509_V_ERR_INVALID_EXTENSION,
-                            fmt::format("broken certificate: {} has a serial number that is zero, negative or too long",
-                                        describe(certificate, depth, policy)));
+        if (!is_top) {
+            if (auto checked = check_signature(certificate, depth, sha1_is_pinned, policy); !checked) return checked;
         }
-        if (policy.is_revoked && policy.is_revoked(certificate)) {
+        if (!is_top && depth > 0 && policy.purpose == Purpose::file_signer) {
+            if (auto checked = check_ca_of_file_signer(certificate, depth, policy); !checked) return checked;
+        }
+        const bool is_anchor = is_top && !policy.only_leaves;
+        if (!is_anchor && policy.is_revoked && policy.is_revoked(certificate)) {
             return distrust(X509_V_ERR_CERT_REVOKED,
                             fmt::format("revoked: {} was revoked", describe(certificate, depth, policy)));
         }
     }
     return {};
+}
+
+bool is_among(const std::vector<Certificate>& certificates, const Certificate& certificate) {
+    return std::find(certificates.begin(), certificates.end(), certificate) != certificates.end();
+}
+
+Check check_listed(const Certificate& leaf, const VerifyPolicy& policy) {
+    if (!policy.only_leaves || is_among(*policy.only_leaves, leaf)) return {};
+    return distrust(X509_V_ERR_CERT_UNTRUSTED,
+                    fmt::format("not in the trust list: {} is none of the {} that the trust list names",
+                                describe(leaf, 0, policy), policy.only_leaves->size()));
+}
+
+Check check_held(const std::vector<Certificate>& sent, const std::vector<Certificate>& anchors,
+                 const VerifyPolicy& policy) {
+    if (!policy.sent_chain_must_be_held || policy.only_leaves) return {};
+    const auto strange = std::find_if(sent.begin(), sent.end(), [&anchors](const Certificate& certificate) {
+        return certificate.is_ca() && !is_among(anchors, certificate);
+    });
+    if (strange == sent.end()) return {};
+    return distrust(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+                    fmt::format("not held: the {} sent the CA certificate {}, which is not installed here",
+                                peer_name(policy.purpose), quoted(strange->subject())));
 }
 
 std::string names_of(const Certificate& leaf) {
@@ -363,8 +463,9 @@ tl::expected<VerifiedChain, ChainRefusal> build_chain(const Certificate& leaf,
                                                       const std::vector<Certificate>& intermediates,
                                                       const std::vector<Certificate>& anchors,
                                                       const VerifyPolicy& policy) {
-    const StoreOwner store = make_store(anchors);
-    const X509StackOwner untrusted = make_stack(intermediates);
+    if (auto listed = check_listed(leaf, policy); !listed) return Refusal(std::move(listed).error());
+    const StoreOwner store = make_store(policy.only_leaves ? std::vector<Certificate>{leaf} : only_cas(anchors));
+    const X509StackOwner untrusted = make_stack(policy.only_leaves ? std::vector<Certificate>{} : intermediates);
     const StoreContextOwner context(X509_STORE_CTX_new());
     RINGFENCE_ASSERT(context != nullptr);
     RINGFENCE_ASSERT(X509_STORE_CTX_init(context.get(), store.get(), leaf.native(), untrusted.get()) == 1);
@@ -377,6 +478,7 @@ tl::expected<VerifiedChain, ChainRefusal> build_chain(const Certificate& leaf,
     if (!built) return explain(context.get(), intermediates, anchors, policy);
 
     std::vector<Certificate> chain = take_chain(context.get());
+    if (auto held = check_held(intermediates, anchors, policy); !held) return Refusal(std::move(held).error());
     if (auto checked = check_beyond_openssl(chain, policy); !checked) return Refusal(std::move(checked).error());
     if (auto checked = check_host(chain.front(), policy); !checked) return Refusal(std::move(checked).error());
     return VerifiedChain(std::move(chain));

@@ -17,6 +17,9 @@ namespace ringfence::crypto {
 enum class Purpose {
     server,  // serverAuth; a certificate without extended key usage serves too
     client,  // clientAuth must stand in the certificate
+    // The profile of reference 5.6: version 3, key usage digitalSignature, extended key usage codeSigning and
+    // emailProtection, subject and authority key identifiers, not self-signed. RSA-1024 needs Strength::legacy.
+    file_signer,
 };
 
 enum class Strength {
@@ -37,8 +40,15 @@ struct VerifyPolicy {
     std::string host;  // DNS name or address that the leaf must carry in its SAN; empty: the name is not judged
     Strength strength = Strength::modern;
     std::vector<Certificate> pinned_legacy_anchors;  // Strength::legacy: SHA-1 is borne below these only
-    // Asked for each certificate below the anchor; true: refuse it as revoked. Empty: nothing is revoked.
+    // Asked for each certificate below the anchor and for a leaf of `only_leaves`; true: refuse it as revoked. Empty:
+    // nothing is revoked.
     std::function<bool(const Certificate&)> is_revoked{};
+    // Reference 4.5: every CA that the peer sent must be among the anchors, byte for byte.
+    bool sent_chain_must_be_held = false;
+    // A trust list (reference 4.5): the leaf must be one of these, byte for byte, and then needs no chain and no
+    // anchor; its dates, name, purpose, key and revocation are judged all the same. An empty list trusts nobody.
+    std::optional<std::vector<Certificate>> only_leaves{};
+    unsigned min_rsa_bits = 0;  // raises the strength's own floor in the whole chain (KEY_SIZE, reference 5.5)
 };
 
 struct ChainRefusal;
@@ -46,7 +56,7 @@ struct ChainRefusal;
 class VerifiedChain {
 public:
     const Certificate& leaf() const { return certificates_.front(); }
-    const Certificate& anchor() const { return certificates_.back(); }
+    const Certificate& anchor() const { return certificates_.back(); }              // a leaf of a trust list is its own
     const std::vector<Certificate>& certificates() const { return certificates_; }  // leaf first, anchor last
 
 private:
@@ -59,8 +69,9 @@ private:
 // `intermediates` is what the peer sent beside its leaf; `anchors` is what we hold: each CA among them is trusted as it
 // stands, self-signed or not. Faults: untrusted and expired (also for not yet valid), each a sentence that begins with
 // what is wrong: "wrong name", "expired", "not yet valid", "unknown issuer", "missing intermediate", "self-signed",
-// "revoked", "wrong purpose", "weak key", "weak signature", "broken certificate". With a leaf alone whose issuer is
-// nowhere to be seen nobody can tell the two apart: "unknown issuer or missing intermediate".
+// "revoked", "wrong purpose", "weak key", "weak signature", "broken certificate", "not held", "not in the trust list".
+// With a leaf alone whose issuer is nowhere to be seen nobody can tell the two apart: "unknown issuer or missing
+// intermediate".
 Result<VerifiedChain> verify_chain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                                    const std::vector<Certificate>& anchors, const VerifyPolicy& policy);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "tests/crypto/foreign_certificate.h"
 #include "tests/crypto/little_ca.h"
 #include "tests/crypto/program.h"
@@ -230,6 +231,75 @@ TEST_F(Verify, ABrokenSignatureIsRefused) {
     expect_refusal(judge(*broken, {ca.issuing()}), "broken certificate: ", FaultCode::untrusted);
 }
 
+TEST_F(Verify, EveryCaThatIsSentMustBeHeldWhereThatIsAsked) {
+    policy.sent_chain_must_be_held = true;
+    const std::string sentence = judge(good_leaf(), {ca.issuing()});
+    expect_refusal(sentence, "not held: ", FaultCode::untrusted);
+    EXPECT_NE(sentence.find("ours issuing"), std::string::npos) << sentence;
+    anchors = {ca.root(), ca.issuing()};
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing(), ca.root()}), "good");
+    EXPECT_EQ(judge(good_leaf(), {}), "good") << "a leaf alone needs its issuer only";
+    anchors = {ca.issuing()};
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+    expect_refusal(judge(good_leaf(), {ca.issuing(), ca.root()}), "not held: ", FaultCode::untrusted);
+    LittleCa other("theirs");
+    anchors = {ca.root(), ca.issuing()};
+    expect_refusal(judge(good_leaf(), {ca.issuing(), other.root()}), "not held: ", FaultCode::untrusted);
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing(), other.issue(server_request("x.example"), key("x"))}), "good")
+        << "the rule is about CAs";
+}
+
+// Same name, same key, another certificate: held is what is there byte for byte.
+TEST_F(Verify, ACaOfTheSameKeyInAnotherCertificateIsNotHeld) {
+    policy.sent_chain_must_be_held = true;
+    anchors = {ca.root(), ca.issuing()};
+    const Certificate again =
+        ca.sign(request(CertificateRole::issuing, "ours issuing"), key("ours issuing"), ca.root_signer());
+    expect_refusal(judge(good_leaf(), {again}), "not held: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, ATrustListTakesItsLeavesAndNoOthers) {
+    const Certificate listed = good_leaf();
+    policy.only_leaves = {listed};
+    anchors.clear();
+    EXPECT_EQ(judge(listed, {}), "good");
+    EXPECT_EQ(judge(listed, {ca.issuing(), ca.root()}), "good") << "what else is sent does not matter";
+    const auto chain = verify_chain(listed, {ca.issuing()}, {}, policy);
+    ASSERT_TRUE(chain.has_value());
+    EXPECT_EQ(chain->certificates(), std::vector<Certificate>{listed});
+
+    anchors = {ca.root()};
+    expect_refusal(judge(good_leaf(), {ca.issuing()}), "not in the trust list: ", FaultCode::untrusted);
+    policy.only_leaves = std::vector<Certificate>{};
+    expect_refusal(judge(listed, {ca.issuing()}), "not in the trust list: ", FaultCode::untrusted);
+    policy.only_leaves = {ca.issuing(), ca.root()};
+    expect_refusal(judge(listed, {ca.issuing()}), "not in the trust list: ", FaultCode::untrusted);
+    expect_refusal(judge(ca.issuing(), {}), "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, AListedLeafIsJudgedAllTheSame) {
+    const Certificate listed = good_leaf();
+    policy.only_leaves = {listed, device_leaf()};
+    policy.host = "other.example";
+    expect_refusal(judge(listed, {}), "wrong name: ", FaultCode::untrusted);
+    policy.host.clear();
+    expect_refusal(judge(policy.only_leaves->back(), {}), "wrong purpose: ", FaultCode::untrusted);
+    policy.time.at = at(2027, 1, 2);
+    expect_refusal(judge(listed, {}), "expired: ", FaultCode::expired);
+    policy.time.at = at(2025, 1, 2);
+    expect_refusal(judge(listed, {}), "not yet valid: ", FaultCode::expired);
+    policy.time.is_floor = true;
+    EXPECT_EQ(judge(listed, {}), "good");
+    policy.is_revoked = [&listed](const Certificate& certificate) { return certificate == listed; };
+    expect_refusal(judge(listed, {}), "revoked: ", FaultCode::untrusted);
+}
+
+TEST_F(Verify, AnAnchorIsNotAskedAboutRevocation) {
+    policy.is_revoked = [this](const Certificate& certificate) { return certificate == ca.root(); };
+    EXPECT_EQ(judge(good_leaf(), {ca.issuing()}), "good");
+}
+
 // Certificates that our builder does not make.
 class VerifyForeign : public Verify {
 protected:
@@ -297,6 +367,135 @@ TEST_F(VerifyForeign, TheLegacyFloorHolds) {
     policy.pinned_legacy_anchors = {legacy_ca.root()};
     EXPECT_EQ(judge_foreign(sha1), "good");
     expect_refusal(judge_foreign({.extensions = san, .digest = "-md5"}), "weak signature: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, TheSecurityPolicysKeySizeRaisesTheFloorInTheWholeChain) {
+    policy.min_rsa_bits = 1024;
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:1024"}), "weak key: ", FaultCode::untrusted);
+    EXPECT_EQ(judge_foreign({.extensions = san, .key = "-newkey rsa:2048"}), "good");
+    policy.min_rsa_bits = 2049;
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:2048"}), "weak key: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:3072"}), "weak key: the CA certificate",
+                   FaultCode::untrusted);
+    policy.strength = Strength::legacy;
+    policy.min_rsa_bits = 1536;
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:1024"}), "weak key: ", FaultCode::untrusted);
+    EXPECT_EQ(judge_foreign({.extensions = san}), "good") << "P-256 has no RSA bits";
+}
+
+TEST_F(VerifyForeign, AListedLeafMustBeStrongToo) {
+    const auto judge_listed = [this](const Wish& wish) {
+        const Certificate leaf = make(wish);
+        policy.only_leaves = {leaf};
+        return judge(leaf, {});
+    };
+    EXPECT_EQ(judge_listed({.extensions = san}), "good");
+    expect_refusal(judge_listed({.extensions = san, .key = "-newkey rsa:1024"}), "weak key: ", FaultCode::untrusted);
+    policy.strength = Strength::legacy;
+    EXPECT_EQ(judge_listed({.extensions = san, .key = "-newkey rsa:1024"}), "good");
+    expect_refusal(judge_listed({.extensions = san, .key = "-newkey rsa:768"}), "weak key: ", FaultCode::untrusted);
+}
+
+// A server's own certificate, below no CA, is what a trust list is for.
+TEST_F(VerifyForeign, AListedLeafMayBeSignedByItself) {
+    ASSERT_EQ(run("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=prov.example -addext "
+                  "basicConstraints=CA:FALSE -addext subjectAltName=DNS:prov.example -keyout " +
+                  folder / "k.pem" + " -out " + folder / "c.pem")
+                  .status,
+              0);
+    const Certificate leaf = *Certificate::parse_pem(folder.get("c.pem"));
+    policy.host = "prov.example";
+    expect_refusal(judge(leaf, {}), "self-signed: ", FaultCode::untrusted);
+    policy.only_leaves = {leaf};
+    EXPECT_EQ(judge(leaf, {}), "good");
+}
+
+class VerifyFileSigner : public VerifyForeign {
+protected:
+    void SetUp() override {
+        VerifyForeign::SetUp();
+        policy.purpose = Purpose::file_signer;
+    }
+
+    // The profile without the line that begins with `name`.
+    static std::string without(const std::string& name) {
+        std::string kept;
+        for (const std::string_view line : split(test::file_signer_extensions, '\n')) {
+            if (line.substr(0, name.size()) != name) kept += std::string(line) + "\n";
+        }
+        // OpenSSL's program adds the identifiers by itself otherwise.
+        return name.find("KeyIdentifier") != name.npos ? kept + name + "=none\n" : kept;
+    }
+};
+
+TEST_F(VerifyFileSigner, TheManualsProfileIsTaken) {
+    EXPECT_EQ(judge_foreign({.extensions = test::file_signer_extensions}), "good");
+    EXPECT_EQ(judge_foreign({.extensions = test::file_signer_extensions, .key = "-newkey rsa:2048"}), "good");
+    const Wish small{.extensions = test::file_signer_extensions, .key = "-newkey rsa:1024"};
+    expect_refusal(judge_foreign(small), "weak key: the file signer's certificate", FaultCode::untrusted);
+    policy.strength = Strength::legacy;
+    EXPECT_EQ(judge_foreign(small), "good");
+}
+
+TEST_F(VerifyFileSigner, EachPartOfTheProfileIsWanted) {
+    for (const Strength strength : {Strength::modern, Strength::legacy}) {
+        policy.strength = strength;
+        for (const char* line : {"keyUsage", "extendedKeyUsage", "subjectKeyIdentifier", "authorityKeyIdentifier"}) {
+            SCOPED_TRACE(line);
+            expect_refusal(judge_foreign({.extensions = without(line)}), "wrong purpose: ", FaultCode::untrusted);
+        }
+        for (const char* other : {"extendedKeyUsage=codeSigning", "extendedKeyUsage=emailProtection",
+                                  "extendedKeyUsage=serverAuth", "extendedKeyUsage=anyExtendedKeyUsage"}) {
+            expect_refusal(judge_foreign({.extensions = without("extendedKeyUsage") + other}),
+                           "wrong purpose: ", FaultCode::untrusted);
+        }
+        for (const char* other : {"keyUsage=keyEncipherment", "keyUsage=nonRepudiation"}) {
+            expect_refusal(judge_foreign({.extensions = without("keyUsage") + other}),
+                           "wrong purpose: ", FaultCode::untrusted);
+        }
+        expect_refusal(judge_foreign({.extensions = without("basicConstraints") + "basicConstraints=CA:TRUE"}),
+                       "wrong purpose: ", FaultCode::untrusted);
+    }
+}
+
+TEST_F(VerifyFileSigner, OneThatSignedItselfIsRefusedEvenWhenHeld) {
+    ASSERT_EQ(run("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=signer -addext "
+                  "basicConstraints=critical,CA:TRUE -addext keyUsage=digitalSignature,keyCertSign -addext "
+                  "extendedKeyUsage=codeSigning,emailProtection -keyout " +
+                  folder / "k.pem" + " -out " + folder / "c.pem")
+                  .status,
+              0);
+    const Certificate leaf = *Certificate::parse_pem(folder.get("c.pem"));
+    expect_refusal(judge(leaf, {}), "self-signed: ", FaultCode::untrusted);
+    anchors = {leaf};
+    const std::string sentence = judge(leaf, {});
+    expect_refusal(sentence, "wrong purpose: ", FaultCode::untrusted);
+    EXPECT_NE(sentence.find("signed by itself"), std::string::npos) << sentence;
+}
+
+TEST_F(VerifyFileSigner, RevocationReachesIt) {
+    policy.is_revoked = [](const Certificate& certificate) { return certificate.serial() == "1234"; };
+    expect_refusal(judge_foreign({.extensions = test::file_signer_extensions}),
+                   "revoked: the file signer's certificate", FaultCode::untrusted);
+}
+
+// A CA whose own issuer limited it to mail does not make code signers.
+TEST_F(VerifyFileSigner, ACaLimitedToAnotherUseIsRefused) {
+    const auto below = [this](const std::string& usages) {
+        const Signer limited = test::make_foreign(
+            folder, legacy_ca.root_signer(),
+            {.extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n"
+                           "authorityKeyIdentifier=keyid\n" +
+                           usages,
+             .name = "limited"});
+        const Signer signer = test::make_foreign(folder, limited, {.extensions = test::file_signer_extensions});
+        return judge(signer.certificate, {limited.certificate});
+    };
+    EXPECT_EQ(below(""), "good");
+    EXPECT_EQ(below("extendedKeyUsage=codeSigning,emailProtection"), "good");
+    expect_refusal(below("extendedKeyUsage=emailProtection"), "wrong purpose: the CA certificate",
+                   FaultCode::untrusted);
+    expect_refusal(below("extendedKeyUsage=codeSigning"), "wrong purpose: the CA certificate", FaultCode::untrusted);
 }
 
 }  // namespace
