@@ -70,9 +70,21 @@ std::string_view basic_constraints(CertificateRole role) {
         case CertificateRole::root: return "critical,CA:TRUE";
         case CertificateRole::issuing: return "critical,CA:TRUE,pathlen:0";
         case CertificateRole::server:
-        case CertificateRole::device: break;
+        case CertificateRole::device:
+        case CertificateRole::file_signer: break;
     }
     return "critical,CA:FALSE";
+}
+
+std::string extended_key_usage(CertificateRole role) {
+    switch (role) {
+        case CertificateRole::server: return "serverAuth";
+        case CertificateRole::device: return "clientAuth";
+        case CertificateRole::file_signer: return "codeSigning,emailProtection";
+        case CertificateRole::root:
+        case CertificateRole::issuing: break;
+    }
+    return {};
 }
 
 std::string alternative_names(const CertificateRequest& request) {
@@ -123,12 +135,12 @@ public:
     // `issuer` may be this certificate itself.
     bool add_extensions(const CertificateRequest& request, const PrivateKey& subject_key, X509* issuer) {
         const std::string names = alternative_names(request);
+        const std::string usage = extended_key_usage(request.role);
         return add(issuer, NID_basic_constraints, std::string(basic_constraints(request.role))) &&
                add(issuer, NID_key_usage, key_usage(request.role, subject_key)) &&
                add(issuer, NID_subject_key_identifier, "hash") &&
                add(issuer, NID_authority_key_identifier, "keyid:always") &&
-               (request.role != CertificateRole::server || add(issuer, NID_ext_key_usage, "serverAuth")) &&
-               (request.role != CertificateRole::device || add(issuer, NID_ext_key_usage, "clientAuth")) &&
+               (usage.empty() || add(issuer, NID_ext_key_usage, usage)) &&
                (names.empty() || add(issuer, NID_subject_alt_name, names));
     }
 

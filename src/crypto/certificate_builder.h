@@ -15,10 +15,11 @@
 namespace ringfence::crypto {
 
 enum class CertificateRole {
-    root,     // CA; keyCertSign and cRLSign, since CRL checks want keyUsage on roots too
-    issuing,  // CA with path length 0
-    server,   // serverAuth; the names below as subjectAltName
-    device,   // clientAuth
+    root,         // CA; keyCertSign and cRLSign, since CRL checks want keyUsage on roots too
+    issuing,      // CA with path length 0
+    server,       // serverAuth; the names below as subjectAltName
+    device,       // clientAuth
+    file_signer,  // codeSigning and emailProtection, as the sets want it of whoever signs their files
 };
 
 struct CertificateRequest {
