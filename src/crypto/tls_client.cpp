@@ -22,14 +22,6 @@ int judgement_slot() {
     return slot;
 }
 
-VerifyPolicy server_policy(const ClientPolicy& policy) {
-    VerifyPolicy verify;
-    verify.purpose = Purpose::server;
-    verify.time = policy.time;
-    verify.host = policy.host;
-    return verify;
-}
-
 std::vector<Certificate> sent_beside_leaf(const STACK_OF(X509) * sent) {
     std::vector<Certificate> certificates;
     for (int i = 1; sent != nullptr && i < sk_X509_num(sent); ++i) {
@@ -50,13 +42,14 @@ int judge_server(X509_STORE_CTX* store, void* argument) {
     verdict.presented.insert(verdict.presented.end(), intermediates.begin(), intermediates.end());
     for (const Certificate& one : verdict.presented) verdict.chain_fingerprints.push_back(one.fingerprint_sha256());
 
-    auto chain = build_chain(leaf, intermediates, judgement.policy->anchors, server_policy(*judgement.policy));
+    auto chain = build_chain(leaf, intermediates, judgement.policy->trust.anchors, server_policy(*judgement.policy));
     if (!chain) {
         X509_STORE_CTX_set_error(store, chain.error().x509_error);
         verdict.fault = std::move(chain).error().fault;
         return 0;
     }
     verdict.verified = true;
+    verdict.anchor_subject = chain->anchor().subject();
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }
@@ -74,6 +67,18 @@ Status set_identity(SSL_CTX* context, const ClientIdentity& identity) {
 }
 
 }  // namespace
+
+VerifyPolicy server_policy(const ClientPolicy& policy) {
+    VerifyPolicy verify;
+    verify.purpose = Purpose::server;
+    verify.time = policy.time;
+    verify.host = policy.host;
+    verify.is_revoked = policy.trust.is_revoked;
+    verify.only_leaves = policy.trust.only_leaves;
+    verify.sent_chain_must_be_held = policy.trust.sent_chain_must_be_held;
+    verify.min_rsa_bits = policy.trust.min_rsa_bits;
+    return verify;
+}
 
 Status configure_client(void* ssl_ctx, const ClientPolicy& policy, ClientVerdict& verdict) {
     RINGFENCE_ASSERT(ssl_ctx != nullptr && !policy.host.empty());

@@ -4,6 +4,7 @@
 // verified anew.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +22,19 @@ struct ClientIdentity {
     PrivateKey key;
 };
 
+// Whom the phone believes, whatever server it talks to. The fields are VerifyPolicy's.
+struct ServerTrust {
+    std::vector<Certificate> anchors;  // empty: no server is believed
+    std::optional<std::vector<Certificate>> only_leaves{};
+    std::function<bool(const Certificate&)> is_revoked{};
+    bool sent_chain_must_be_held = false;
+    unsigned min_rsa_bits = 0;
+};
+
 // What the phone believes of one server. At least TLS 1.2; no certificate of the system is ever trusted.
 struct ClientPolicy {
-    std::vector<Certificate> anchors;  // empty: no server is believed
-    std::string host;                  // as the URL names it; never empty
+    ServerTrust trust;
+    std::string host;  // as the URL names it; never empty
     JudgingTime time;
     std::optional<ClientIdentity> identity;  // shown if the server asks
 };
@@ -36,7 +46,11 @@ struct ClientVerdict {
     std::vector<Certificate> presented;           // as the server sent it, leaf first
     std::vector<std::string> chain_fingerprints;  // of the same, lower-case hex SHA-256
     std::string leaf_subject;
+    std::string anchor_subject;  // what the chain leads to; of a listed leaf itself. Empty unless verified
 };
+
+// How a server's certificate is judged under the policy.
+VerifyPolicy server_policy(const ClientPolicy& policy);
 
 // `ssl_ctx` is the SSL_CTX* that libcurl hands over. `policy` and `verdict` must live until the transfer is over.
 // Faults: conflict (the identity's key and certificate differ), internal.

@@ -129,12 +129,18 @@ void set_common(CURL* curl, const FetchOrder& order, const FetcherSettings& sett
     curl_easy_setopt(curl, CURLOPT_PASSWORD, std::string(order.login->password.reveal()).c_str());
 }
 
-void set_http(CURL* curl, Transfer& transfer) {
+unsigned long login_schemes(std::string_view http_login) {
+    if (http_login == "basic") return CURLAUTH_BASIC;
+    if (http_login == "digest") return CURLAUTH_DIGEST;
+    return CURLAUTH_BASIC | CURLAUTH_DIGEST;
+}
+
+void set_http(CURL* curl, const FetcherSettings& settings, Transfer& transfer) {
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, user_agent);
-    // The first request goes without a login, and the server's challenge is answered.
-    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC | CURLAUTH_DIGEST);
+    // But for Basic, the first request goes without a login, and the server's challenge is answered.
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, static_cast<long>(login_schemes(settings.http_login)));
     curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, watch_talk);
     curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
@@ -260,22 +266,18 @@ std::optional<WallTime> find_server_time(CURL* curl, const Transfer& transfer) {
 // A certificate that was judged by a wrong clock proves nothing about the time, unless it is good at its Date too.
 bool holds_at(WallTime time, const Transfer& transfer) {
     const auto& presented = transfer.verdict.presented;
-    crypto::VerifyPolicy policy;
-    policy.purpose = crypto::Purpose::server;
-    policy.host = transfer.policy.host;
+    crypto::VerifyPolicy policy = crypto::server_policy(transfer.policy);
     policy.time = {time, false};
     const std::vector<crypto::Certificate> intermediates(presented.begin() + 1, presented.end());
-    return crypto::verify_chain(presented.front(), intermediates, transfer.policy.anchors, policy).has_value();
+    return crypto::verify_chain(presented.front(), intermediates, transfer.policy.trust.anchors, policy).has_value();
 }
 
-Status prepare_policy(const FetchOrder& order, const FetcherSettings& settings, Transfer& transfer) {
-    auto anchors = crypto::Certificate::parse_bundle(order.anchors_pem);
-    if (!anchors) return fail(std::move(anchors.error()).within("the installed root certificates"));
-    transfer.policy.anchors = std::move(*anchors);
+void prepare_policy(const FetchOrder& order, Transfer& transfer) {
+    RINGFENCE_ASSERT(order.trust != nullptr);
+    transfer.policy.trust = *order.trust;
     transfer.policy.host = order.host;
     transfer.policy.time = order.time;
-    if (order.offers_certificate) transfer.policy.identity = settings.identity;
-    return {};
+    if (order.identity) transfer.policy.identity = *order.identity;
 }
 
 void start_libcurl() {
@@ -308,26 +310,29 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
 
     const Handle handle(curl_easy_init(), &curl_easy_cleanup);
     CURL* curl = handle.get();
-    if (curl == nullptr) return {fail(FaultCode::internal, "libcurl gives no handle"), std::nullopt};
+    if (curl == nullptr) return {fail(FaultCode::internal, "libcurl gives no handle")};
     set_common(curl, order, settings_, transfer);
     if (order.protocol == Protocol::tftp) curl_easy_setopt(curl, CURLOPT_TFTP_NO_OPTIONS, 1L);
     if (order.protocol == Protocol::ftp) {
         curl_easy_setopt(curl, CURLOPT_FTP_FILEMETHOD, static_cast<long>(CURLFTPMETHOD_NOCWD));
+        if (settings_.is_ftp_active) curl_easy_setopt(curl, CURLOPT_FTPPORT, "-");
         curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, static_cast<long>(settings_.patience.stall.count()));
     }
-    if (is_http(order.protocol)) set_http(curl, transfer);
+    if (is_http(order.protocol)) set_http(curl, settings_, transfer);
     if (order.protocol == Protocol::https) {
-        auto prepared = prepare_policy(order, settings_, transfer);
-        if (!prepared) return {fail(std::move(prepared.error())), std::nullopt};
+        prepare_policy(order, transfer);
         set_tls(curl, transfer);
     }
 
     const CURLcode code = curl_easy_perform(curl);
     const auto server_time = order.protocol == Protocol::https ? find_server_time(curl, transfer) : std::nullopt;
     const auto proved_time = server_time && holds_at(*server_time, transfer) ? server_time : std::nullopt;
+    FetchOutcome outcome{std::string(), server_time, proved_time, transfer.verdict.anchor_subject};
     if (auto fault = find_fault(curl, code, order, transfer))
-        return {fail(std::move(*fault)), server_time, proved_time};
-    return {std::move(transfer.body), server_time, proved_time};
+        outcome.body = fail(std::move(*fault));
+    else
+        outcome.body = std::move(transfer.body);
+    return outcome;
 }
 
 }  // namespace ringfence::phone

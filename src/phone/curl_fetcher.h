@@ -12,7 +12,6 @@
 
 #include "base/result.h"
 #include "base/url.h"
-#include "crypto/tls_client.h"
 #include "phone/fetch.h"
 
 namespace ringfence::phone {
@@ -29,8 +28,9 @@ struct Patience {
 };
 
 struct FetcherSettings {
-    PortMap ports{};  // in place of the standard ports; a port in a URL is kept
-    std::optional<crypto::ClientIdentity> identity{};
+    std::string_view http_login = "asked";  // as the server asks, or "basic" or "digest" only
+    bool is_ftp_active = false;             // the server opens the data connection
+    PortMap ports{};                        // in place of the standard ports; a port in a URL is kept
     Patience patience{};
 };
 

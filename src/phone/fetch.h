@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/url.h"
+#include "crypto/tls_client.h"
 #include "crypto/verify.h"
 
 namespace ringfence::phone {
@@ -26,10 +28,11 @@ struct FetchOrder {
     std::optional<std::uint16_t> port;  // empty: the protocol's standard port
     std::string path;                   // without the leading '/', not percent-encoded
     std::optional<Login> login;         // the driver may send it to this server and to no other
-    bool offers_certificate = false;    // HTTPS: the driver presents the phone's certificate if it is asked
-    std::string anchors_pem;            // HTTPS: the only certificates that the server's may lead to
-    crypto::JudgingTime time;           // HTTPS: when the server's certificate is judged
-    std::size_t size_limit = 0;         // bytes; a longer file is too_large
+    // HTTPS: presented if the server asks.
+    std::shared_ptr<const crypto::ClientIdentity> identity{};
+    std::shared_ptr<const crypto::ServerTrust> trust{};  // HTTPS: whom to believe; never null there
+    crypto::JudgingTime time;                            // HTTPS: when the server's certificate is judged
+    std::size_t size_limit = 0;                          // bytes; a longer file is too_large
 
     // Without the login: fit for reports and logs.
     std::string url() const;
@@ -48,6 +51,7 @@ struct FetchOutcome {
     std::optional<WallTime> server_time{};
     // The same, if the server's certificate is good at that time too, not only at the order's.
     std::optional<WallTime> proved_time{};
+    std::string verified_by{};  // HTTPS: the subject of the anchor that the server's certificate led to
 };
 
 }  // namespace ringfence::phone

@@ -27,7 +27,7 @@ using test::TemporaryFolder;
 class TlsClient : public testing::Test {
 protected:
     void SetUp() override {
-        policy.anchors = {ca.root()};
+        policy.trust.anchors = {ca.root()};
         policy.host = "prov.example";
         policy.time.at = test::test_now;
     }
@@ -102,9 +102,9 @@ TEST_F(TlsClient, AGoodServerIsTakenAndItsChainRemembered) {
     expect_refusal("not yet valid: ");
     policy.time.is_floor = true;
     EXPECT_NE(fetch().find("200 ok"), std::string::npos);
-    policy.anchors = {LittleCa("another").root()};
+    policy.trust.anchors = {LittleCa("another").root()};
     expect_refusal("unknown issuer: ");
-    policy.anchors.clear();
+    policy.trust.anchors.clear();
     expect_refusal("unknown issuer: ");
 }
 
@@ -119,7 +119,7 @@ TEST_F(TlsClient, TheCommonNameDoesNotCount) {
 TEST_F(TlsClient, AForgottenIntermediateIsTold) {
     serve(leaf(server_request("prov.example")), {});
     expect_refusal("unknown issuer or missing intermediate: ");
-    policy.anchors = {ca.root(), ca.issuing()};
+    policy.trust.anchors = {ca.root(), ca.issuing()};
     EXPECT_NE(fetch().find("200 ok"), std::string::npos);
 }
 

@@ -50,7 +50,7 @@ class DatedServer : public ::testing::Test {
 protected:
     void SetUp() override {
         test::LittleCa ca("dated");
-        anchors_ = ca.root().to_pem();
+        anchors_ = {ca.root()};
         folder_.put("key", test::key("dated server").to_pem().reveal());
         folder_.put("leaf", ca.issue(test::server_request("localhost"), test::key("dated server")).to_pem());
         folder_.put("chain", ca.issuing().to_pem());
@@ -64,14 +64,14 @@ protected:
         order.host = "localhost";
         order.port = static_cast<std::uint16_t>(server_->port());
         order.path = "file";
-        order.anchors_pem = anchors_;
+        order.trust = std::make_shared<const crypto::ServerTrust>(crypto::ServerTrust{anchors_});
         order.time = {clock, false};
         order.size_limit = 1024;
         return CurlFetcher(FetcherSettings()).fetch(order);
     }
 
     test::TemporaryFolder folder_;
-    std::string anchors_;
+    std::vector<crypto::Certificate> anchors_;
     std::optional<test::OpensslServer> server_;
 };
 
