@@ -2,61 +2,337 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.h"
-#include "crypto/certificate.h"
+#include "crypto/pkcs12.h"
+#include "phone/device_profile.h"
+#include "phone/file_signature.h"
+#include "phone/firmware_image.h"
+#include "phonefile/security_policy.h"
+#include "phonefile/signed_file.h"
 
 namespace ringfence::phone {
 
 namespace {
 
-std::optional<Fault> find_fault_in_roots(std::string_view bytes) {
-    const auto certificates = crypto::Certificate::parse_bundle(bytes);
-    if (!certificates) return certificates.error().within("this is no file of root certificates");
-    for (const auto& certificate : *certificates)
+using phonefile::Acceptance;
+
+bool needs_vendor(std::string_view section) {
+    return section == "FW" || section == "LANGUAGE" || section == "LICENSING";
+}
+
+// What the policy's SECURITY_POLICY_PARAM_CHANGE names configuration files.
+bool is_configuration(std::string_view section) {
+    return section.empty() || section == "DEVICE_CONFIG" || section == "USER_CONFIG";
+}
+
+bool has_ended(WallTime not_after, const crypto::JudgingTime& time) { return time.at && *time.at > not_after; }
+
+std::optional<Fault> find_fault_in_roots(const RootFile& roots, const crypto::JudgingTime& time) {
+    for (const auto& certificate : roots.certificates) {
+        const std::string subject = printable(certificate.subject());
         if (!certificate.is_ca())
-            return Fault{FaultCode::untrusted, fmt::format("the certificate of {} is not a certificate authority's",
-                                                           printable(certificate.subject()))};
+            return Fault{FaultCode::untrusted,
+                         fmt::format("the certificate of {} is not a certificate authority's", subject)};
+        if (has_ended(certificate.not_after(), time))
+            return Fault{FaultCode::expired, fmt::format("the root certificate of {} ended on {}", subject,
+                                                         format_time(certificate.not_after()))};
+    }
     return std::nullopt;
 }
 
-std::string basis_of_unsigned(std::string_view section) {
-    const bool is_vendors = section == "FW" || section == "LANGUAGE" || section == "LICENSING";
-    return is_vendors ? "the vendor's signature was not judged" : "taken as it came";
+// Whose list it is, and that nothing older takes the place of what is installed.
+std::optional<Fault> find_fault_in_lists(const std::vector<crypto::RevocationList>& lists,
+                                         const std::vector<crypto::Certificate>& issuers,
+                                         const std::vector<crypto::RevocationList>& installed) {
+    for (const auto& list : lists) {
+        const bool is_signed =
+            std::any_of(issuers.begin(), issuers.end(), [&](const auto& issuer) { return list.is_signed_by(issuer); });
+        if (!is_signed)
+            return Fault{FaultCode::untrusted,
+                         fmt::format("no installed root signed the revocation list of {}", printable(list.issuer()))};
+        for (const auto& held : installed)
+            if (held.issuer() == list.issuer() && list.this_update() < held.this_update())
+                return Fault{
+                    FaultCode::untrusted,
+                    fmt::format("the revocation list of {} is older than the installed one", printable(list.issuer()))};
+    }
+    return std::nullopt;
+}
+
+std::size_t count_entries(const std::vector<crypto::RevocationList>& lists) {
+    std::size_t count = 0;
+    for (const auto& list : lists) count += list.size();
+    return count;
+}
+
+std::vector<crypto::Certificate> joined(std::vector<crypto::Certificate> first,
+                                        const std::vector<crypto::Certificate>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+
+std::string fingerprint_sentence(const Fingerprints& fingerprints, const Answer& answer, std::string_view verdict) {
+    return fmt::format("its fingerprint was {} ({}): SHA-1 {}", verdict, answer.how, in_pairs(fingerprints.sha1));
 }
 
 }  // namespace
 
-std::optional<std::string> reason_never_accepted(std::string_view section) {
-    if (section == "SEC_POLICY")
-        return "security policies are not understood yet, and keeping one unobeyed would mislead";
-    if (section == "CTL") return "a certificate trust list must be signed, and signed files are not understood yet";
-    if (section == "CRL") return "revocation lists are not understood yet, and keeping one unobeyed would mislead";
-    if (section == "DEV_CERT")
-        return "a PKCS#12 device certificate needs its password typed on the set; load certificate and key from files";
-    return std::nullopt;
+// One call of accept().
+class AcceptanceRule {
+public:
+    AcceptanceRule(const Candidate& candidate, const Circumstances& now, const std::optional<Answer>& answer)
+        : candidate_(candidate),
+          now_(now),
+          answer_(answer),
+          file_(phonefile::split_signed(candidate.bytes)),
+          accepted_(candidate) {}
+
+    Verdict judge() {
+        const std::string_view section = candidate_.section;
+        // The same manifest stays in place for the life of a phone, so meeting what is installed again is normal.
+        if (is_trust_section(section) && now_.trust.holds_file(section, candidate_.bytes)) {
+            accepted_.is_already_installed_ = true;
+            return accept_because("the same file is already installed");
+        }
+        if (section == root_section) return judge_roots();
+        if (section == policy_section) return judge_policy();
+        if (section == trust_list_section) return judge_trust_list();
+        if (section == revocation_section) return judge_revocation_lists();
+        if (section == certificate_section) return judge_device_certificate();
+        if (needs_vendor(section)) return judge_vendor_file();
+        if (is_configuration(section)) return judge_configuration();
+        return accept_because("taken as it came");
+    }
+
+private:
+    bool has_signature() const { return !file_.signature.empty(); }
+
+    Verdict accept_because(std::string basis) {
+        accepted_.basis_ = std::move(basis);
+        return std::move(accepted_);
+    }
+    static Verdict refuse(FaultCode code, std::string sentence) { return Fault{code, std::move(sentence)}; }
+
+    Result<SignatureProof> verify(const std::vector<crypto::Certificate>& anchors) const {
+        SignatureRule rule;
+        rule.anchors = now_.trust.without_revoked(anchors);
+        rule.time = now_.time;
+        rule.is_revoked = [this](const crypto::Certificate& one) { return now_.trust.is_revoked(one); };
+        if (now_.behaviour.is(Switch::file_signatures, "legacy")) rule.strength = crypto::Strength::legacy;
+        return verify_signature(file_, rule);
+    }
+
+    enum class Ageing { rises_only, any };
+
+    Verdict accept_signed(const std::vector<crypto::Certificate>& anchors, Ageing ageing) {
+        auto proof = verify(anchors);
+        if (!proof) return std::move(proof.error());
+        const auto& signed_at = proof->signed_at();
+        const bool goes_back = now_.installed_at && (!signed_at || *signed_at < *now_.installed_at);
+        if (goes_back && ageing == Ageing::rises_only)
+            return refuse(FaultCode::untrusted, fmt::format("it was signed {} than the installed one",
+                                                            signed_at ? "earlier, on " + format_time(*signed_at) + ","
+                                                                      : "at no stated time, rather"));
+        accepted_.signed_at_ = signed_at;
+        accepted_.anchor_ = proof->anchor();
+        return accept_because(
+            fmt::format("signed by {}, which leads to {}", printable(proof->signer()), printable(proof->anchor())));
+    }
+
+    Verdict judge_roots() {
+        auto roots = read_root_file(file_.content);
+        if (!roots) return std::move(roots.error());
+        if (auto fault = find_fault_in_roots(*roots, now_.time)) return std::move(*fault);
+        const auto issuers = joined(now_.trust.customer_anchors(), roots->certificates);
+        if (auto fault = find_fault_in_lists(roots->revocation_lists, issuers, now_.trust.revocation_lists()))
+            return std::move(*fault);
+        if (count_entries(roots->revocation_lists) > revocation_limit) return too_many_entries();
+        const bool is_installed = std::all_of(roots->certificates.begin(), roots->certificates.end(),
+                                              [&](const auto& one) { return now_.trust.holds_root(one); });
+        const bool brings_roots = !roots->certificates.empty() && !is_installed;
+        // Revocation lists prove themselves, and a root that is there is not installed again.
+        if (!brings_roots) return accept_because("its certificates are installed, and its issuers signed its lists");
+        return now_.trust.has_customer_root() ? judge_later_root() : judge_first_root();
+    }
+
+    Verdict judge_first_root() {
+        if (has_signature() && !now_.trust.vendor_anchors().empty()) {
+            auto by_vendor = accept_signed(now_.trust.vendor_anchors(), Ageing::rises_only);
+            if (std::holds_alternative<AcceptedFile>(by_vendor)) return by_vendor;
+        }
+        return judge_fingerprint(now_.trust.policy().customer_certificates, "root file");
+    }
+
+    Verdict judge_later_root() {
+        if (has_signature()) return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
+        if (now_.trust.policy().customer_certificates != Acceptance::no_check)
+            return refuse(FaultCode::untrusted,
+                          "a root certificate is already installed, and another one is taken only if it is signed by "
+                          "one that an installed root stands behind");
+        accepted_.is_unchecked_ = true;
+        return accept_because("taken without a check, because the security policy says VAL_NO_CHECK");
+    }
+
+    // VAL_NO_CHECK does not reach here: the first root needs a person, or the vendor (reference 5.2).
+    Verdict judge_fingerprint(Acceptance mode, std::string_view what) {
+        const Fingerprints fingerprints = fingerprints_of(candidate_.bytes);
+        const bool must_be_typed = mode == Acceptance::manual_b;
+        if (!answer_)
+            return Question{Question::Kind::fingerprint, candidate_.section, candidate_.name, fingerprints,
+                            must_be_typed};
+        if (answer_->yes && must_be_typed && !answer_->is_typed_fingerprint)
+            return refuse(FaultCode::untrusted,
+                          fmt::format("the security policy wants the fingerprint of the {} typed (VAL_MANUAL_B), and "
+                                      "got a mere yes",
+                                      what));
+        if (!answer_->yes)
+            return refuse(
+                FaultCode::untrusted,
+                fmt::format("of the {}: {}", what, fingerprint_sentence(fingerprints, *answer_, "not accepted")));
+        return accept_because(fingerprint_sentence(fingerprints, *answer_, "accepted"));
+    }
+
+    Verdict judge_policy() {
+        auto reading = phonefile::parse_security_policy_as_phone(file_.content);
+        if (!reading) return std::move(reading.error());
+        if (reading->lines.empty())
+            return refuse(FaultCode::malformed, "this is no security policy: it has no line that a phone obeys");
+        if (now_.trust.has_customer_root()) {
+            if (has_signature()) return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
+            return refuse(FaultCode::untrusted,
+                          "a root certificate is installed, so a security policy is taken only if it is signed");
+        }
+        if (has_signature() && !now_.trust.vendor_anchors().empty())
+            return accept_signed(now_.trust.vendor_anchors(), Ageing::rises_only);
+        return judge_fingerprint(now_.trust.policy().security_policy, "security policy");
+    }
+
+    Verdict judge_trust_list() {
+        if (!has_signature())
+            return refuse(FaultCode::untrusted, "a certificate trust list must be signed, and this one is not");
+        auto list = read_trust_list(file_.content);
+        if (!list) return std::move(list.error());
+        if (has_ended(list->not_after, now_.time))
+            return refuse(FaultCode::expired,
+                          fmt::format("the certificate trust list ended on {}", format_time(list->not_after)));
+        if (!now_.trust.has_customer_root())
+            return refuse(FaultCode::untrusted, "no root certificate is installed that could stand behind its signer");
+        return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
+    }
+
+    Verdict judge_revocation_lists() {
+        auto lists = read_revocation_lists(file_.content);
+        if (!lists) return std::move(lists.error());
+        if (lists->empty()) return refuse(FaultCode::malformed, "this is no revocation list");
+        if (count_entries(*lists) > revocation_limit) return too_many_entries();
+        if (auto fault = find_fault_in_lists(*lists, now_.trust.customer_anchors(), now_.trust.revocation_lists()))
+            return std::move(*fault);
+        return accept_because(fmt::format("signed by {}, an installed root", printable(lists->front().issuer())));
+    }
+
+    static Verdict too_many_entries() {
+        return refuse(
+            FaultCode::too_large,
+            fmt::format("a set keeps {} revoked certificates at most, and the file has more", revocation_limit));
+    }
+
+    Verdict judge_device_certificate() {
+        if (!answer_) return Question{Question::Kind::password, candidate_.section, candidate_.name, {}, false};
+        if (!answer_->yes)
+            return refuse(FaultCode::unauthenticated, fmt::format("its password was not given ({})", answer_->how));
+        auto opened = crypto::parse_pkcs12(candidate_.bytes, answer_->password);
+        if (!opened) return std::move(opened.error());
+        crypto::ClientIdentity identity{opened->certificate, std::move(opened->chain), std::move(opened->key)};
+        if (auto fault = find_fault_in(identity)) return std::move(*fault);
+        accepted_.identity_text_ = std::string(format_identity(identity).reveal());
+        accepted_.identity_ = std::move(identity);
+        return accept_because(fmt::format("opened with its password ({}); its certificate of {} is good", answer_->how,
+                                          printable(accepted_.identity_->leaf.subject())));
+    }
+
+    std::optional<Fault> find_fault_in(const crypto::ClientIdentity& identity) {
+        const auto& policy = now_.trust.policy();
+        if (identity.key.kind() != crypto::KeyKind::rsa)
+            return Fault{FaultCode::untrusted, "wrong key algorithm: the security policy says KEY_ALG_RSA"};
+        if (identity.key.bits() < policy.key_size)
+            return Fault{FaultCode::untrusted,
+                         fmt::format("weak key: it has {} bits, and the security policy's KEY_SIZE is {}",
+                                     identity.key.bits(), policy.key_size)};
+        if (has_ended(identity.leaf.not_after(), now_.time))
+            return Fault{FaultCode::expired,
+                         fmt::format("the device certificate ended on {}", format_time(identity.leaf.not_after()))};
+        if (now_.trust.is_revoked(identity.leaf))
+            return Fault{FaultCode::untrusted, "revoked: the device certificate stands in a revocation list"};
+        if (now_.behaviour.is(Switch::certificate_issuer, "any")) return std::nullopt;
+        crypto::VerifyPolicy rule;
+        rule.purpose = crypto::Purpose::client;
+        rule.time = now_.time;
+        rule.strength = crypto::Strength::legacy;
+        const auto anchors = now_.trust.without_revoked(now_.trust.customer_anchors());
+        rule.pinned_legacy_anchors = anchors;
+        rule.is_revoked = [this](const crypto::Certificate& one) { return now_.trust.is_revoked(one); };
+        auto chain = crypto::verify_chain(identity.leaf, identity.chain, anchors, rule);
+        if (!chain) return std::move(chain.error()).within("the device certificate");
+        accepted_.anchor_ = chain->anchor().subject();
+        return std::nullopt;
+    }
+
+    Verdict judge_vendor_file() {
+        const bool is_firmware = candidate_.section == "FW";
+        if (now_.trust.vendor_anchors().empty())
+            return accept_because(is_firmware ? "kept and not run: this phone was given no vendor root to judge it by"
+                                              : "this phone was given no vendor root to judge its signature by");
+        if (!has_signature()) return refuse(FaultCode::untrusted, "authentication failed: the vendor did not sign it");
+        auto verdict = accept_signed(now_.trust.vendor_anchors(), Ageing::any);
+        if (auto* fault = std::get_if<Fault>(&verdict)) return std::move(*fault).within("authentication failed");
+        if (!is_firmware) return verdict;
+        if (auto fault = find_fault_in_image()) return std::move(*fault);
+        std::get<AcceptedFile>(verdict).is_runnable_ = true;
+        return verdict;
+    }
+
+    std::optional<Fault> find_fault_in_image() const {
+        const auto image = parse_firmware_image(file_.content);
+        if (!image) return image.error();
+        if (!now_.family.is_load_name(image->load_name, now_.model))
+            return Fault{FaultCode::untrusted,
+                         fmt::format("the image {} is not for model {}", image->load_name, printable(now_.model))};
+        // A genuine older image under a newer version's name would be a way back that AUTO does not see.
+        if (now_.family.is_load_name(now_.version, {}) && now_.version != image->load_name)
+            return Fault{FaultCode::untrusted, fmt::format("the image is {}, and the manifest announces {}",
+                                                           image->load_name, printable(now_.version))};
+        return std::nullopt;
+    }
+
+    Verdict judge_configuration() {
+        const bool must_be_signed = now_.trust.policy().signed_configuration && now_.trust.has_customer_root();
+        if (!has_signature()) {
+            if (!must_be_signed) return accept_because("taken as it came");
+            return refuse(FaultCode::untrusted,
+                          "the security policy wants it signed (SECURITY_POLICY_PARAM_CHANGE), "
+                          "and it is not");
+        }
+        if (!now_.trust.has_customer_root())
+            return accept_because("taken as it came: no root is installed to judge its signature by");
+        return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
+    }
+
+    const Candidate& candidate_;
+    const Circumstances& now_;
+    const std::optional<Answer>& answer_;
+    phonefile::SignedFile file_;
+    AcceptedFile accepted_;
+};
+
+Verdict accept(const Candidate& candidate, const Circumstances& now, const std::optional<Answer>& answer) {
+    return AcceptanceRule(candidate, now, answer).judge();
 }
 
-Verdict accept(const Candidate& candidate, const TrustStore& trust, const std::optional<FingerprintAnswer>& answer) {
-    if (auto reason = reason_never_accepted(candidate.section)) return Fault{FaultCode::forbidden, std::move(*reason)};
-    if (candidate.section != root_section) return AcceptedFile(candidate, basis_of_unsigned(candidate.section), false);
+std::string_view AcceptedFile::content() const { return phonefile::split_signed(file_.bytes).content; }
 
-    // The same manifest stays in place for the life of a phone, so meeting the installed root again is normal.
-    if (trust.holds_file(candidate.bytes)) return AcceptedFile(candidate, "the same file is already installed", true);
-    if (!trust.empty())
-        return Fault{FaultCode::untrusted,
-                     "a root certificate is already installed, and this other one is not signed in a way that this "
-                     "phone understands"};
-    if (auto fault = find_fault_in_roots(candidate.bytes)) return std::move(*fault);
-
-    const Fingerprints fingerprints = fingerprints_of(candidate.bytes);
-    if (!answer) return NeedsFingerprint{fingerprints};
-    if (!answer->yes)
-        return Fault{FaultCode::untrusted,
-                     fmt::format("the fingerprint of the root file was not accepted ({}): SHA-1 {}", answer->how,
-                                 in_pairs(fingerprints.sha1))};
-    return AcceptedFile(
-        candidate, fmt::format("its fingerprint was accepted ({}): SHA-1 {}", answer->how, in_pairs(fingerprints.sha1)),
-        false);
-}
+const std::string& AcceptedFile::stored() const { return identity_ ? identity_text_ : file_.bytes; }
 
 }  // namespace ringfence::phone

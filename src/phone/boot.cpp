@@ -7,6 +7,12 @@
 #include <set>
 
 #include "base/text.h"
+#include "crypto/hash.h"
+#include "phone/login_rule.h"
+#include "phone/restart_rule.h"
+#include "phone/section_facts.h"
+#include "phone/trust_review.h"
+#include "phonefile/signed_file.h"
 
 namespace ringfence::phone {
 
@@ -16,12 +22,6 @@ using phonefile::DownloadMode;
 using phonefile::Section;
 using phonefile::SectionKind;
 
-// No proved time lies before this program was written (docs/TRUST.md: a phone without a clock still gets in).
-constexpr WallTime time_at_writing = std::chrono::sys_days(std::chrono::January / 1 / 2026);
-// A clock that is a little behind the last proved time was set, not lost.
-constexpr Duration clock_tolerance = std::chrono::hours(24);
-// Manual: further language and tone files are refused.
-constexpr std::size_t stored_file_limit = 5;
 // Enough to see what is wrong with a file; each takes an entry of the event log.
 constexpr std::size_t told_line_limit = 50;
 constexpr std::size_t told_name_limit = 8;
@@ -30,8 +30,8 @@ constexpr std::size_t path_limit = 255;
 
 constexpr std::size_t kilobyte = 1024;
 constexpr std::size_t megabyte = 1024 * kilobyte;
-// Several times the largest files seen in the field; firmware there is 4 to 8 MB.
-constexpr std::size_t firmware_limit = 32 * megabyte;
+// Root files of one section; each is signed, or let in by VAL_NO_CHECK.
+constexpr std::size_t root_file_count_limit = 16;
 constexpr std::size_t media_limit = 2 * megabyte;
 constexpr std::size_t root_file_limit = 64 * kilobyte;
 constexpr std::size_t text_limit = 64 * kilobyte;
@@ -55,8 +55,6 @@ std::size_t size_limit(SectionKind kind) {
     }
     return text_limit;
 }
-
-bool has_stored_file_limit(SectionKind kind) { return kind == SectionKind::language || kind == SectionKind::tones; }
 
 std::optional<std::string> fault_in_path(std::string_view path) {
     if (path.empty()) return "the file's name is empty";
@@ -82,9 +80,21 @@ std::string manifest_path(const Url& server, const std::string& model_name) {
     return path + model_name;
 }
 
-std::optional<Login> anonymous_login(Protocol protocol) {
-    if (protocol != Protocol::ftp) return std::nullopt;
-    return Login{"anonymous", Secret()};
+EventCode code_of_installed(SectionKind kind) {
+    if (kind == SectionKind::user_keys) return EventCode::customer_certificate_imported;
+    if (kind == SectionKind::dev_cert) return EventCode::device_certificate_installed;
+    return EventCode::file_installed;
+}
+
+// The manuals' own samples leave the VERSION of these out.
+bool identifies_itself(SectionKind kind) {
+    return kind == SectionKind::user_keys || kind == SectionKind::ctl || kind == SectionKind::crl;
+}
+
+bool holds_all(const RootFile& whole, const RootFile& part) {
+    return std::all_of(part.certificates.begin(), part.certificates.end(), [&](const auto& one) {
+        return std::find(whole.certificates.begin(), whole.certificates.end(), one) != whole.certificates.end();
+    });
 }
 
 // What the phone does not want, as against what it could not get.
@@ -108,18 +118,46 @@ Result<std::string> manifest_name(std::string_view model) {
     return fmt::format("{}SIP.cfg", model);
 }
 
-BootSession::BootSession(BootSettings settings, const family::Family& family, Flash& flash, const Clock& clock)
-    : settings_(std::move(settings)), family_(&family), flash_(&flash), clock_(&clock) {
-    report_.mac = settings_.mac.colons();
-    report_.model = settings_.model;
-    auto trust = TrustStore::load(flash);
-    if (trust)
-        trust_ = std::move(*trust);
-    else
-        trust_fault_ = std::move(trust.error());
+Result<std::string> manifest_name(std::string_view model, Load load, const Behaviour& behaviour) {
+    constexpr std::size_t series = 2;
+    auto name = manifest_name(model);
+    if (!name || load == Load::sip) return name;
+    if (load == Load::unistim) return fmt::format("{}.cfg", model);
+    if (behaviour.is(Switch::boot_loader_manifest, "boot")) return fmt::format("{}xxBoot.cfg", model.substr(0, series));
+    return name;
 }
 
-std::string BootSession::section_name() const { return std::string(to_string(section().kind)); }
+BootSession::BootSession(BootSettings settings, const family::Family& family, Flash& flash, const Clock& clock)
+    : settings_(std::move(settings)),
+      family_(&family),
+      flash_(&flash),
+      clock_(clock, flash.state().proved_time),
+      trust_(settings_.vendor_anchors) {
+    report_.mac = settings_.mac.colons();
+    report_.model = settings_.model;
+    report_.load = to_string(load());
+    if (auto loaded = reload_trust(); !loaded) trust_fault_ = std::move(loaded.error());
+    identity_ = find_identity();
+}
+
+Status BootSession::reload_trust() {
+    auto trust = TrustStore::load(*flash_, settings_.vendor_anchors);
+    if (!trust) return fail(std::move(trust.error()));
+    trust_ = std::move(*trust);
+    return {};
+}
+
+std::shared_ptr<const crypto::ClientIdentity> BootSession::find_identity() {
+    if (settings_.identity) return settings_.identity;
+    for (unsigned index = 1; index <= profile_limit; ++index) {
+        const DeviceProfile profile = flash_->state().profile(index);
+        if (!profile.is_active || profile.purpose == 0 || profile.identity.empty()) continue;
+        auto identity = flash_->read_identity(index);
+        if (identity) return std::make_shared<const crypto::ClientIdentity>(std::move(*identity));
+        note({}, 0, identity.error().message);
+    }
+    return nullptr;
+}
 
 Step BootSession::start() {
     if (const auto& cut = flash_->interrupted()) {
@@ -128,99 +166,127 @@ Step BootSession::start() {
         record({EventCode::boot_interrupted, Severity::minor, text});
         note(cut->file, 0, text);
     }
-    record(
-        {EventCode::boot_started, Severity::information,
-         fmt::format("boot of {} as model {} from {}", report_.mac, report_.model, settings_.server.without_login())});
+    record({EventCode::boot_started, Severity::information,
+            fmt::format("boot of {} as model {}, {} load, from {}", report_.mac, report_.model, report_.load,
+                        settings_.server.without_login())});
+    review_trust();
 
-    const auto name = manifest_name(settings_.model);
+    const auto name = manifest_name(settings_.model, load(), settings_.behaviour);
     if (!name) return fail_manifest(Action::failed, name.error().message);
     order_ = order_to(settings_.server.protocol, settings_.server.host, manifest_path(settings_.server, *name));
-    order_.login = login_for(order_);
+    order_.login = choose_login({settings_.device_login, settings_.server}, order_, nullptr);
     order_.size_limit = phonefile::max_file_size;
     report_.manifest.file = order_.path;
     report_.manifest.url = order_.url();
+    if (load() == Load::unistim && order_.protocol != Protocol::tftp)
+        return fail_manifest(Action::refused, "the UNIStim load provisions over TFTP only");
     if (auto fault = fault_in_path(order_.path)) return fail_manifest(Action::refused, std::move(*fault));
-    if (order_.protocol == Protocol::https && trust_fault_)
-        return fail_manifest(Action::refused, trust_fault_->message);
-    if (order_.protocol == Protocol::https && trust_.empty())
-        return fail_manifest(Action::refused, "no root certificate is installed, so this server cannot be verified");
+    if (order_.protocol == Protocol::https)
+        if (auto reason = reason_against_https()) return fail_manifest(Action::refused, std::move(*reason));
     auto entered = enter(Stage::fetching_manifest);
     if (!entered) return fail_manifest(Action::failed, entered.error().message);
     return send();
 }
 
+// Events of what time did to the store, and the end of a trust list that ran out (reference 5.6, 5.8).
+void BootSession::review_trust() {
+    for (const auto& event : review(trust_, clock_.judging_time())) record(event);
+    const auto& list = trust_.trust_list();
+    if (!list || !has_ended(*list, clock_.judging_time())) return;
+    auto forgotten = flash_->forget(trust_list_section);
+    if (forgotten) forgotten = reload_trust();
+    if (forgotten)
+        record({EventCode::trust_list_deleted, Severity::information, "the certificate trust list is deleted"});
+    else
+        note({}, 0, forgotten.error().message);
+}
+
+std::optional<std::string> BootSession::reason_against_https() const {
+    if (trust_fault_) return trust_fault_->message;
+    if (!trust_.has_customer_root() && !trust_.trust_list())
+        return "no root certificate is installed, so this server cannot be verified";
+    if (identity_ == nullptr && settings_.behaviour.is(Switch::tls_start, "needs-certificate"))
+        return "this load begins no TLS without a device certificate, and none is installed";
+    return std::nullopt;
+}
+
 Step BootSession::fail_manifest(Action action, std::string reason) {
     report_.manifest.action = action;
     report_.manifest.reason = std::move(reason);
+    report_.manifest.facts = std::exchange(facts_, {});
     record({EventCode::manifest_failed, Severity::minor,
             fmt::format("{}: {}; everything installed is kept", report_.manifest.file, report_.manifest.reason)});
+    if (load() == Load::boot_loader) ask_for_restart(Load::sip, "the boot loader is done");
     return finish();
 }
 
 Step BootSession::read_manifest(FetchOutcome outcome) {
     if (!outcome.body) return fail_manifest(action_for(outcome.body.error().code), outcome.body.error().message);
     report_.manifest.bytes = outcome.body->size();
+    if (!outcome.verified_by.empty())
+        explain(fmt::format("the server's certificate leads to {}", printable(outcome.verified_by)));
     auto entered = enter(Stage::reading_manifest);
     if (!entered) return fail_manifest(Action::failed, entered.error().message);
-    auto reading = phonefile::parse_manifest_as_phone(*outcome.body);
+
+    candidate_ = {{}, report_.manifest.file, report_.manifest.url, std::move(*outcome.body)};
+    const Circumstances now{trust_,
+                            settings_.behaviour,
+                            *family_,
+                            clock_.judging_time(),
+                            settings_.model,
+                            {},
+                            flash_->state().manifest_signed_at};
+    auto verdict = accept(candidate_, now, std::nullopt);
+    if (const auto* fault = std::get_if<Fault>(&verdict)) return fail_manifest(Action::refused, fault->message);
+    const auto& accepted = std::get<AcceptedFile>(verdict);
+    auto reading = phonefile::parse_manifest_as_phone(accepted.content());
     if (!reading) return fail_manifest(Action::refused, reading.error().message);
     note_dropped(report_.manifest.file, reading->dropped);
     if (reading->manifest.sections.empty())
         return fail_manifest(Action::failed, "this is no manifest: it has no section that a phone obeys");
+    if (auto noted = flash_->note_manifest(accepted.signed_at()); !noted)
+        return fail_manifest(Action::failed, noted.error().message);
+
     manifest_ = std::move(reading->manifest);
     report_.manifest.action = Action::fetched;
     report_.manifest.reason = "always fetched";
+    if (accepted.signed_at() || !accepted.anchor().empty()) report_.manifest.reason += "; " + accepted.basis();
+    report_.manifest.facts = std::exchange(facts_, {});
     record({EventCode::manifest_read, Severity::information,
             fmt::format("{} fetched from {}", report_.manifest.file, report_.manifest.url)});
-    plan();
+    plan_ = plan_boot(manifest_, flash_->state(), settings_.mac, load());
+    pass_over();
     return next_file();
 }
 
-void BootSession::plan() {
-    using Names = std::map<SectionKind, std::set<std::string>>;
-    Names stored;
-    Names from_https;
-    for (const auto& file : flash_->state().files) {
-        const auto kind = phonefile::parse_section_kind(file.section);
-        if (!kind) continue;
-        stored[*kind].insert(file.name);
-        if (file.came_by_https()) from_https[*kind].insert(file.name);
-    }
-
-    for (std::size_t index = 0; index < manifest_.sections.size(); ++index) {
+void BootSession::pass_over() {
+    for (const std::size_t index : plan_.passed_over) {
         const Section& section = manifest_.sections[index];
-        std::vector<std::string> names = section.filenames;
-        if (names.empty()) names.push_back("SIP*.cfg");
-        auto& held = stored[section.kind];
-        if (section.delete_files)
-            held = section.protocol == Protocol::https ? std::set<std::string>() : from_https[section.kind];
-        std::optional<std::size_t> last;
-        for (const auto& name : names) {
-            Task task;
-            task.section = index;
-            task.file = phonefile::expand_filename(name, settings_.mac);
-            task.is_beyond_limit =
-                has_stored_file_limit(section.kind) && held.count(task.file) == 0 && held.size() >= stored_file_limit;
-            if (!task.is_beyond_limit) {
-                held.insert(task.file);
-                last = tasks_.size();
-            }
-            tasks_.push_back(std::move(task));
-        }
-        if (last) tasks_[*last].completes_section = true;
+        note(report_.manifest.file, section.line,
+             fmt::format("[{}] is passed over: the {} load obeys [FW] only{}", to_string(section.kind),
+                         to_string(load()), load() == Load::unistim ? ", over TFTP" : ""));
     }
 }
 
 Step BootSession::next_file() {
-    for (; current_ < tasks_.size(); ++current_)
+    for (; current_ < plan_.tasks.size(); ++current_)
         if (auto step = begin_file()) return std::move(*step);
+    if (load() == Load::boot_loader) ask_for_restart(Load::sip, "the boot loader is done");
     return finish();
 }
 
+Step BootSession::after_file() {
+    const bool waits_for_restart = restart_into_ && settings_.behaviour.is(Switch::firmware_restart, "at-once");
+    if (waits_for_restart) return finish();
+    ++current_;
+    return next_file();
+}
+
 std::optional<Step> BootSession::begin_file() {
-    if (decided_section_ != tasks_[current_].section) decide_section();
+    if (decided_section_ != task().section) decide_section();
+    facts_ = default_facts(section());
     order_ = order_for_current();
-    candidate_ = {section_name(), tasks_[current_].file, order_.url(), {}};
+    candidate_ = {std::string(to_string(section().kind)), task().file, order_.url(), {}};
     if (auto entered = enter(Stage::deciding); !entered) {
         settle_fault(entered.error());
         return std::nullopt;
@@ -235,20 +301,26 @@ std::optional<Step> BootSession::begin_file() {
         settle_fault(entered.error());
         return std::nullopt;
     }
-    return Question{Question::Kind::consent, candidate_.section, candidate_.name, {}};
+    return Question{Question::Kind::consent, candidate_.section, candidate_.name, {}, false};
 }
 
 // The version rule holds for a section as a whole, and before any of its files changes what is stored.
 void BootSession::decide_section() {
-    decided_section_ = tasks_[current_].section;
+    decided_section_ = task().section;
     section_has_trouble_ = false;
     const Section& now = section();
     if (now.download_mode == DownloadMode::forced)
         wanted_ = {true, "DOWNLOAD_MODE is FORCED"};
-    else if (now.kind == SectionKind::user_keys && now.version.empty())
-        wanted_ = {true, "certificates without a VERSION identify themselves"};
+    else if (now.version.empty() && identifies_itself(now.kind))
+        wanted_ = {true, "without a VERSION its certificates identify themselves"};
     else
-        wanted_ = judge_version(offered_version(), flash_->state().find_version(section_name()));
+        wanted_ =
+            judge_version(offered_version(), flash_->state().find_version(stored_version_key()),
+                          {now.kind == SectionKind::fw && settings_.behaviour.is(Switch::load_names, "by-digits")});
+}
+
+std::string BootSession::stored_version_key() const {
+    return version_key(to_string(section().kind), section().profile);
 }
 
 SectionVersion BootSession::offered_version() const {
@@ -256,24 +328,46 @@ SectionVersion BootSession::offered_version() const {
 }
 
 std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() const {
-    const Task& task = tasks_[current_];
-    if (auto reason = reason_never_accepted(section_name())) return EarlyVerdict{Action::refused, std::move(*reason)};
     if (!wanted_.newer) return EarlyVerdict{Action::kept, wanted_.reason};
-    if (task.is_beyond_limit)
+    if (task().is_beyond_limit)
         return EarlyVerdict{Action::refused,
                             fmt::format("a set stores {} of these files at most; DELETE_FILES YES makes room, but not "
                                         "over a clear wire for files that came over https",
                                         stored_file_limit)};
     if (auto fault = fault_in_path(order_.path)) return EarlyVerdict{Action::refused, std::move(*fault)};
+    // With the image that the boot loader brought, the same manifest must not lead back into the boot loader.
+    const auto* stored = flash_->state().find_version(stored_version_key());
+    const bool came_from_boot_loader = section().kind == SectionKind::fw && settings_.image_room < firmware_limit &&
+                                       load() == Load::sip && flash_->state().restarts > 0;
+    if (came_from_boot_loader && stored != nullptr && stored->text == section().version)
+        return EarlyVerdict{Action::kept, "the boot loader has just installed it"};
+    if (section().kind == SectionKind::dev_cert)
+        if (auto verdict = verdict_on_profile()) return verdict;
     if (order_.protocol != Protocol::https && needs_https())
         return EarlyVerdict{Action::refused,
                             fmt::format("it came over https before and is not taken over {}; only a reset of the phone "
                                         "allows that again",
                                         to_string(order_.protocol))};
-    const bool needs_trust = order_.protocol == Protocol::https || section().kind == SectionKind::user_keys;
-    if (needs_trust && trust_fault_) return EarlyVerdict{Action::refused, trust_fault_->message};
-    if (order_.protocol == Protocol::https && trust_.empty())
-        return EarlyVerdict{Action::refused, "no root certificate is installed, so this server cannot be verified"};
+    if (trust_fault_ && is_trust_section(candidate_.section))
+        return EarlyVerdict{Action::refused, trust_fault_->message};
+    if (order_.protocol == Protocol::https)
+        if (auto reason = reason_against_https()) return EarlyVerdict{Action::refused, std::move(*reason)};
+    return std::nullopt;
+}
+
+std::optional<BootSession::EarlyVerdict> BootSession::verdict_on_profile() const {
+    const unsigned index = section().profile;
+    if (index > profile_limit)
+        return EarlyVerdict{Action::refused, fmt::format("a set has {} profiles at most", profile_limit)};
+    if (flash_->state().profile(index).source != ProfileSource::pkcs12)
+        return EarlyVerdict{Action::kept, fmt::format("profile {} takes its certificate from SCEP, as a set's first "
+                                                      "does unless somebody changes it",
+                                                      index)};
+    const auto& names = section().filenames;
+    if (names.empty() || names.front().find('*') == std::string::npos)
+        return EarlyVerdict{Action::refused,
+                            "its FILENAME holds no '*' for the MAC, and a device certificate is of "
+                            "one phone only"};
     return std::nullopt;
 }
 
@@ -311,11 +405,15 @@ Step BootSession::order_file() {
 
 Step BootSession::fetched(FetchOutcome outcome) {
     if (auto step = learn_time(outcome)) return std::move(*step);
-    if (outcome.proved_time) note_proved_time(*outcome.proved_time);
+    if (outcome.proved_time) clock_.prove(*outcome.proved_time);
     if (flash_->stage().stage == Stage::fetching_manifest) return read_manifest(std::move(outcome));
 
     RINGFENCE_ASSERT(flash_->stage().stage == Stage::fetching);
+    if (!outcome.verified_by.empty())
+        explain(fmt::format("the server's certificate leads to {}", printable(outcome.verified_by)));
     if (!outcome.body) {
+        if (wants_boot_loader(outcome.body.error()))
+            ask_for_restart(Load::boot_loader, "the image is larger than this load has room for");
         settle_fault(outcome.body.error());
         return after_file();
     }
@@ -343,90 +441,192 @@ Step BootSession::answered(const Answer& answer) {
     return judge_file(answer);
 }
 
+Circumstances BootSession::circumstances() const {
+    const auto* installed = flash_->state().find_file(candidate_.section, candidate_.name);
+    return {trust_,
+            settings_.behaviour,
+            *family_,
+            clock_.judging_time(),
+            settings_.model,
+            section().version,
+            installed == nullptr ? std::nullopt : installed->signed_at};
+}
+
 Step BootSession::judge_file(const std::optional<Answer>& answer) {
-    auto verdict = accept(candidate_, trust_, answer);
-    if (const auto* needed = std::get_if<NeedsFingerprint>(&verdict)) {
+    auto verdict = accept(candidate_, circumstances(), answer);
+    if (auto* question = std::get_if<Question>(&verdict)) {
         if (auto entered = enter(Stage::asking); !entered) {
             settle_fault(entered.error());
             return after_file();
         }
-        return Question{Question::Kind::fingerprint, candidate_.section, candidate_.name, needed->fingerprints};
+        return std::move(*question);
     }
-    if (const auto* fault = std::get_if<Fault>(&verdict))
+    if (const auto* fault = std::get_if<Fault>(&verdict)) {
+        if (section().kind == SectionKind::ctl) record_unfit_trust_list(*fault);
         settle(Action::refused, fault->message);
-    else
+    } else {
         install(std::get<AcceptedFile>(verdict));
+    }
     return after_file();
 }
 
+void BootSession::record_unfit_trust_list(const Fault& fault) {
+    if (fault.code == FaultCode::expired) record({EventCode::trust_list_expired, Severity::minor, fault.message});
+    if (fault.code == FaultCode::malformed) record({EventCode::trust_list_unreadable, Severity::minor, fault.message});
+}
+
+// The image that runs is met at every boot under FORCED: to install it again would be a restart without end.
+bool BootSession::holds_same_firmware() const {
+    if (section().kind != SectionKind::fw) return false;
+    const std::string hash = to_hex(crypto::sha256(candidate_.bytes));
+    const auto files = flash_->state().files_of(candidate_.section);
+    return files.size() == 1 && files.front()->sha256 == hash && files.front()->name == candidate_.name;
+}
+
 void BootSession::install(const AcceptedFile& accepted) {
+    if (!accepted.anchor().empty()) explain(fmt::format("{} decided", printable(accepted.anchor())));
     const auto commit = commit_for(accepted);
     if (!commit) return settle_fault(commit.error());
-    const auto* stored = flash_->state().find_version(candidate_.section);
+    const auto* stored = flash_->state().find_version(stored_version_key());
     const bool brings_version = commit->version && (stored == nullptr || *stored != *commit->version);
-    if (accepted.is_already_installed() && !brings_version) return settle(Action::kept, accepted.basis());
+    const bool holds_it = accepted.is_already_installed() || holds_same_firmware();
+    const std::string kept_because = accepted.is_already_installed() ? accepted.basis() : "this image is installed";
+    if (holds_it && !brings_version) return settle(Action::kept, kept_because);
 
+    const EffectiveSettings before = flash_->state().settings;
     auto done = enter(Stage::installing);
     if (done) done = flash_->install(accepted, *commit);
     if (!done) return settle(Action::failed, done.error().message);
-    if (section().kind == SectionKind::user_keys && !accepted.is_already_installed()) trust_.add_file(candidate_.bytes);
-    if (accepted.is_already_installed()) return settle(Action::kept, accepted.basis());
+    if (holds_it) return settle(Action::kept, kept_because);
     settle(Action::fetched, fmt::format("{}; {}", wanted_.reason, accepted.basis()));
+    after_install(accepted, before);
+}
+
+void BootSession::after_install(const AcceptedFile& accepted, const EffectiveSettings& before) {
+    const SectionKind kind = section().kind;
+    if (is_trust_section(accepted.file().section))
+        if (auto loaded = reload_trust(); !loaded) trust_fault_ = std::move(loaded.error());
+    if (kind == SectionKind::dev_cert) identity_ = find_identity();
+    if (accepted.is_unchecked()) {
+        const std::string text = "a root certificate was taken without a check (VAL_NO_CHECK)";
+        note(accepted.file().name, section().line, text);
+        record({EventCode::unchecked_root, Severity::minor, accepted.file().name + ": " + text});
+    }
+    if (is_settings(kind))
+        needs_restart_ = needs_restart_ || asks_for_restart(before, flash_->state().settings, *family_);
+    if (kind == SectionKind::fw && accepted.is_runnable())
+        ask_for_restart(Load::sip, fmt::format("firmware {} is installed", printable(section().version)));
+}
+
+bool BootSession::wants_boot_loader(const Fault& fault) const {
+    return fault.code == FaultCode::too_large && section().kind == SectionKind::fw && load() == Load::sip &&
+           settings_.image_room < firmware_limit && flash_->state().restarts == 0;
+}
+
+// Whatever a server sends, a set comes to rest.
+void BootSession::ask_for_restart(Load next, std::string reason) {
+    if (flash_->state().restarts >= restart_limit) {
+        note({}, 0,
+             fmt::format("{}, but this phone restarted {} times in a row and waits for the next boot", reason,
+                         restart_limit));
+        return;
+    }
+    restart_into_ = next;
+    report_.restart = Restart{std::move(reason)};
 }
 
 Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
-    const Task& task = tasks_[current_];
     const Section& now = section();
     Commit commit;
-    commit.proved_time = proved_time_;
+    commit.version_key = stored_version_key();
+    commit.proved_time = clock_.proved_time();
     if (is_settings(now.kind)) {
         auto settings = settings_with(accepted);
         if (!settings) return fail(std::move(settings.error()));
         commit.settings = std::move(*settings);
     }
-    if (!phonefile::takes_several_files(now.kind)) commit.keep_only = {task.file};
+    if (now.kind == SectionKind::user_keys) {
+        auto fits = fit_roots(accepted, commit);
+        if (!fits) return fail(std::move(fits.error()));
+    }
+    if (now.kind == SectionKind::dev_cert) commit.profile = now.profile;
+    if (now.kind == SectionKind::fw && accepted.is_runnable()) commit.load = Load::sip;
+    const bool stands_alone = !phonefile::takes_several_files(now.kind) && now.kind != SectionKind::dev_cert;
+    if (stands_alone) commit.keep_only = {task().file};
     // Also when the manifest gives no number: what is stored must not keep the file of a clear wire in its place.
-    const auto* stored = flash_->state().find_version(candidate_.section);
+    const auto* stored = flash_->state().find_version(commit.version_key);
     const bool displaces = !is_settings(now.kind) && !candidate_.came_by_https() && !accepted.is_already_installed();
     if (stored != nullptr && displaces) commit.version = SectionVersion{stored->text};
-    if (!task.completes_section || section_has_trouble_) return commit;
+    if (!task().completes_section || section_has_trouble_) return commit;
 
     if (!now.version.empty()) commit.version = offered_version();
     // Old files go only when all new ones are in, so that a failure in between leaves the set with its language.
     if (now.delete_files && has_stored_file_limit(now.kind)) {
         commit.keep_only.emplace();
-        for (const auto& other : tasks_)
-            if (other.section == task.section && !other.is_beyond_limit) commit.keep_only->push_back(other.file);
+        for (const auto& other : plan_.tasks)
+            if (other.section == task().section && !other.is_beyond_limit) commit.keep_only->push_back(other.file);
     }
     return commit;
+}
+
+// Certificates identify themselves, so a file takes the place of its namesake only if it holds all of its roots: none
+// is ever lost by a download.
+Status BootSession::fit_roots(const AcceptedFile& accepted, Commit& commit) {
+    if (accepted.is_already_installed()) return {};
+    const auto offered = read_root_file(accepted.content());
+    if (!offered) return fail(offered.error());
+    const auto files = flash_->state().files_of(root_section);
+    std::size_t staying = files.size();
+    for (const auto* file : files) {
+        if (file->name != candidate_.name) continue;
+        auto bytes = flash_->read(*file);
+        if (!bytes) return fail(std::move(bytes.error()));
+        const auto held = read_root_file(phonefile::split_signed(*bytes).content);
+        if (!held) return fail(held.error());
+        if (holds_all(*offered, *held))
+            --staying;
+        else
+            commit.replaces_namesake = false;
+    }
+    if (staying >= root_file_count_limit)
+        return fail(FaultCode::too_large,
+                    fmt::format("a phone holds {} root files at most; only a reset makes room", root_file_count_limit));
+    return {};
 }
 
 // Later sections of the manifest win, also those whose installed file is kept this time.
 Result<EffectiveSettings> BootSession::settings_with(const AcceptedFile& accepted) {
     EffectiveSettings settings = flash_->state().settings;
-    auto reading = read_settings(*family_, accepted.file().bytes);
+    auto reading = read_settings(*family_, accepted.content());
     if (!reading) {
         note(accepted.file().name, 0, reading.error().message);
         return settings;
     }
+    pass_over_empty(*reading);
     note_dropped(accepted.file().name, reading->dropped);
     const auto unchanged =
         overlay(settings, reading->file, {accepted.file().section, accepted.file().came_by_https()}, *family_);
     if (!unchanged) return fail(unchanged.error());
     note_unchanged(*unchanged);
 
-    for (std::size_t later = tasks_[current_].section + 1; later < manifest_.sections.size(); ++later) {
+    for (std::size_t later = task().section + 1; later < manifest_.sections.size(); ++later) {
         const SectionKind kind = manifest_.sections[later].kind;
         if (!is_settings(kind) || kind == section().kind) continue;
         for (const auto* file : flash_->state().files_of(to_string(kind))) {
             auto bytes = flash_->read(*file);
-            auto kept = bytes ? read_settings(*family_, *bytes) : fail(bytes.error());
+            auto kept = bytes ? read_settings(*family_, phonefile::split_signed(*bytes).content) : fail(bytes.error());
+            if (kept) pass_over_empty(*kept);
             const auto laid = kept ? overlay(settings, kept->file, {file->section, file->came_by_https()}, *family_)
                                    : fail(kept.error());
             if (!laid) note(file->name, 0, laid.error().message);
         }
     }
     return settings;
+}
+
+void BootSession::pass_over_empty(phonefile::SettingsReading& reading) const {
+    if (settings_.behaviour.is(Switch::empty_value, "set")) return;
+    std::erase_if(reading.file.lines, [](const auto& line) { return line.value.empty(); });
 }
 
 void BootSession::note_unchanged(const Unchanged& unchanged) {
@@ -459,63 +659,39 @@ FetchOrder BootSession::order_to(Protocol protocol, std::string host, std::strin
     order.protocol = protocol;
     order.host = std::move(host);
     order.path = std::string(without_leading_slashes(path));
-    if (is_provisioning_server(order)) order.port = settings_.server.port;
-    if (protocol == Protocol::https) {
-        order.anchors_pem = trust_.anchors_pem();
-        order.offers_certificate = settings_.has_certificate;
-    }
+    if (is_same_server(settings_.server, protocol, order.host)) order.port = settings_.server.port;
+    if (protocol == Protocol::https) order.identity = identity_;
     return order;
 }
 
 FetchOrder BootSession::order_for_current() {
     const Section& now = section();
-    FetchOrder order =
-        order_to(now.protocol, now.server.empty() ? settings_.server.host : now.server, tasks_[current_].file);
-    order.login = login_for(order);
-    if (!now.user_name.empty() && now.protocol != Protocol::tftp) order.login = Login{now.user_name, now.password};
+    FetchOrder order = order_to(now.protocol, now.server.empty() ? settings_.server.host : now.server, task().file);
+    const bool prefers_device = settings_.behaviour.is(Switch::login, "device-first");
+    order.login = choose_login({settings_.device_login, settings_.server, prefers_device}, order, &now);
     has_withheld_login_ = must_withhold_login(order);
     if (has_withheld_login_) order.login = anonymous_login(order.protocol);
-    order.size_limit = size_limit(now.kind);
+    const bool is_short_of_room = now.kind == SectionKind::fw && load() == Load::sip;
+    order.size_limit = is_short_of_room ? settings_.image_room : size_limit(now.kind);
     return order;
-}
-
-// The most specific login wins. The device's own goes over HTTPS only, and the URL's to the URL's server only
-// (docs/TRUST.md).
-std::optional<Login> BootSession::login_for(const FetchOrder& order) const {
-    if (order.protocol == Protocol::tftp) return std::nullopt;
-    if (is_provisioning_server(order) && !settings_.server.user.empty())
-        return Login{settings_.server.user, settings_.server.password};
-    if (order.protocol == Protocol::https) return settings_.device_login;
-    return anonymous_login(order.protocol);
 }
 
 // With a root in hand, whoever moves a section from HTTPS to a clear wire gets no login for it.
 bool BootSession::must_withhold_login(const FetchOrder& order) const {
     if (order.protocol == Protocol::https || !order.login || order.login->password.empty()) return false;
-    const bool holds_root = !trust_.empty() || trust_fault_;
-    return holds_root && flash_->state().seen_over_https.contains(section_name());
-}
-
-bool BootSession::is_provisioning_server(const FetchOrder& order) const {
-    return order.protocol == settings_.server.protocol && equals_ignoring_case(order.host, settings_.server.host);
-}
-
-crypto::JudgingTime BootSession::judging_time() const {
-    WallTime floor = time_at_writing;
-    if (const auto& proved = flash_->state().proved_time) floor = std::max(floor, *proved - clock_tolerance);
-    const WallTime now = clock_->wall_now() + clock_correction_;
-    if (now < floor) return {floor, true};
-    return {now, false};
+    const bool holds_root = trust_.has_customer_root() || trust_fault_;
+    return holds_root && flash_->state().seen_over_https.contains(to_string(section().kind));
 }
 
 Step BootSession::send() {
     if (order_.protocol != Protocol::https) return order_;
-    order_.time = judging_time();
+    order_.time = clock_.judging_time();
+    order_.trust = trust_.server_trust(order_.time, settings_.behaviour);
     if (!order_.time.is_floor) return order_;
     // Until the time is known the server is only half verified: it may tell the time, and gets no login.
     FetchOrder probe = order_;
     probe.login.reset();
-    probe.offers_certificate = false;
+    probe.identity.reset();
     return probe;
 }
 
@@ -525,24 +701,13 @@ std::optional<Step> BootSession::learn_time(const FetchOutcome& outcome) {
     if (!outcome.server_time) {
         if (!outcome.body) return std::nullopt;
         return fetched(
-            {fail(FaultCode::untrusted, "this phone's clock is unset, and the server does not tell the time"),
-             std::nullopt});
+            {fail(FaultCode::untrusted, "this phone's clock is unset, and the server does not tell the time")});
     }
-    clock_correction_ = *outcome.server_time - clock_->wall_now();
-    if (const auto judged = judging_time(); judged.is_floor) {
-        clock_correction_ = {};
-        return fetched({fail(FaultCode::untrusted, "this phone's clock and the server's are both before " +
-                                                       format_time(*judged.at) +
-                                                       ", the last proved time; only a reset of the phone forgets it"),
-                        std::nullopt});
-    }
+    auto learnt = clock_.learn(*outcome.server_time);
+    if (!learnt) return fetched({fail(std::move(learnt.error()))});
+    explain(
+        fmt::format("this phone's clock is unset, and the server says it is {}", format_time(*outcome.server_time)));
     return send();
-}
-
-// A clock that is set counts for as much as a server's Date: one server that is years ahead must not raise the floor
-// above it, where every other server's time would be called wrong.
-void BootSession::note_proved_time(WallTime date) {
-    proved_time_ = std::min(date, clock_->wall_now() + clock_correction_);
 }
 
 void BootSession::note_weaker_wire() {
@@ -568,7 +733,7 @@ void BootSession::note_login() {
 Status BootSession::enter(Stage stage) {
     StageMark mark;
     mark.stage = stage;
-    if (current_ < tasks_.size()) {
+    if (current_ < plan_.tasks.size()) {
         mark.section = candidate_.section;
         mark.file = candidate_.name;
     } else {
@@ -580,26 +745,32 @@ Status BootSession::enter(Stage stage) {
 void BootSession::settle_fault(const Fault& fault) { settle(action_for(fault.code), fault.message); }
 
 void BootSession::settle(Action action, std::string reason) {
-    const bool is_root = action == Action::fetched && section().kind == SectionKind::user_keys;
     static constexpr std::array codes = {EventCode::file_installed, EventCode::file_kept, EventCode::file_refused,
                                          EventCode::file_failed};
     const bool is_well = action == Action::fetched || action == Action::kept;
-    if (!is_well && !tasks_[current_].is_beyond_limit) section_has_trouble_ = true;
-    record({is_root ? EventCode::customer_certificate_imported : codes[static_cast<std::size_t>(action)],
+    if (!is_well && !task().is_beyond_limit) section_has_trouble_ = true;
+    record({action == Action::fetched ? code_of_installed(section().kind) : codes[static_cast<std::size_t>(action)],
             is_well ? Severity::information : Severity::minor,
             fmt::format("[{}] {} {}: {}", candidate_.section, candidate_.name, to_string(action), reason)});
-    report_.sections.push_back(
-        {candidate_.section, candidate_.name, action, std::move(reason), order_.url(), candidate_.bytes.size()});
+    report_.sections.push_back({candidate_.section, candidate_.name, action, std::move(reason), order_.url(),
+                                candidate_.bytes.size(), section().line, std::exchange(facts_, {})});
     candidate_.bytes.clear();
 }
 
 Step BootSession::finish() {
-    current_ = tasks_.size();
+    current_ = plan_.tasks.size();
+    if (!restart_into_ && needs_restart_ && flash_->state().restarts == 0)
+        ask_for_restart(Load::sip, "settings changed that take effect after a restart");
     Status done;
     if (flash_->stage().stage != Stage::idle) done = enter(Stage::reporting);
+    if (report_.restart)
+        record({EventCode::restart, Severity::information, "the phone restarts: " + report_.restart->reason});
     record({EventCode::boot_finished, report_.is_clean() ? Severity::information : Severity::minor,
             report_.is_clean() ? "boot finished" : "boot finished with something refused or failed"});
-    if (done && flash_->stage().stage != Stage::idle) done = enter(Stage::idle);
+    if (done && flash_->stage().stage != Stage::idle) {
+        done = flash_->end_boot(restart_into_);
+        if (done) done = enter(Stage::idle);
+    }
     if (!done && report_.flash_fault.empty()) report_.flash_fault = done.error().message;
     return Finished{};
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,42 +24,44 @@
 #include "base/url.h"
 #include "family/family.h"
 #include "phone/acceptance.h"
+#include "phone/behaviour.h"
+#include "phone/boot_plan.h"
 #include "phone/boot_report.h"
 #include "phone/fetch.h"
 #include "phone/flash.h"
+#include "phone/phone_clock.h"
 #include "phone/settings_store.h"
 #include "phone/wire_rule.h"
 #include "phonefile/manifest.h"
 
 namespace ringfence::phone {
 
+// Several times the largest firmware seen in the field, which is 4 to 8 MB.
+inline constexpr std::size_t firmware_limit = std::size_t{32} * 1024 * 1024;
+
 struct BootSettings {
     MacAddress mac;
     std::string model;                  // "1230", "1140e"
     Url server;                         // a path that ends in .cfg is the manifest, else the folder that it lies in
     std::optional<Login> device_login;  // Device ID and Password; sent over HTTPS only
-    bool has_certificate = false;       // a device certificate and key are loaded
+    // Given from outside; in its absence the flash's first active profile serves.
+    std::shared_ptr<const crypto::ClientIdentity> identity{};
+    std::vector<crypto::Certificate> vendor_anchors{};  // empty: what the vendor signs is not judged, nor run
+    Behaviour behaviour{};
+    Load load = Load::sip;                    // when the flash does not say
+    std::size_t image_room = firmware_limit;  // bytes; what is larger takes the boot loader
 };
 
 // malformed unless the model is four digits, perhaps with an "e".
-Result<std::string> manifest_name(std::string_view model);  // "1230SIP.cfg"
-
-struct Question {
-    enum class Kind {
-        fingerprint,  // is this the right first root?
-        consent,      // PROMPT YES: may this file be fetched?
-    };
-    Kind kind = Kind::fingerprint;
-    std::string section;
-    std::string file;
-    Fingerprints fingerprints;  // empty for consent
-};
-
-using Answer = FingerprintAnswer;
+Result<std::string> manifest_name(std::string_view model);  // of the SIP load: "1230SIP.cfg"
+Result<std::string> manifest_name(std::string_view model, Load load, const Behaviour& behaviour);
 
 struct Finished {};
 
 using Step = std::variant<FetchOrder, Question, Finished>;
+
+// Restarts in a row before a boot gives up asking for another: into the boot loader, back, and once for settings.
+inline constexpr unsigned restart_limit = 3;
 
 class BootSession {
 public:
@@ -71,58 +74,61 @@ public:
     const BootReport& report() const { return report_; }
 
 private:
-    // One file that the manifest names.
-    struct Task {
-        std::size_t section = 0;         // index into the manifest
-        std::string file;                // '*' expanded
-        bool is_beyond_limit = false;    // more files than the set stores
-        bool completes_section = false;  // the last one: the section's version is stored with it
-    };
     struct EarlyVerdict {
         Action action;
         std::string reason;
     };
 
-    const phonefile::Section& section() const { return manifest_.sections[tasks_[current_].section]; }
-    std::string section_name() const;
+    const phonefile::Section& section() const { return manifest_.sections[plan_.tasks[current_].section]; }
+    const Task& task() const { return plan_.tasks[current_]; }
+    Load load() const { return flash_->state().load.value_or(settings_.load); }
 
+    void review_trust();
+    std::optional<std::string> reason_against_https() const;
     Step read_manifest(FetchOutcome outcome);
     Step fail_manifest(Action action, std::string reason);
-    void plan();
+    void pass_over();
 
     Step next_file();
     std::optional<Step> begin_file();
     void decide_section();
     std::optional<EarlyVerdict> verdict_before_fetch() const;
+    std::optional<EarlyVerdict> verdict_on_profile() const;
+    std::string stored_version_key() const;
     bool came_by_https() const;
     const InstalledFile* find_namesake_of_https() const;
     bool needs_https() const;
     Step order_file();
     Step judge_file(const std::optional<Answer>& answer);
+    Circumstances circumstances() const;
+    void record_unfit_trust_list(const Fault& fault);
     void install(const AcceptedFile& accepted);
     Result<Commit> commit_for(const AcceptedFile& accepted);
+    Status fit_roots(const AcceptedFile& accepted, Commit& commit);
+    void pass_over_empty(phonefile::SettingsReading& reading) const;
     SectionVersion offered_version() const;
     Result<EffectiveSettings> settings_with(const AcceptedFile& accepted);
+    void after_install(const AcceptedFile& accepted, const EffectiveSettings& before);
     void note_unchanged(const Unchanged& unchanged);
     std::string list_names(const std::vector<std::string>& names) const;
-    Step after_file() {
-        ++current_;
-        return next_file();
-    }
+    Step after_file();
 
     FetchOrder order_to(Protocol protocol, std::string host, std::string_view path) const;
     FetchOrder order_for_current();
-    std::optional<Login> login_for(const FetchOrder& order) const;
     bool must_withhold_login(const FetchOrder& order) const;
-    bool is_provisioning_server(const FetchOrder& order) const;
-    crypto::JudgingTime judging_time() const;
+    std::shared_ptr<const crypto::ClientIdentity> find_identity();
+    Status reload_trust();
     Step send();
     std::optional<Step> learn_time(const FetchOutcome& outcome);
-    void note_proved_time(WallTime date);
     void note_weaker_wire();
     void note_login();
 
+    bool holds_same_firmware() const;
+    bool wants_boot_loader(const Fault& fault) const;
+    void ask_for_restart(Load next, std::string reason);
+
     Status enter(Stage stage);
+    void explain(std::string fact) { facts_.push_back(std::move(fact)); }
     void settle(Action action, std::string reason);
     void settle_fault(const Fault& fault);
     Step finish();
@@ -133,12 +139,13 @@ private:
     BootSettings settings_;
     const family::Family* family_;
     Flash* flash_;
-    const Clock* clock_;
+    PhoneClock clock_;
     BootReport report_;
     TrustStore trust_;
     std::optional<Fault> trust_fault_;  // the installed roots cannot be read: nothing is believed
+    std::shared_ptr<const crypto::ClientIdentity> identity_;
     phonefile::Manifest manifest_;
-    std::vector<Task> tasks_;
+    BootPlan plan_;
     std::size_t current_ = 0;
 
     // Of the section under way.
@@ -150,9 +157,10 @@ private:
     FetchOrder order_;
     bool has_withheld_login_ = false;
     Candidate candidate_;
+    std::vector<std::string> facts_;
 
-    Duration clock_correction_{};          // to a verified server's time, when the phone's own clock is unset
-    std::optional<WallTime> proved_time_;  // by a server of this boot; never ahead of a clock that is set
+    std::optional<Load> restart_into_;
+    bool needs_restart_ = false;  // settings changed that wait for one
 };
 
 }  // namespace ringfence::phone

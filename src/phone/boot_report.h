@@ -1,7 +1,8 @@
-// What a boot did, file by file. Carries no secrets.
+// What a boot did, file by file, and why. Carries no secrets.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,9 +21,11 @@ struct FileReport {
     std::string section;
     std::string file;
     Action action = Action::failed;
-    std::string reason;     // one sentence
-    std::string url;        // without login; empty when no server was to be asked
-    std::size_t bytes = 0;  // of the file as fetched
+    std::string reason;              // one sentence
+    std::string url;                 // without login; empty when no server was to be asked
+    std::size_t bytes = 0;           // of the file as fetched
+    std::size_t line = 0;            // of the section in the manifest; 0 for the manifest itself
+    std::vector<std::string> facts;  // each a sentence: how the set came to it, for `boot --explain`
 };
 
 // Something a person should know that fails nothing: a skipped keyword, a dropped line, a weaker wire.
@@ -32,13 +35,19 @@ struct Note {
     std::string text;
 };
 
+struct Restart {
+    std::string reason;
+};
+
 struct BootReport {
     std::string mac;  // with colons
     std::string model;
+    std::string load;  // "sip", "boot-loader", "unistim"
     FileReport manifest;
     std::vector<FileReport> sections;
     std::vector<Note> notes;
-    std::string flash_fault;  // the flash could not record what was done; empty: it could
+    std::optional<Restart> restart;  // the set starts anew: boot again
+    std::string flash_fault;         // the flash could not record what was done; empty: it could
 
     // Nothing was refused or failed, and the record was kept.
     bool is_clean() const;

@@ -14,6 +14,13 @@ namespace ringfence::phone {
 // The certificate events carry the set's own numbers. Numbers from 0x2000 on are ours: no list of the set's was found.
 enum class EventCode : std::uint16_t {
     customer_certificate_imported = 0x0007,
+    vendor_certificate_revoked = 0x0008,
+    customer_certificate_revoked = 0x0009,
+    vendor_certificate_expired = 0x000A,
+    customer_certificate_expired = 0x000B,
+    trust_list_deleted = 0x0015,
+    trust_list_expired = 0x0020,
+    trust_list_unreadable = 0x0021,
     boot_started = 0x2000,
     boot_interrupted = 0x2001,
     boot_finished = 0x2002,
@@ -24,7 +31,10 @@ enum class EventCode : std::uint16_t {
     file_kept = 0x2011,
     file_refused = 0x2012,
     file_failed = 0x2013,
+    device_certificate_installed = 0x2014,
     weaker_wire = 0x2020,
+    unchecked_root = 0x2021,
+    restart = 0x2030,
 };
 
 enum class Severity { information, minor };

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <set>
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "phone/trust_store.h"
 
 namespace ringfence::phone {
 
@@ -20,7 +23,11 @@ constexpr std::string_view contents_name = "files";
 constexpr std::string_view index_header = "ringfence-phone flash 1";
 constexpr std::string_view sum_key = "sum";
 constexpr std::string_view https_mark = "https";  // behind a setting's value
-constexpr std::size_t stage_limit = 4096;         // three short words
+constexpr std::string_view on_word = "on";
+constexpr std::string_view off_word = "off";
+constexpr std::size_t stage_limit = 4096;  // three short words
+
+constexpr std::array<std::string_view, 3> load_names = {"sip", "boot-loader", "unistim"};
 
 // One word for the index: what could break a line or a field apart is percent-encoded.
 std::string escape(std::string_view text) {
@@ -42,6 +49,10 @@ Result<std::string> unescape(std::string_view word) {
 
 auto damaged() { return fail(FaultCode::corrupt, "the phone's flash is damaged; only a reset makes it usable again"); }
 
+std::string format_milliseconds(const std::optional<WallTime>& time) {
+    return time ? fmt::format("{}", time->time_since_epoch().count()) : std::string("%");
+}
+
 std::string format_index(const FlashState& state) {
     std::string out = fmt::format("{}\n", index_header);
     if (state.proved_time) out += fmt::format("time {}\n", state.proved_time->time_since_epoch().count());
@@ -49,8 +60,16 @@ std::string format_index(const FlashState& state) {
         out += fmt::format("version {} {}{}{}\n", escape(section), escape(version.text),
                            version.came_by_https ? " " : "", version.came_by_https ? https_mark : "");
     for (const auto& file : state.files)
-        out += fmt::format("file {} {} {} {} {} {} {}\n", escape(file.section), escape(file.name), escape(file.source),
-                           escape(file.basis), file.sha256, file.size, file.installed_at.time_since_epoch().count());
+        out += fmt::format("file {} {} {} {} {} {} {} {}\n", escape(file.section), escape(file.name),
+                           escape(file.source), escape(file.basis), file.sha256, file.size,
+                           file.installed_at.time_since_epoch().count(), format_milliseconds(file.signed_at));
+    for (const auto& [index, profile] : state.profiles)
+        out += fmt::format("profile {} {} {} {} {} {} {}\n", index, to_string(profile.source),
+                           profile.is_active ? on_word : off_word, profile.purpose, escape(profile.ca_server_name),
+                           escape(profile.host_name), escape(profile.identity));
+    if (state.manifest_signed_at) out += fmt::format("manifest {}\n", format_milliseconds(state.manifest_signed_at));
+    if (state.load) out += fmt::format("load {}\n", to_string(*state.load));
+    if (state.restarts > 0) out += fmt::format("restarts {}\n", state.restarts);
     for (const auto& section : state.seen_over_https) out += fmt::format("https {}\n", escape(section));
     for (const auto& [name, setting] : state.settings)
         out += fmt::format("setting {} {} {}{}{}\n", escape(name), escape(setting.section), escape(setting.value),
@@ -64,8 +83,40 @@ std::optional<WallTime> parse_milliseconds(const std::string& digits) {
     return WallTime(Duration(static_cast<Duration::rep>(*count)));
 }
 
+std::optional<std::int32_t> parse_purpose(const std::string& text) {
+    if (text == "-1") return all_purposes;
+    const auto mask = parse_number(text);
+    if (!mask || *mask > static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max())) return std::nullopt;
+    return static_cast<std::int32_t>(*mask);
+}
+
+bool take_profile(const std::vector<std::string>& words, FlashState& state) {
+    const auto index = parse_number(words[1]);
+    const auto source = parse_profile_source(words[2]);
+    const auto purpose = parse_purpose(words[4]);
+    if (!index || *index == 0 || *index > profile_limit || !source || !purpose) return false;
+    if (words[3] != on_word && words[3] != off_word) return false;
+    state.profiles[static_cast<unsigned>(*index)] = {*source, words[3] == on_word, *purpose, words[5], words[6],
+                                                     words[7]};
+    return true;
+}
+
 bool take_line(const std::vector<std::string>& words, FlashState& state) {
     const auto& key = words.front();
+    if (key == "profile" && words.size() == 8) return take_profile(words, state);
+    if (key == "manifest" && words.size() == 2) {
+        state.manifest_signed_at = parse_milliseconds(words[1]);
+        return state.manifest_signed_at.has_value();
+    }
+    if (key == "load" && words.size() == 2) {
+        state.load = parse_load(words[1]);
+        return state.load.has_value();
+    }
+    if (key == "restarts" && words.size() == 2) {
+        const auto count = parse_number(words[1]);
+        state.restarts = static_cast<unsigned>(count.value_or(0));
+        return count && *count <= std::numeric_limits<unsigned>::max();
+    }
     if (key == "time" && words.size() == 2) {
         state.proved_time = parse_milliseconds(words[1]);
         return state.proved_time.has_value();
@@ -74,11 +125,12 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.versions[words[1]] = {words[2], words.size() == 4};
         return true;
     }
-    if (key == "file" && words.size() == 8) {
+    if (key == "file" && words.size() == 9) {
         const auto size = parse_number(words[6]);
         const auto time = parse_milliseconds(words[7]);
-        if (!size || !time) return false;
-        state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time});
+        const auto signed_at = words[8].empty() ? std::nullopt : parse_milliseconds(words[8]);
+        if (!size || !time || signed_at.has_value() == words[8].empty()) return false;
+        state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time, signed_at});
         return true;
     }
     if (key == "https" && words.size() == 2) {
@@ -114,6 +166,15 @@ Result<FlashState> parse_index(std::string_view text) {
     return state;
 }
 
+// The file of [DEV_CERT] that the profile's former identity came from goes with it.
+void give_identity(FlashState& state, unsigned index, const std::string& hash) {
+    DeviceProfile profile = state.profile(index);
+    if (!profile.identity.empty() && profile.identity != hash)
+        std::erase_if(state.files, [&](const InstalledFile& file) { return file.sha256 == profile.identity; });
+    profile.identity = hash;
+    state.profiles[index] = std::move(profile);
+}
+
 bool is_temporary(std::string_view name) { return name.ends_with(Disk::temporary_suffix); }
 
 // The number of the last whole line, so that numbers go on over a rotation.
@@ -129,6 +190,24 @@ void append_lines(std::vector<std::string>& out, std::string_view log) {
 }
 
 }  // namespace
+
+std::string_view to_string(Load load) { return load_names[static_cast<std::size_t>(load)]; }
+
+std::optional<Load> parse_load(std::string_view name) {
+    const auto found = std::find(load_names.begin(), load_names.end(), name);
+    if (found == load_names.end()) return std::nullopt;
+    return static_cast<Load>(found - load_names.begin());
+}
+
+std::string version_key(std::string_view section, unsigned profile) {
+    if (section != certificate_section || profile == 1) return std::string(section);
+    return fmt::format("{}/{}", section, profile);
+}
+
+DeviceProfile FlashState::profile(unsigned index) const {
+    const auto found = profiles.find(index);
+    return found == profiles.end() ? factory_profile(index) : found->second;
+}
 
 const SectionVersion* FlashState::find_version(std::string_view section) const {
     const auto found = versions.find(section);
@@ -218,6 +297,7 @@ Status Flash::recover() {
 Status Flash::remove_leftovers() {
     std::set<std::string> wanted;
     for (const auto& file : state_.files) wanted.insert(file.sha256);
+    for (const auto& [index, profile] : state_.profiles) wanted.insert(profile.identity);
 
     auto contents = disk_->list(path(contents_name));
     if (!contents) return fail(std::move(contents.error()));
@@ -236,13 +316,20 @@ Status Flash::remove_leftovers() {
     return {};
 }
 
-Result<std::string> Flash::read(const InstalledFile& file) {
-    auto bytes = disk_->read(content_path(file.sha256), file_limit);
+Result<std::string> Flash::read(const InstalledFile& file) { return read_content(file.sha256, file.name); }
+
+Result<std::string> Flash::read_content(const std::string& sha256, std::string_view name) {
+    auto bytes = disk_->read(content_path(sha256), file_limit);
     if (!bytes && bytes.error().code != FaultCode::not_found) return bytes;
-    if (!bytes || to_hex(crypto::sha256(*bytes)) != file.sha256)
-        return fail(FaultCode::corrupt,
-                    fmt::format("the stored file {} is not what was installed", printable(file.name)));
+    if (!bytes || to_hex(crypto::sha256(*bytes)) != sha256)
+        return fail(FaultCode::corrupt, fmt::format("the stored file {} is not what was installed", printable(name)));
     return bytes;
+}
+
+Status Flash::store_content(const std::string& sha256, std::string_view bytes) {
+    const auto stored = disk_->read(content_path(sha256), file_limit);
+    if (stored && *stored == bytes) return {};
+    return disk_->replace(content_path(sha256), bytes, private_file);
 }
 
 Status Flash::enter(StageMark next) {
@@ -277,29 +364,29 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
     const Candidate& file = accepted.file();
     RINGFENCE_ASSERT(stage_.stage == Stage::installing && stage_.section == file.section && stage_.file == file.name);
 
-    const std::string sha256 = to_hex(crypto::sha256(file.bytes));
-    const auto stored_content = disk_->read(content_path(sha256), file_limit);
-    if (!stored_content || *stored_content != file.bytes) {
-        auto written = disk_->replace(content_path(sha256), file.bytes, private_file);
-        if (!written) return written;
-    }
+    const std::string sha256 = to_hex(crypto::sha256(accepted.stored()));
+    auto written = store_content(sha256, accepted.stored());
+    if (!written) return written;
 
     FlashState next = state_;
     if (!accepted.is_already_installed()) {
         std::erase_if(next.files, [&](const InstalledFile& other) {
-            return other.section == file.section && other.name == file.name;
+            const bool is_same = other.section == file.section && other.name == file.name;
+            return is_same && (commit.replaces_namesake || other.sha256 == sha256);
         });
-        next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, file.bytes.size(),
-                              std::chrono::floor<Duration>(clock_->wall_now())});
+        next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, accepted.stored().size(),
+                              std::chrono::floor<Duration>(clock_->wall_now()), accepted.signed_at()});
         if (next.files.back().came_by_https()) next.seen_over_https.insert(file.section);
     }
+    if (commit.profile) give_identity(next, *commit.profile, sha256);
+    if (commit.load) next.load = commit.load;
     if (commit.keep_only)
         std::erase_if(next.files, [&](const InstalledFile& other) {
             const auto& kept = *commit.keep_only;
             if (other.section != file.section || (other.came_by_https() && !file.came_by_https())) return false;
             return std::find(kept.begin(), kept.end(), other.name) == kept.end();
         });
-    if (commit.version) next.versions[file.section] = *commit.version;
+    if (commit.version) next.versions[commit.version_key.empty() ? file.section : commit.version_key] = *commit.version;
     if (commit.settings) next.settings = *commit.settings;
     if (commit.proved_time && (!next.proved_time || *next.proved_time < *commit.proved_time))
         next.proved_time = commit.proved_time;
@@ -309,6 +396,93 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
     // The new state stands; contents that nothing names any more cost room only, and the next boot removes them too.
     static_cast<void>(remove_leftovers());
     return {};
+}
+
+Status Flash::note_manifest(std::optional<WallTime> signed_at) {
+    if (!signed_at || signed_at == state_.manifest_signed_at) return {};
+    FlashState next = state_;
+    next.manifest_signed_at = signed_at;
+    return store(next);
+}
+
+Status Flash::end_boot(std::optional<Load> restart_into) {
+    RINGFENCE_ASSERT(stage_.stage == Stage::reporting);
+    FlashState next = state_;
+    if (restart_into) next.load = restart_into;
+    next.restarts = restart_into ? state_.restarts + 1 : 0;
+    if (next.load == state_.load && next.restarts == state_.restarts) return {};
+    return store(next);
+}
+
+Status Flash::forget(std::string_view section) {
+    FlashState next = state_;
+    std::erase_if(next.files, [&](const InstalledFile& file) { return file.section == section; });
+    next.versions.erase(std::string(section));
+    auto stored = store(next);
+    if (stored) static_cast<void>(remove_leftovers());
+    return stored;
+}
+
+Status Flash::store_profile(unsigned index, DeviceProfile profile) {
+    RINGFENCE_ASSERT(stage_.stage == Stage::idle && index > 0 && index <= profile_limit);
+    FlashState next = state_;
+    profile.identity = state_.profile(index).identity;
+    next.profiles[index] = std::move(profile);
+    return store(next);
+}
+
+Status Flash::store_enrolment(const Enrolment& enrolment) {
+    RINGFENCE_ASSERT(stage_.stage == Stage::idle && enrolment.profile > 0 && enrolment.profile <= profile_limit);
+    const Secret identity = format_identity(enrolment.identity);
+    const std::string identity_hash = to_hex(crypto::sha256(identity.reveal()));
+    const std::string roots = crypto::format_bundle(enrolment.authorities);
+    const std::string roots_hash = to_hex(crypto::sha256(roots));
+    auto written = store_content(identity_hash, identity.reveal());
+    if (written && !roots.empty()) written = store_content(roots_hash, roots);
+    if (!written) return written;
+
+    FlashState next = state_;
+    if (!roots.empty()) {
+        std::erase_if(next.files, [&](const InstalledFile& other) {
+            return other.section == scep_section && other.sha256 == roots_hash;
+        });
+        next.files.push_back({std::string(scep_section),
+                              enrolment.authority_name,
+                              enrolment.source,
+                              enrolment.basis,
+                              roots_hash,
+                              roots.size(),
+                              std::chrono::floor<Duration>(clock_->wall_now()),
+                              {}});
+    }
+    give_identity(next, enrolment.profile, identity_hash);
+    DeviceProfile& profile = next.profiles[enrolment.profile];
+    profile.source = ProfileSource::scep;
+    profile.is_active = true;
+    auto stored = store(next);
+    if (stored) static_cast<void>(remove_leftovers());
+    return stored;
+}
+
+Status Flash::delete_identity(unsigned index) {
+    RINGFENCE_ASSERT(stage_.stage == Stage::idle);
+    FlashState next = state_;
+    give_identity(next, index, {});
+    next.versions.erase(version_key(certificate_section, index));
+    auto stored = store(next);
+    if (stored) static_cast<void>(remove_leftovers());
+    return stored;
+}
+
+Result<crypto::ClientIdentity> Flash::read_identity(unsigned index) {
+    const std::string hash = state_.profile(index).identity;
+    if (hash.empty()) return fail(FaultCode::not_found, fmt::format("profile {} holds no certificate", index));
+    auto text = read_content(hash, fmt::format("of profile {}", index));
+    if (!text) return fail(std::move(text.error()));
+    auto identity = parse_identity(*text);
+    wipe(*text);
+    if (!identity) return fail(FaultCode::corrupt, identity.error().message);
+    return identity;
 }
 
 Status Flash::log(const Event& event) {

@@ -23,6 +23,7 @@
 #include "base/result.h"
 #include "phone/acceptance.h"
 #include "phone/boot_stage.h"
+#include "phone/device_profile.h"
 #include "phone/event_log.h"
 #include "phone/settings_store.h"
 #include "phone/wire_rule.h"
@@ -37,17 +38,32 @@ struct InstalledFile {
     std::string sha256;  // 64 lower-case hex digits
     std::size_t size = 0;
     WallTime installed_at{};
+    std::optional<WallTime> signed_at;  // as its signer said; empty: it was not signed
 
     bool came_by_https() const { return std::string_view(source).starts_with("https://"); }
 };
 
+// The program that runs on the set.
+enum class Load {
+    sip,          // what provisions
+    boot_loader,  // BootC: obeys [FW] only, has room for any image, and restarts into what it installed
+    unistim,      // what sets are sold with: obeys [FW] only, over TFTP
+};
+std::string_view to_string(Load load);  // "sip", "boot-loader", "unistim"
+std::optional<Load> parse_load(std::string_view name);
+
 struct FlashState {
-    std::map<std::string, SectionVersion, std::less<>> versions;  // by section
+    std::map<std::string, SectionVersion, std::less<>> versions;  // by version_key()
     std::vector<InstalledFile> files;                             // in order of first installation
     std::set<std::string, std::less<>> seen_over_https;           // every section of which a file ever came over HTTPS
     EffectiveSettings settings;
-    std::optional<WallTime> proved_time;  // the latest Date of a server whose certificate was good at that time
+    std::optional<WallTime> proved_time;         // the latest Date of a server whose certificate was good at that time
+    std::map<unsigned, DeviceProfile> profiles;  // those that differ from the factory's
+    std::optional<WallTime> manifest_signed_at;  // of the signed manifest that was obeyed last; empty: none was
+    std::optional<Load> load;                    // that the next boot begins with; empty: nothing chose one
+    unsigned restarts = 0;                       // in a row, since a boot that asked for none
 
+    DeviceProfile profile(unsigned index) const;
     const SectionVersion* find_version(std::string_view section) const;
     const InstalledFile* find_file(std::string_view section, std::string_view name) const;
     std::vector<const InstalledFile*> files_of(std::string_view section) const;
@@ -60,9 +76,16 @@ struct StageMark {
     std::string file;
 };
 
+// Under which the version of a section is stored: its name, and for device certificates beyond the first their profile.
+std::string version_key(std::string_view section, unsigned profile);
+
 // What is committed together with an accepted file.
 struct Commit {
+    std::string version_key;                            // empty: the file's section
     std::optional<SectionVersion> version;              // the section's new version
+    bool replaces_namesake = true;                      // else a file of the same name stays beside it
+    std::optional<unsigned> profile;                    // a device certificate's, which takes the identity
+    std::optional<Load> load;                           // what runs after the next restart
     std::optional<std::vector<std::string>> keep_only;  // other files of the section go, by the wire rule
     std::optional<EffectiveSettings> settings;          // the whole store as it shall be
     std::optional<WallTime> proved_time;                // taken if later than the stored one
@@ -97,6 +120,32 @@ public:
     // failed, the new one: state() tells.
     Status install(const AcceptedFile& file, const Commit& commit);
 
+    // When the manifest that is obeyed was signed; an earlier one is not taken any more. Empty changes nothing.
+    Status note_manifest(std::optional<WallTime> signed_at);
+
+    // How the boot ends: with a restart into `load`, or without one. Only at Stage::reporting.
+    Status end_boot(std::optional<Load> restart_into);
+
+    // All files and the version of a section go. Only between boots, or before the first file of one.
+    Status forget(std::string_view section);
+
+    // Only between boots. A profile's identity stays what it is.
+    Status store_profile(unsigned index, DeviceProfile profile);
+    struct Enrolment {
+        unsigned profile = 1;
+        crypto::ClientIdentity identity;
+        std::vector<crypto::Certificate> authorities;  // become customer roots
+        std::string authority_name;
+        std::string source;  // URL without login
+        std::string basis;
+    };
+    // What SCEP brought, in one step: identity, authorities, and the profile is SCEP's and active.
+    Status store_enrolment(const Enrolment& enrolment);
+    // The profile's certificate and key go, with its version; the profile stays.
+    Status delete_identity(unsigned index);
+    // not_found when the profile holds none; corrupt.
+    Result<crypto::ClientIdentity> read_identity(unsigned index);
+
     Status log(const Event& event);
     std::vector<std::string> events() const;  // oldest first, as stored
 
@@ -112,6 +161,8 @@ private:
     Status load();
     Status load_log();
     Status store(const FlashState& next);
+    Status store_content(const std::string& sha256, std::string_view bytes);
+    Result<std::string> read_content(const std::string& sha256, std::string_view name);
     Status remove_leftovers();
 
     Disk* disk_;

@@ -31,9 +31,14 @@ struct SectionVersion {
     friend bool operator==(const SectionVersion&, const SectionVersion&) = default;
 };
 
+struct VersionSpelling {
+    bool by_digits = false;  // "SIP12x004.04.09.00" counts as 04040900 (reference 2.5)
+};
+
 // Whether what is offered is wanted under AUTO: when it is newer than what is stored, as in the manual, and besides
 // when it is offered over HTTPS while the stored version came over a clear wire. `stored` may be null.
-phonefile::VersionVerdict judge_version(const SectionVersion& offered, const SectionVersion* stored);
+phonefile::VersionVerdict judge_version(const SectionVersion& offered, const SectionVersion* stored,
+                                        VersionSpelling spelling);
 
 // What may come over HTTPS once and in clear later, because it is the same for every phone.
 bool is_public_by_nature(phonefile::SectionKind kind);

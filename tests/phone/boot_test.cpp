@@ -51,7 +51,8 @@ TEST_F(Boot, WalksTheManifestInItsOrder) {
               "root.pem fetched\ncommon/site.cfg fetched\nSIP00247F0102AB.cfg fetched\nfw/a.bin fetched\n");
     ASSERT_EQ(orders_.size(), 5u);
     EXPECT_FALSE(orders_[0].login);
-    EXPECT_EQ(orders_[3].anchors_pem, root_pem("first"));
+    ASSERT_EQ(orders_[3].trust->anchors.size(), 1u);
+    EXPECT_EQ(orders_[3].trust->anchors.front().to_pem(), root_pem("first"));
     EXPECT_EQ(orders_[4].login->user, "anonymous");
     EXPECT_EQ(held("FW")["fw/a.bin"], "image");
     EXPECT_EQ(version("FW"), "SIP12x004.04.09.00");
@@ -82,7 +83,8 @@ TEST_F(Boot, AutoTakesWhatIsNewerAndForcedTakesAll) {
     EXPECT_EQ(actions(boot()), "a.bin fetched\nt.wav kept\n");
     // FORCED is also the way down: the stored version follows.
     serve_manifest("[FW]\nDOWNLOAD_MODE FORCED\nVERSION 000001\nFILENAME a.bin\n");
-    EXPECT_EQ(actions(boot()), "a.bin fetched\n");
+    EXPECT_EQ(actions(boot()), "a.bin kept\n") << "the same image";
+    EXPECT_EQ(orders_.size(), 2u);
     EXPECT_EQ(version("FW"), "000001");
 }
 
@@ -121,7 +123,7 @@ TEST_F(Boot, NoManifestKeepsEverything) {
 TEST_F(Boot, FirstRootIsAQuestionOfItsFingerprint) {
     serve_manifest("[USER_KEYS]\nVERSION 000001\nFILENAME root.pem\n");
     served_["tftp://192.0.2.1/root.pem"] = root_pem("first");
-    answer_ = {false, "no answer"};
+    answer_ = {false, "no answer", false, {}};
     auto report = boot();
     EXPECT_EQ(actions(report), "root.pem refused\n");
     EXPECT_THAT(report.sections[0].reason, HasSubstr("no answer"));
@@ -130,7 +132,7 @@ TEST_F(Boot, FirstRootIsAQuestionOfItsFingerprint) {
     EXPECT_TRUE(held("USER_KEYS").empty());
     EXPECT_EQ(version("USER_KEYS"), "");
 
-    answer_ = {true, "given on the command line"};
+    answer_ = {true, "given on the command line", true, {}};
     report = boot();
     EXPECT_EQ(actions(report), "root.pem fetched\n");
     EXPECT_THAT(flash().state().files.front().basis, HasSubstr("given on the command line"));
@@ -231,13 +233,13 @@ TEST_F(Boot, LoginsGoWhereTheyBelong) {
 
 TEST_F(Boot, TheCertificateIsOfferedOverHttpsOnly) {
     install_root();
-    has_certificate_ = true;
+    identity_ = some_identity();
     serve_manifest(
         "[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n[FW]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTP\nFILENAME a\n");
     boot();
-    EXPECT_FALSE(orders_[0].offers_certificate);
-    EXPECT_TRUE(orders_[1].offers_certificate);
-    EXPECT_FALSE(orders_[2].offers_certificate);
+    EXPECT_EQ(orders_[0].identity, nullptr);
+    EXPECT_NE(orders_[1].identity, nullptr);
+    EXPECT_EQ(orders_[2].identity, nullptr);
 }
 
 TEST_F(Boot, SettingsAreStickyAndLaterSectionsWin) {
@@ -335,12 +337,12 @@ TEST_F(Boot, StarBecomesTheMac) {
 TEST_F(Boot, PromptYesAsksFirst) {
     serve_manifest("[FW]\nPROMPT YES\nVERSION 1\nFILENAME a.bin\n");
     served_["tftp://192.0.2.1/a.bin"] = "image";
-    answer_ = {false, "no answer"};
+    answer_ = {false, "no answer", false, {}};
     EXPECT_EQ(actions(boot()), "a.bin refused\n");
     EXPECT_EQ(orders_.size(), 1u);
     ASSERT_EQ(questions_.size(), 1u);
     EXPECT_EQ(questions_[0].kind, Question::Kind::consent);
-    answer_ = {true, "yes"};
+    answer_ = {true, "yes", false, {}};
     EXPECT_EQ(actions(boot()), "a.bin fetched\n");
 }
 
@@ -348,13 +350,6 @@ TEST_F(Boot, NamesThatLeadAstrayAreNotAskedFor) {
     serve_manifest("[FW]\nVERSION 1\nFILENAME ../../etc/passwd\n[TONES]\nVERSION 1\nFILENAME a\x01.wav\n");
     const auto report = boot();
     EXPECT_EQ(report.sections[0].action, Action::refused);
-    EXPECT_EQ(orders_.size(), 1u);
-}
-
-TEST_F(Boot, SectionsThatAreNotUnderstoodAreRefusedUnasked) {
-    serve_manifest(
-        "[SEC_POLICY]\nVERSION 1\nFILENAME p.txt\n[CTL]\nFILENAME ctl.pem\n[DEV_CERT]\nVERSION 1\nFILENAME *.p12\n");
-    EXPECT_EQ(actions(boot()), "p.txt refused\nctl.pem refused\n00247F0102AB.p12 refused\n");
     EXPECT_EQ(orders_.size(), 1u);
 }
 
@@ -689,7 +684,7 @@ protected:
     void SetUp() override {
         install_root();
         device_login_ = Login{"T0024", Secret("device-secret")};
-        has_certificate_ = true;
+        identity_ = some_identity();
         serve_manifest("[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
         served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL 1\n";
         clock_.set_wall(WallTime());
@@ -702,7 +697,7 @@ TEST_F(ClockUnset, TheServerTellsTheTimeBeforeItGetsALogin) {
     ASSERT_EQ(orders_.size(), 3u);
     EXPECT_TRUE(orders_[1].time.is_floor);
     EXPECT_FALSE(orders_[1].login);
-    EXPECT_FALSE(orders_[1].offers_certificate);
+    EXPECT_EQ(orders_[1].identity, nullptr);
     EXPECT_FALSE(orders_[2].time.is_floor);
     EXPECT_EQ(orders_[2].time.at, test_time);
     EXPECT_TRUE(orders_[2].login);

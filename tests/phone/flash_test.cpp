@@ -17,8 +17,11 @@ protected:
     }
 
     static AcceptedFile accepted(std::string section, std::string name, std::string bytes) {
-        auto verdict = accept({std::move(section), std::move(name), "http://192.0.2.1/x", std::move(bytes)},
-                              TrustStore(), FingerprintAnswer{true, "yes"});
+        const TrustStore trust;
+        const Behaviour behaviour;
+        const Circumstances now{trust, behaviour, family(), {test_time, false}, "1230", {}, {}};
+        auto verdict = accept({std::move(section), std::move(name), "http://192.0.2.1/x", std::move(bytes)}, now,
+                              Answer{true, "yes", false, {}});
         EXPECT_TRUE(std::holds_alternative<AcceptedFile>(verdict));
         return std::get<AcceptedFile>(std::move(verdict));
     }

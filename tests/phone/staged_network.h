@@ -52,6 +52,19 @@ inline std::string leaf_pem() {
     return leaf->to_pem();
 }
 
+inline std::shared_ptr<const crypto::ClientIdentity> some_identity() {
+    const auto key = crypto::PrivateKey::generate(crypto::KeyType::p256);
+    SystemRandom random;
+    crypto::CertificateRequest request;
+    request.role = crypto::CertificateRole::root;
+    request.common_name = "a device";
+    request.not_before = test_time;
+    request.not_after = test_time + std::chrono::hours(24);
+    auto made = crypto::make_root(request, *key, random);
+    EXPECT_TRUE(made.has_value());
+    return std::make_shared<const crypto::ClientIdentity>(crypto::ClientIdentity{*made, {}, *key});
+}
+
 inline const family::Family& family() {
     static const auto loaded = family::Family::load(RINGFENCE_SOURCE_DIR "/families/avaya-1200");
     EXPECT_TRUE(loaded.has_value());
@@ -64,9 +77,12 @@ protected:
     static constexpr const char* mac = "00247F0102AB";
 
     BootSettings settings_for(const std::string& url) {
-        BootSettings settings{*MacAddress::parse(mac), "1230", *Url::parse(url), std::nullopt, false};
-        settings.device_login = device_login_;
-        settings.has_certificate = has_certificate_;
+        BootSettings settings{*MacAddress::parse(mac), "1230", *Url::parse(url), device_login_};
+        settings.identity = identity_;
+        settings.vendor_anchors = vendor_anchors_;
+        settings.behaviour = behaviour_;
+        settings.load = load_;
+        settings.image_room = image_room_;
         return settings;
     }
 
@@ -80,6 +96,8 @@ protected:
         const auto proved = told && is_certificate_good({told, false}) ? told : std::nullopt;
         const auto found = served_.find(order.url());
         if (found == served_.end()) return {fail(FaultCode::not_found, "the server has no such file"), told, proved};
+        if (found->second.size() > order.size_limit)
+            return {fail(FaultCode::too_large, "the file is larger than the phone takes"), told, proved};
         return {found->second, told, proved};
     }
 
@@ -102,6 +120,17 @@ protected:
             }
         }
         return session.report();
+    }
+
+    // Boots, and boots again as long as the phone restarts. The reports in their order.
+    std::vector<BootReport> boot_to_rest(const std::string& url = "tftp://192.0.2.1") {
+        constexpr std::size_t patience = 10;
+        std::vector<BootReport> reports;
+        do {
+            reports.push_back(boot(url));
+        } while (reports.back().restart && reports.size() < patience);
+        EXPECT_LT(reports.size(), patience) << "a boot loop";
+        return reports;
     }
 
     Flash flash() {
@@ -140,11 +169,15 @@ protected:
     std::map<std::string, std::string> served_;
     std::vector<FetchOrder> orders_;
     std::vector<Question> questions_;
-    Answer answer_{true, "yes in the test"};
+    Answer answer_{true, "yes in the test", false, {}};
     std::optional<Login> device_login_;
     std::optional<WallTime> server_time_;
     std::map<std::string, std::optional<WallTime>> dates_;  // by URL, in place of server_time_
-    bool has_certificate_ = false;
+    std::shared_ptr<const crypto::ClientIdentity> identity_;
+    std::vector<crypto::Certificate> vendor_anchors_;
+    Behaviour behaviour_;
+    Load load_ = Load::sip;
+    std::size_t image_room_ = firmware_limit;
 
 private:
     // The server's begins a day before test_time and lasts a year.

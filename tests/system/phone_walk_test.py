@@ -210,7 +210,7 @@ class Walk(PhoneTest):
                 self.manifest(section.format(mode="AUTO", version="SIP12x004.04.10.00"))
                 self.assertEqual(self.boot().actions(), {"fw/image.bin": "fetched"})
                 self.manifest(section.format(mode="FORCED", version="SIP12x004.04.09.00"))
-                self.assertEqual(self.boot().actions(), {"fw/image.bin": "fetched"})
+                self.assertEqual(self.boot().actions(), {"fw/image.bin": "kept"})  # the same image
                 self.assertEqual(self.show()["versions"], {"FW": "SIP12x004.04.09.00"})
 
     def test_a_missing_file_fails_alone(self):

@@ -4,9 +4,9 @@
 #include <utility>
 #include <variant>
 
+#include "app/phone/answerer.h"
 #include "app/phone/boot_options.h"
 #include "app/phone/commands.h"
-#include "app/phone/fingerprint_answer.h"
 #include "app/phone/output.h"
 #include "app/phone/report.h"
 #include "app/phone/state_folder.h"
@@ -24,15 +24,15 @@ namespace {
 // Prints each file as soon as it is settled, so that a person can watch.
 class Timeline {
 public:
-    explicit Timeline(bool is_wanted) : is_wanted_(is_wanted) {}
+    Timeline(bool is_wanted, Detail detail) : is_wanted_(is_wanted), detail_(detail) {}
 
     void follow(const phone::BootReport& report) {
         if (!is_wanted_) return;
         if (!manifest_shown_ && !report.manifest.reason.empty()) {
-            print(boot_heading(report) + file_line(report.manifest));
+            print(boot_heading(report) + file_line(report.manifest, detail_));
             manifest_shown_ = true;
         }
-        for (; shown_ < report.sections.size(); ++shown_) print(file_line(report.sections[shown_]));
+        for (; shown_ < report.sections.size(); ++shown_) print(file_line(report.sections[shown_], detail_));
         flush();
     }
     void end(const phone::BootReport& report) {
@@ -42,6 +42,7 @@ public:
 
 private:
     bool is_wanted_;
+    Detail detail_;
     bool manifest_shown_ = false;
     std::size_t shown_ = 0;
 };
@@ -77,13 +78,19 @@ int boot(const BootOptions& options) {
     if (!recovered) return complain(recovered.error().message, exit_failed);
 
     const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
-    const Answerer answerer(std::move(prepared->fingerprints), may_ask);
+    const Answerer answerer(std::move(prepared->answers), may_ask);
     const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
-    phone::BootSession session(std::move(prepared->settings), *family, *flash, clock);
-    Timeline timeline(!options.json);
-    run(session, fetcher, answerer, timeline);
-    if (options.json) print(boot_json(session.report()) + "\n");
-    return finish_output(session.report().is_clean() ? exit_done : exit_failed);
+    bool is_clean = true;
+    for (bool is_done = false; !is_done;) {
+        phone::BootSession session(prepared->settings, *family, *flash, clock);
+        Timeline timeline(!options.json, options.explain ? Detail::explained : Detail::plain);
+        run(session, fetcher, answerer, timeline);
+        const auto& report = session.report();
+        is_done = !report.restart;
+        is_clean = report.is_clean();
+        if (options.json) print(boot_json(report) + "\n");
+    }
+    return finish_output(is_clean ? exit_done : exit_failed);
 }
 
 }  // namespace ringfence::app

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/disk.h"
@@ -114,18 +116,59 @@ Checked<phone::FetcherSettings> read_fetcher_settings(const BootOptions& options
         fetcher.ports = std::move(*ports);
     }
     if (options.patience_seconds > 0) fetcher.patience.stall = std::chrono::seconds(options.patience_seconds);
+    return fetcher;
+}
+
+Checked<std::shared_ptr<const crypto::ClientIdentity>> read_identity(const BootOptions& options) {
     if (options.certificate.empty() != options.key.empty()) return misused("--certificate and --key go together");
-    if (options.certificate.empty()) return fetcher;
+    if (options.certificate.empty()) return std::shared_ptr<const crypto::ClientIdentity>();
     auto identity = load_identity(options.certificate, options.key);
     if (!identity) return failed(std::move(identity.error()));
-    fetcher.identity = std::move(*identity);
-    return fetcher;
+    return std::make_shared<const crypto::ClientIdentity>(std::move(*identity));
+}
+
+Checked<std::vector<crypto::Certificate>> read_vendor_roots(const BootOptions& options) {
+    if (options.vendor_roots.empty()) return std::vector<crypto::Certificate>();
+    SystemDisk disk;
+    const auto pem = disk.read(options.vendor_roots, crypto::Certificate::max_bundle_size);
+    if (!pem) return failed(pem.error());
+    auto roots = crypto::Certificate::parse_bundle(*pem);
+    if (!roots) return failed(std::move(roots.error()).within(options.vendor_roots));
+    return std::move(*roots);
+}
+
+Checked<phone::Behaviour> read_switches(const BootOptions& options) {
+    phone::Behaviour behaviour;
+    for (const auto& assignment : options.switches)
+        if (auto set = behaviour.set(assignment); !set) return misused(set.error());
+    return behaviour;
+}
+
+Checked<phone::Load> read_load(const BootOptions& options) {
+    if (options.load.empty()) return phone::Load::sip;
+    const auto load = phone::parse_load(options.load);
+    if (!load) return misused("a load is sip, boot-loader or unistim");
+    return *load;
+}
+
+Checked<GivenAnswers> read_answers(const BootOptions& options) {
+    GivenAnswers answers;
+    auto fingerprints = read_fingerprints(options);
+    if (!fingerprints) return tl::unexpected<Complaint>(std::move(fingerprints.error()));
+    answers.fingerprints = std::move(*fingerprints);
+    if (!options.consent.empty()) answers.consent = options.consent == "yes";
+    if (options.certificate_password_file.empty()) return answers;
+    auto password = read_line(options.certificate_password_file);
+    if (!password) return failed(std::move(password.error()));
+    answers.certificate_password = std::move(*password);
+    return answers;
 }
 
 }  // namespace
 
 unsigned readers_of_standard_input(const BootOptions& options) {
     return static_cast<unsigned>(options.password_file == standard_input) +
+           static_cast<unsigned>(options.certificate_password_file == standard_input) +
            static_cast<unsigned>(options.accepted_fingerprint_file == standard_input) +
            static_cast<unsigned>(options.url_file == standard_input);
 }
@@ -135,18 +178,33 @@ Checked<Prepared> prepare(const BootOptions& options) {
     if (!mac) return misused(mac.error());
     if (const auto name = phone::manifest_name(options.model); !name) return misused(name.error());
     if (readers_of_standard_input(options) > 1) return misused("only one option can read standard input");
+    const auto pass_on = [](Complaint& complaint) { return tl::unexpected<Complaint>(std::move(complaint)); };
+    auto load = read_load(options);
+    if (!load) return pass_on(load.error());
+    auto behaviour = read_switches(options);
+    if (!behaviour) return pass_on(behaviour.error());
     auto url = read_url(options);
-    if (!url) return tl::unexpected<Complaint>(std::move(url.error()));
-    auto fingerprints = read_fingerprints(options);
-    if (!fingerprints) return tl::unexpected<Complaint>(std::move(fingerprints.error()));
+    if (!url) return pass_on(url.error());
+    auto answers = read_answers(options);
+    if (!answers) return pass_on(answers.error());
     auto login = read_device_login(options);
-    if (!login) return tl::unexpected<Complaint>(std::move(login.error()));
+    if (!login) return pass_on(login.error());
+    auto identity = read_identity(options);
+    if (!identity) return pass_on(identity.error());
+    auto vendor_roots = read_vendor_roots(options);
+    if (!vendor_roots) return pass_on(vendor_roots.error());
     auto fetcher = read_fetcher_settings(options);
-    if (!fetcher) return tl::unexpected<Complaint>(std::move(fetcher.error()));
-    const bool has_certificate = fetcher->identity.has_value();
-    return Prepared{{*mac, options.model, std::move(*url), std::move(*login), has_certificate},
-                    std::move(*fetcher),
-                    std::move(*fingerprints)};
+    if (!fetcher) return pass_on(fetcher.error());
+    fetcher->http_login = behaviour->value(phone::Switch::http_login);
+    fetcher->is_ftp_active = behaviour->is(phone::Switch::ftp_mode, "active");
+
+    phone::BootSettings settings{*mac, options.model, std::move(*url), std::move(*login)};
+    settings.identity = std::move(*identity);
+    settings.vendor_anchors = std::move(*vendor_roots);
+    settings.behaviour = *behaviour;
+    settings.load = *load;
+    if (options.image_room > 0) settings.image_room = std::min(options.image_room, phone::firmware_limit);
+    return Prepared{std::move(settings), std::move(*fetcher), std::move(*answers)};
 }
 
 }  // namespace ringfence::app

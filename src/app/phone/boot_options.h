@@ -3,11 +3,11 @@
 
 #include <vector>
 
+#include "app/phone/answerer.h"
 #include "app/phone/commands.h"
 #include "base/result.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
-#include "phone/fingerprint.h"
 
 namespace ringfence::app {
 
@@ -15,7 +15,7 @@ namespace ringfence::app {
 struct Prepared {
     phone::BootSettings settings;
     phone::FetcherSettings fetcher;
-    std::vector<phone::ExpectedFingerprint> fingerprints;
+    GivenAnswers answers;
 };
 
 struct Complaint {

@@ -1,6 +1,8 @@
 // The commands of ringfence-phone, after the command line was read. Each returns the exit code.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,9 +26,16 @@ struct BootOptions {
     std::string accepted_fingerprint_file;
     std::string certificate;
     std::string key;
+    std::string certificate_password_file;  // "-": standard input
+    std::string consent;                    // "yes", "no"; empty: ask
+    std::string vendor_roots;               // PEM file
+    std::string load;                       // "sip", "boot-loader", "unistim"; empty: as the flash says
+    std::size_t image_room = 0;             // bytes; 0: as much as any image takes
+    std::vector<std::string> switches;      // "name=value"
     std::string ports;
     unsigned patience_seconds = 0;
     bool json = false;
+    bool explain = false;
 };
 
 struct StateOptions {
@@ -34,9 +43,29 @@ struct StateOptions {
     bool json = false;
 };
 
+// A device certificate profile (reference 5.4). What is empty stays as it is.
+struct ProfileOptions {
+    std::string state;
+    unsigned index = 1;
+    std::string source;  // "scep", "pkcs12"
+    std::string active;  // "yes", "no"
+    std::optional<std::int32_t> purpose;
+    std::string ca_name;
+    std::optional<std::string> host_name;
+    bool deletes = false;  // its certificate and key go
+};
+
+struct ResetOptions {
+    StateOptions state;
+    std::string typed;  // the keys of the set's own reset, instead of the command's word
+    std::string mac;    // which they must name
+};
+
 int boot(const BootOptions& options);
 int show(const StateOptions& options);
-int reset(const StateOptions& options);
+int profile(const ProfileOptions& options);
+int switches();
+int reset(const ResetOptions& options);
 
 // One sentence on standard error; returns `code`.
 int complain(std::string_view sentence, int code);

@@ -7,6 +7,8 @@
 namespace {
 
 using ringfence::app::BootOptions;
+using ringfence::app::ProfileOptions;
+using ringfence::app::ResetOptions;
 using ringfence::app::StateOptions;
 
 void add_boot(CLI::App& app, BootOptions& options) {
@@ -26,9 +28,22 @@ void add_boot(CLI::App& app, BootOptions& options) {
                    "File whose first line is that fingerprint; - reads standard input");
     app.add_option("--certificate", options.certificate, "Device certificate in PEM, its chain behind it");
     app.add_option("--key", options.key, "Private key of the device certificate in PEM");
+    app.add_option("--certificate-password-file", options.certificate_password_file,
+                   "File whose first line is the password of the PKCS#12 device certificate that [DEV_CERT] brings");
+    app.add_option("--consent", options.consent, "Answer to every PROMPT YES of a manifest")
+        ->check(CLI::IsMember({"yes", "no"}));
+    app.add_option("--vendor-roots", options.vendor_roots,
+                   "Roots in PEM that the vendor's signatures on firmware, languages and licences are judged by");
+    app.add_option("--load", options.load, "Load that a fresh phone runs: sip (usual), boot-loader or unistim");
+    app.add_option("--image-room", options.image_room,
+                   "Bytes of firmware that the SIP load has room for; what is larger takes the boot loader");
+    app.add_option("--switch", options.switches,
+                   "name=value: behaviour that the manuals leave open; `ringfence-phone switches` lists them")
+        ->allow_extra_args(false);
     app.add_option("--ports", options.ports, "Ports in place of the standard ones: tftp=N,ftp=N,http=N,https=N");
     app.add_option("--patience", options.patience_seconds, "Seconds after which a silent server is given up (20)")
         ->check(CLI::Range(1U, 600U));
+    app.add_flag("--explain", options.explain, "Tell for every section what a set does with it, and why");
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
@@ -37,25 +52,50 @@ void add_state(CLI::App& app, StateOptions& options) {
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
+void add_reset(CLI::App& app, ResetOptions& options) {
+    add_state(app, options.state);
+    app.add_option("--typed", options.typed,
+                   "Resets only if these are the keys that a set with --mac wants: **73639...");
+    app.add_option("--mac", options.mac, "MAC address of the phone");
+}
+
+void add_profile(CLI::App& app, ProfileOptions& options) {
+    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    app.add_option("--index", options.index, "Which profile")->check(CLI::Range(1U, 8U));
+    app.add_option("--source", options.source, "Where its certificate comes from: scep or pkcs12 ([DEV_CERT])")
+        ->check(CLI::IsMember({"scep", "pkcs12"}));
+    app.add_option("--active", options.active, "Whether it is shown to servers")->check(CLI::IsMember({"yes", "no"}));
+    app.add_option("--purpose", options.purpose, "Bit mask of the applications that may use it; -1: all");
+    app.add_option("--ca-name", options.ca_name, "SCEP: identity of the authority");
+    app.add_option("--host-name", options.host_name, "SCEP: host name in place of NTIPP and six digits of the MAC");
+    app.add_flag("--delete", options.deletes, "Delete its certificate and key");
+}
+
 int run(int argc, char** argv) {
     CLI::App app("The deskphone's side of Ringfence: boots a virtual 11xx or 12xx set against a provisioning server.");
     app.name("ringfence-phone");
     app.require_subcommand(1);
     BootOptions boot_options;
     StateOptions show_options;
-    StateOptions reset_options;
+    ResetOptions reset_options;
+    ProfileOptions profile_options;
     auto* boot = app.add_subcommand("boot", "Fetch the manifest and what it names, accept, install, report");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
     auto* reset = app.add_subcommand("reset", "Factory reset: forget roots, versions, files, settings and events");
     add_boot(*boot, boot_options);
     add_state(*show, show_options);
-    add_state(*reset, reset_options);
+    add_reset(*reset, reset_options);
+    auto* profile = app.add_subcommand("profile", "Set up a device certificate profile");
+    add_profile(*profile, profile_options);
+    auto* switches = app.add_subcommand("switches", "List the behaviour that the manuals leave open");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? ringfence::app::exit_done : ringfence::app::exit_misused;
     }
     if (boot->parsed()) return ringfence::app::boot(boot_options);
+    if (profile->parsed()) return ringfence::app::profile(profile_options);
+    if (switches->parsed()) return ringfence::app::switches();
     if (show->parsed()) return ringfence::app::show(show_options);
     return ringfence::app::reset(reset_options);
 }

@@ -3,10 +3,12 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "phone/boot_report.h"
 #include "phone/flash.h"
+#include "phone/trust_store.h"
 
 namespace ringfence::app {
 
@@ -18,14 +20,24 @@ struct RootView {
     std::vector<std::string> subjects;
 };
 
+// What `show` tells beside the flash's own state.
+struct FlashView {
+    std::vector<RootView> roots;
+    phone::TrustStore trust;
+    std::string trust_fault;                               // the trust files cannot be read; empty: they can
+    std::vector<std::pair<unsigned, std::string>> leaves;  // subject of each profile's certificate
+};
+
+enum class Detail { plain, explained };
+
 // Text, one or more lines, each ended.
 std::string boot_heading(const phone::BootReport& report);
-std::string file_line(const phone::FileReport& file);
+std::string file_line(const phone::FileReport& file, Detail detail);
 std::string boot_ending(const phone::BootReport& report);
-std::string show_text(const phone::Flash& flash, const std::vector<RootView>& roots);
+std::string show_text(const phone::Flash& flash, const FlashView& view);
 
 // One object, without a line end. Secret settings are masked.
 std::string boot_json(const phone::BootReport& report);
-std::string show_json(const phone::Flash& flash, const std::vector<RootView>& roots);
+std::string show_json(const phone::Flash& flash, const FlashView& view);
 
 }  // namespace ringfence::app

@@ -4,6 +4,7 @@
 #include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "phonefile/security_policy.h"
 
 namespace ringfence::app {
 
@@ -14,31 +15,85 @@ namespace json = boost::json;
 // Names come from servers; JSON text must be UTF-8, so other bytes are shown escaped.
 json::string text(std::string_view bytes) { return json::string(printable(bytes, bytes.size())); }
 
+json::array texts(const std::vector<std::string>& all) {
+    json::array out;
+    for (const auto& one : all) out.push_back(text(one));
+    return out;
+}
+
 json::object file_object(const phone::FileReport& file) {
-    return {{"section", text(file.section)}, {"file", text(file.file)}, {"action", to_string(file.action)},
-            {"reason", text(file.reason)},   {"url", text(file.url)},   {"bytes", file.bytes}};
+    return {{"file", text(file.file)},     {"action", to_string(file.action)},
+            {"reason", text(file.reason)}, {"url", text(file.url)},
+            {"bytes", file.bytes},         {"facts", texts(file.facts)}};
+}
+
+json::object section_object(const phone::FileReport& file) {
+    json::object out = file_object(file);
+    out["section"] = text(file.section);
+    out["line"] = file.line;
+    return out;
+}
+
+json::array profiles_array(const phone::FlashState& state, const FlashView& view) {
+    json::array out;
+    for (const auto& [index, profile] : state.profiles) {
+        json::object one{{"profile", index},
+                         {"source", to_string(profile.source)},
+                         {"active", profile.is_active},
+                         {"purpose", profile.purpose}};
+        for (const auto& [held, subject] : view.leaves)
+            if (held == index) one["certificate"] = text(subject);
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+json::object trust_object(const FlashView& view) {
+    json::object out;
+    if (!view.trust_fault.empty()) out["fault"] = text(view.trust_fault);
+    json::object policy;
+    const auto policy_lines = phonefile::format_security_policy(view.trust.policy());
+    RINGFENCE_ASSERT(policy_lines.has_value());
+    for (const auto line : split(*policy_lines, '\n')) {
+        const auto blank = line.find(' ');
+        if (blank != std::string_view::npos) policy[text(line.substr(0, blank))] = text(line.substr(blank + 1));
+    }
+    out["policy"] = std::move(policy);
+    if (const auto& list = view.trust.trust_list()) {
+        json::array listed;
+        for (const auto& one : list->certificates) listed.push_back(text(one.subject()));
+        out["trust_list"] = json::object{{"not_before", format_time(list->not_before)},
+                                         {"not_after", format_time(list->not_after)},
+                                         {"certificates", std::move(listed)}};
+    }
+    json::array lists;
+    for (const auto& list : view.trust.revocation_lists())
+        lists.push_back(json::object{{"issuer", text(list.issuer())}, {"entries", list.size()}});
+    out["revocation_lists"] = std::move(lists);
+    return out;
 }
 
 }  // namespace
 
 std::string boot_json(const phone::BootReport& report) {
-    json::object manifest{{"file", text(report.manifest.file)},
-                          {"action", to_string(report.manifest.action)},
-                          {"reason", text(report.manifest.reason)},
-                          {"url", text(report.manifest.url)},
-                          {"bytes", report.manifest.bytes}};
     json::array sections;
-    for (const auto& file : report.sections) sections.push_back(file_object(file));
+    for (const auto& file : report.sections) sections.push_back(section_object(file));
     json::array notes;
     for (const auto& note : report.notes)
         notes.push_back(json::object{{"file", text(note.file)}, {"line", note.line}, {"text", text(note.text)}});
-    json::object out{{"mac", text(report.mac)},         {"model", text(report.model)},     {"clean", report.is_clean()},
-                     {"manifest", std::move(manifest)}, {"sections", std::move(sections)}, {"notes", std::move(notes)}};
+    json::object out{{"mac", text(report.mac)},
+                     {"model", text(report.model)},
+                     {"load", report.load},
+                     {"clean", report.is_clean()},
+                     {"manifest", file_object(report.manifest)},
+                     {"sections", std::move(sections)},
+                     {"notes", std::move(notes)}};
+    if (report.restart) out["restart"] = text(report.restart->reason);
     if (!report.flash_fault.empty()) out["flash_fault"] = text(report.flash_fault);
     return json::serialize(out);
 }
 
-std::string show_json(const phone::Flash& flash, const std::vector<RootView>& roots) {
+std::string show_json(const phone::Flash& flash, const FlashView& view) {
     const auto& state = flash.state();
     json::object versions;
     for (const auto& [section, version] : state.versions) versions[text(section)] = text(version.text);
@@ -52,13 +107,11 @@ std::string show_json(const phone::Flash& flash, const std::vector<RootView>& ro
                                      {"bytes", file.size},
                                      {"installed_at", format_time(file.installed_at)}});
     json::array root_list;
-    for (const auto& root : roots) {
-        json::array subjects;
-        for (const auto& subject : root.subjects) subjects.push_back(text(subject));
+    for (const auto& root : view.roots) {
         root_list.push_back(json::object{{"file", text(root.file)},
                                          {"sha1", root.sha1},
                                          {"sha256", root.sha256},
-                                         {"certificates", std::move(subjects)}});
+                                         {"certificates", texts(root.subjects)}});
     }
     json::object settings;
     for (const auto& [name, setting] : state.settings)
@@ -68,6 +121,9 @@ std::string show_json(const phone::Flash& flash, const std::vector<RootView>& ro
     json::array events;
     for (const auto& event : flash.events()) events.push_back(text(event));
     return json::serialize(json::object{{"stage", to_string(flash.stage().stage)},
+                                        {"load", to_string(state.load.value_or(phone::Load::sip))},
+                                        {"trust", trust_object(view)},
+                                        {"profiles", profiles_array(state, view)},
                                         {"versions", std::move(versions)},
                                         {"roots", std::move(root_list)},
                                         {"files", std::move(files)},

@@ -5,6 +5,7 @@
 #include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "phonefile/security_policy.h"
 
 namespace ringfence::app {
 
@@ -13,16 +14,64 @@ using phone::BootReport;
 using phone::FileReport;
 
 std::string boot_heading(const BootReport& report) {
-    return fmt::format("boot of {}, model {}\n", report.mac, printable(report.model));
+    const std::string load = report.load == "sip" ? std::string() : fmt::format(", {} load", report.load);
+    return fmt::format("boot of {}, model {}{}\n", report.mac, printable(report.model), load);
 }
 
-std::string file_line(const FileReport& file) {
+namespace {
+
+std::string facts_of(const FileReport& file) {
+    std::string out;
+    for (const auto& fact : file.facts) out += fmt::format("           - {}\n", printable(fact, fact.size()));
+    return out;
+}
+
+std::string policy_text(const phonefile::SecurityPolicy& policy) {
+    const auto text = phonefile::format_security_policy(policy);
+    RINGFENCE_ASSERT(text.has_value());
+    std::string out;
+    for (const auto line : split(*text, '\n'))
+        if (!line.empty()) out += fmt::format("policy: {}\n", line);
+    return out;
+}
+
+std::string trust_text(const FlashView& view) {
+    if (!view.trust_fault.empty()) return fmt::format("trust: {}\n", printable(view.trust_fault));
+    std::string out = policy_text(view.trust.policy());
+    if (const auto& list = view.trust.trust_list()) {
+        out += fmt::format("trust list: from {} to {}; only these servers are believed\n",
+                           format_time(list->not_before), format_time(list->not_after));
+        for (const auto& one : list->certificates) out += fmt::format("  {}\n", printable(one.subject()));
+    }
+    for (const auto& list : view.trust.revocation_lists())
+        out += fmt::format("revocation list: of {}, {} entries, made {}\n", printable(list.issuer()), list.size(),
+                           format_time(list.this_update()));
+    return out;
+}
+
+std::string profiles_text(const phone::FlashState& state, const FlashView& view) {
+    std::string out;
+    for (const auto& [index, profile] : state.profiles) {
+        out += fmt::format("profile {}: {}, {}, purpose {}\n", index, to_string(profile.source),
+                           profile.is_active ? "active" : "off", profile.purpose);
+        for (const auto& [held, subject] : view.leaves)
+            if (held == index) out += fmt::format("  {}\n", printable(subject));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string file_line(const FileReport& file, Detail detail) {
     const std::string what = file.section.empty() ? "manifest" : "[" + file.section + "]";
     std::string out = fmt::format("  {:<8} {:<15} {}", to_string(file.action), what, printable(file.file));
+    const bool is_explained = detail == Detail::explained;
+    if (is_explained && file.line > 0) out += fmt::format(", line {} of the manifest", file.line);
     if (!file.url.empty() && (file.action == Action::fetched || file.action == Action::failed))
         out += fmt::format("  from {}", printable(file.url));
     if (file.action == Action::fetched) out += fmt::format(", {} bytes", file.bytes);
-    return out + fmt::format("\n           {}\n", printable(file.reason, file.reason.size()));
+    out += fmt::format("\n           {}\n", printable(file.reason, file.reason.size()));
+    return is_explained ? out + facts_of(file) : out;
 }
 
 std::string boot_ending(const BootReport& report) {
@@ -30,6 +79,7 @@ std::string boot_ending(const BootReport& report) {
     for (const auto& note : report.notes)
         out += fmt::format("  note     {}{}{}\n", printable(note.file), note.file.empty() ? "" : ": ",
                            printable(note.text, note.text.size()));
+    if (report.restart) out += fmt::format("  restart  {}\n", printable(report.restart->reason));
     if (!report.flash_fault.empty()) out += fmt::format("  flash    {}\n", printable(report.flash_fault));
     const auto count = [&](Action action) {
         return std::count_if(report.sections.begin(), report.sections.end(),
@@ -40,14 +90,16 @@ std::string boot_ending(const BootReport& report) {
                              count(Action::refused), count(Action::failed));
 }
 
-std::string show_text(const phone::Flash& flash, const std::vector<RootView>& roots) {
+std::string show_text(const phone::Flash& flash, const FlashView& view) {
     const auto& state = flash.state();
     std::string out = fmt::format("stage: {}\n", to_string(flash.stage().stage));
-    for (const auto& root : roots) {
+    if (state.load) out += fmt::format("load: {}\n", to_string(*state.load));
+    for (const auto& root : view.roots) {
         out += fmt::format("root: {}\n  SHA-1    {}\n  SHA-256  {}\n", printable(root.file), phone::in_pairs(root.sha1),
                            phone::in_pairs(root.sha256));
         for (const auto& subject : root.subjects) out += fmt::format("  {}\n", printable(subject));
     }
+    out += trust_text(view) + profiles_text(state, view);
     for (const auto& [section, version] : state.versions)
         out += fmt::format("version: [{}] {}\n", printable(section), printable(version.text));
     for (const auto& file : state.files)

@@ -2,11 +2,19 @@
 #include "app/phone/output.h"
 #include "app/phone/state_folder.h"
 #include "base/disk.h"
+#include "base/mac_address.h"
 #include "phone/flash.h"
+#include "phone/keypad.h"
 
 namespace ringfence::app {
 
-int reset(const StateOptions& options) {
+int reset(const ResetOptions& asked) {
+    const StateOptions& options = asked.state;
+    if (!asked.typed.empty()) {
+        const auto mac = MacAddress::parse(asked.mac);
+        if (!mac) return complain("--typed needs --mac: " + mac.error().message, exit_misused);
+        if (asked.typed != phone::reset_keys(*mac)) return complain("these keys reset nothing", exit_failed);
+    }
     SystemDisk disk;
     auto folder = StateFolder::hold(disk, options.state);
     if (!folder) return complain(folder.error().message, exit_failed);

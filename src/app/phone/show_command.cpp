@@ -4,9 +4,10 @@
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
-#include "crypto/certificate.h"
 #include "phone/fingerprint.h"
 #include "phone/flash.h"
+#include "phone/trust_store.h"
+#include "phonefile/signed_file.h"
 
 namespace ringfence::app {
 
@@ -19,11 +20,33 @@ Result<std::vector<RootView>> view_roots(phone::Flash& flash) {
         if (!bytes) return fail(std::move(bytes.error()));
         const auto fingerprints = phone::fingerprints_of(*bytes);
         RootView view{file->name, fingerprints.sha1, fingerprints.sha256, {}};
-        const auto certificates = crypto::Certificate::parse_bundle(*bytes);
-        if (!certificates) return fail(certificates.error());
-        for (const auto& certificate : *certificates) view.subjects.push_back(certificate.subject());
+        const auto held = phone::read_root_file(phonefile::split_signed(*bytes).content);
+        if (!held) return fail(held.error());
+        for (const auto& certificate : held->certificates) view.subjects.push_back(certificate.subject());
         out.push_back(std::move(view));
     }
+    return out;
+}
+
+std::vector<std::pair<unsigned, std::string>> view_leaves(phone::Flash& flash) {
+    std::vector<std::pair<unsigned, std::string>> out;
+    for (const auto& [index, profile] : flash.state().profiles) {
+        if (profile.identity.empty()) continue;
+        const auto identity = flash.read_identity(index);
+        out.emplace_back(index, identity ? identity->leaf.subject() : identity.error().message);
+    }
+    return out;
+}
+
+Result<FlashView> view(phone::Flash& flash) {
+    auto roots = view_roots(flash);
+    if (!roots) return fail(std::move(roots.error()));
+    FlashView out{std::move(*roots), {}, {}, view_leaves(flash)};
+    auto trust = phone::TrustStore::load(flash, {});
+    if (trust)
+        out.trust = std::move(*trust);
+    else
+        out.trust_fault = trust.error().message;
     return out;
 }
 
@@ -35,9 +58,9 @@ int show(const StateOptions& options) {
     if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
     auto flash = phone::Flash::open(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);
-    auto roots = view_roots(*flash);
-    if (!roots) return complain(roots.error().message, exit_failed);
-    print(options.json ? show_json(*flash, *roots) + "\n" : show_text(*flash, *roots));
+    const auto shown = view(*flash);
+    if (!shown) return complain(shown.error().message, exit_failed);
+    print(options.json ? show_json(*flash, *shown) + "\n" : show_text(*flash, *shown));
     return finish_output(exit_done);
 }
 

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include "app/phone/commands.h"
+#include "app/phone/output.h"
+#include "app/phone/state_folder.h"
+#include "base/clock.h"
+#include "base/disk.h"
+#include "phone/device_profile.h"
+#include "phone/flash.h"
+
+namespace ringfence::app {
+
+namespace {
+
+// What the options ask for, laid over what the profile is.
+Result<phone::DeviceProfile> changed(phone::DeviceProfile profile, const ProfileOptions& options) {
+    if (!options.source.empty()) {
+        const auto source = phone::parse_profile_source(options.source);
+        if (!source) return fail(FaultCode::malformed, "a profile's source is scep or pkcs12");
+        profile.source = *source;
+    }
+    if (!options.active.empty()) profile.is_active = options.active == "yes";
+    if (options.purpose) profile.purpose = *options.purpose;
+    if (!options.ca_name.empty()) profile.ca_server_name = options.ca_name;
+    if (options.host_name) profile.host_name = *options.host_name;
+    return profile;
+}
+
+}  // namespace
+
+int profile(const ProfileOptions& options) {
+    SystemDisk disk;
+    const SystemClock clock;
+    auto folder = StateFolder::hold(disk, options.state);
+    if (!folder) return complain(folder.error().message, exit_failed);
+    auto flash = phone::Flash::open(disk, options.state, clock);
+    if (!flash) return complain(flash.error().message, exit_failed);
+    auto recovered = flash->recover();
+    if (!recovered) return complain(recovered.error().message, exit_failed);
+
+    auto wanted = changed(flash->state().profile(options.index), options);
+    if (!wanted) return complain(wanted.error().message, exit_misused);
+    auto stored = flash->store_profile(options.index, std::move(*wanted));
+    if (stored && options.deletes) stored = flash->delete_identity(options.index);
+    if (!stored) return complain(stored.error().message, exit_failed);
+    const auto now = flash->state().profile(options.index);
+    print(fmt::format("profile {}: {}, {}, purpose {}, {}\n", options.index, to_string(now.source),
+                      now.is_active ? "active" : "off", now.purpose,
+                      now.identity.empty() ? "without a certificate" : "with a certificate"));
+    return finish_output(exit_done);
+}
+
+}  // namespace ringfence::app

@@ -1,0 +1,47 @@
+#include "phone/device_profile.h"
+
+#include <utility>
+
+namespace ringfence::phone {
+
+namespace {
+constexpr std::string_view certificate_mark = "-----BEGIN CERTIFICATE-----";
+}
+
+std::string_view to_string(ProfileSource source) { return source == ProfileSource::scep ? "scep" : "pkcs12"; }
+
+std::optional<ProfileSource> parse_profile_source(std::string_view name) {
+    if (name == "scep") return ProfileSource::scep;
+    if (name == "pkcs12") return ProfileSource::pkcs12;
+    return std::nullopt;
+}
+
+DeviceProfile factory_profile(unsigned index) {
+    DeviceProfile profile;
+    if (index != 1) return profile;
+    profile.source = ProfileSource::scep;
+    profile.is_active = false;
+    return profile;
+}
+
+Secret format_identity(const crypto::ClientIdentity& identity) {
+    std::string text(identity.key.to_pem().reveal());
+    text += identity.leaf.to_pem();
+    text += crypto::format_bundle(identity.chain);
+    return Secret(std::move(text));
+}
+
+Result<crypto::ClientIdentity> parse_identity(std::string_view text) {
+    const auto split_at = text.find(certificate_mark);
+    if (split_at == std::string_view::npos) return fail(FaultCode::malformed, "there is no certificate");
+    auto key = crypto::PrivateKey::parse_pem(Secret(std::string(text.substr(0, split_at))));
+    if (!key) return fail(std::move(key.error()));
+    auto certificates = crypto::Certificate::parse_bundle(text.substr(split_at));
+    if (!certificates) return fail(std::move(certificates.error()));
+    if (!key->matches(certificates->front()))
+        return fail(FaultCode::conflict, "the key is not that of the certificate");
+    std::vector<crypto::Certificate> chain(certificates->begin() + 1, certificates->end());
+    return crypto::ClientIdentity{certificates->front(), std::move(chain), std::move(*key)};
+}
+
+}  // namespace ringfence::phone

@@ -1,0 +1,49 @@
+#include "phone/trust_review.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace ringfence::phone {
+
+namespace {
+
+struct Owner {
+    std::string_view name;
+    EventCode expired;
+    EventCode revoked;
+};
+
+constexpr Owner vendor{"vendor", EventCode::vendor_certificate_expired, EventCode::vendor_certificate_revoked};
+constexpr Owner customer{"customer", EventCode::customer_certificate_expired, EventCode::customer_certificate_revoked};
+
+void add_events(const TrustStore& trust, const std::vector<crypto::Certificate>& anchors, const Owner& owner,
+                const crypto::JudgingTime& time, std::vector<Event>& events) {
+    for (const auto& anchor : anchors) {
+        const std::string subject = printable(anchor.subject());
+        if (time.at && *time.at > anchor.not_after())
+            events.push_back(
+                {owner.expired, Severity::minor,
+                 fmt::format("the {} root {} ended on {}", owner.name, subject, format_time(anchor.not_after()))});
+        if (trust.is_revoked(anchor))
+            events.push_back(
+                {owner.revoked, Severity::minor, fmt::format("the {} root {} is revoked", owner.name, subject)});
+    }
+}
+
+}  // namespace
+
+bool has_ended(const TrustList& list, const crypto::JudgingTime& time) { return time.at && *time.at > list.not_after; }
+
+std::vector<Event> review(const TrustStore& trust, const crypto::JudgingTime& time) {
+    std::vector<Event> events;
+    add_events(trust, trust.vendor_anchors(), vendor, time, events);
+    add_events(trust, trust.customer_anchors(), customer, time, events);
+    const auto& list = trust.trust_list();
+    if (list && has_ended(*list, time))
+        events.push_back({EventCode::trust_list_expired, Severity::minor,
+                          fmt::format("the certificate trust list ended on {}", format_time(list->not_after))});
+    return events;
+}
+
+}  // namespace ringfence::phone

@@ -1,0 +1,18 @@
+// What time does to a trust store: roots that ended, roots that were revoked, a trust list that ran out (reference 5.6,
+// 5.8). Asked at every boot, and daily by a phone that runs on. Pure.
+#pragma once
+
+#include <vector>
+
+#include "crypto/verify.h"
+#include "phone/event_log.h"
+#include "phone/trust_store.h"
+
+namespace ringfence::phone {
+
+bool has_ended(const TrustList& list, const crypto::JudgingTime& time);
+
+// One event for each. Nothing is removed: a root that ended or was revoked verifies nothing as it stands.
+std::vector<Event> review(const TrustStore& trust, const crypto::JudgingTime& time);
+
+}  // namespace ringfence::phone
