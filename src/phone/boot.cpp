@@ -605,7 +605,8 @@ Result<EffectiveSettings> BootSession::settings_with(const AcceptedFile& accepte
     pass_over_empty(*reading);
     note_dropped(accepted.file().name, reading->dropped);
     const auto unchanged =
-        overlay(settings, reading->file, {accepted.file().section, accepted.file().came_by_https()}, *family_);
+        overlay(settings, reading->file,
+                {accepted.file().section, accepted.file().came_by_https(), accepted.file().name}, *family_);
     if (!unchanged) return fail(unchanged.error());
     note_unchanged(*unchanged);
 
@@ -616,8 +617,9 @@ Result<EffectiveSettings> BootSession::settings_with(const AcceptedFile& accepte
             auto bytes = flash_->read(*file);
             auto kept = bytes ? read_settings(*family_, phonefile::split_signed(*bytes).content) : fail(bytes.error());
             if (kept) pass_over_empty(*kept);
-            const auto laid = kept ? overlay(settings, kept->file, {file->section, file->came_by_https()}, *family_)
-                                   : fail(kept.error());
+            const auto laid =
+                kept ? overlay(settings, kept->file, {file->section, file->came_by_https(), file->name}, *family_)
+                     : fail(kept.error());
             if (!laid) note(file->name, 0, laid.error().message);
         }
     }

@@ -72,8 +72,9 @@ std::string format_index(const FlashState& state) {
     if (state.restarts > 0) out += fmt::format("restarts {}\n", state.restarts);
     for (const auto& section : state.seen_over_https) out += fmt::format("https {}\n", escape(section));
     for (const auto& [name, setting] : state.settings)
-        out += fmt::format("setting {} {} {}{}{}\n", escape(name), escape(setting.section), escape(setting.value),
-                           setting.came_by_https ? " " : "", setting.came_by_https ? https_mark : "");
+        out += fmt::format("setting {} {} {} {} {}{}{}\n", escape(name), escape(setting.section), escape(setting.value),
+                           escape(setting.file), setting.line, setting.came_by_https ? " " : "",
+                           setting.came_by_https ? https_mark : "");
     return out + fmt::format("{} {}\n", sum_key, to_hex(crypto::sha256(out)));
 }
 
@@ -98,6 +99,14 @@ bool take_profile(const std::vector<std::string>& words, FlashState& state) {
     if (words[3] != on_word && words[3] != off_word) return false;
     state.profiles[static_cast<unsigned>(*index)] = {*source, words[3] == on_word, *purpose, words[5], words[6],
                                                      words[7]};
+    return true;
+}
+
+// setting NAME SECTION VALUE FILE LINE [https]
+bool take_setting(const std::vector<std::string>& words, FlashState& state) {
+    const auto line = parse_number(words[5]);
+    if (!line) return false;
+    state.settings[words[1]] = {words[3], words[2], words.size() == 7, words[4], static_cast<std::size_t>(*line)};
     return true;
 }
 
@@ -137,11 +146,8 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.seen_over_https.insert(words[1]);
         return true;
     }
-    const bool is_marked = words.size() == 5 && words[4] == https_mark;
-    if (key == "setting" && (words.size() == 4 || is_marked)) {
-        state.settings[words[1]] = {words[3], words[2], is_marked};
-        return true;
-    }
+    const bool is_marked = words.size() == 7 && words.back() == https_mark;
+    if (key == "setting" && (words.size() == 6 || is_marked)) return take_setting(words, state);
     return false;
 }
 

@@ -59,7 +59,7 @@ Result<Unchanged> overlay(EffectiveSettings& settings, const phonefile::Settings
         }
         auto& setting = next[line.name];
         if (source.is_https || !setting.came_by_https)
-            setting = {std::string(line.value.reveal()), source.section, source.is_https};
+            setting = {std::string(line.value.reveal()), source.section, source.is_https, source.file, line.line};
         else if (setting.value != line.value.reveal())
             unchanged.kept.push_back(line.name);
     }

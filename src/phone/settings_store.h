@@ -18,12 +18,14 @@ struct EffectiveSetting {
     std::string value;
     std::string section;  // the section whose file set it last: "DEVICE_CONFIG" or "USER_CONFIG"
     bool came_by_https = false;
+    std::string file{};    // the file's name as the manifest gave it; empty: an index of an older program had none
+    std::size_t line = 0;  // in that file, from 1; 0: unknown
 };
 
 using EffectiveSettings = std::map<std::string, EffectiveSetting, std::less<>>;
 
 // Settings that no family knows and that came over clear wires. As many as the catalogue has, so that what a set knows
-// beyond it fits; with at most 80 bytes a line they take 60 kB of the index, of 4 MB.
+// beyond it fits; with at most 80 bytes a line and a file name of 255, escaped, they take 300 kB of the index, of 4 MB.
 inline constexpr std::size_t unknown_clear_limit = 256;
 
 // As the phone reads the file. A lone word that is no setting of the family is dropped too: it may be the rest of a
@@ -33,6 +35,7 @@ Result<phonefile::SettingsReading> read_settings(const family::Family& family, s
 struct SettingsSource {
     std::string section;
     bool is_https = false;
+    std::string file;
 };
 
 // The settings that a file would have changed and did not, by name. In file order.
@@ -42,8 +45,8 @@ struct Unchanged {
 };
 
 // Lays the file over the settings, by the wire rule: once one of them came over HTTPS, a file of a clear wire sets
-// public ones only. too_large when the file brings more settings over a clear wire than unknown_clear_limit allows;
-// `settings` are then as they were.
+// public ones only. A setting that stays as it is stays with the file and line that it came from. too_large when the
+// file brings more settings over a clear wire than unknown_clear_limit allows; `settings` are then as they were.
 Result<Unchanged> overlay(EffectiveSettings& settings, const phonefile::SettingsFile& file,
                           const SettingsSource& source, const family::Family& family);
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
+#include "crypto/hash.h"
 #include "staged_network.h"
 
 namespace ringfence::phone {
@@ -58,8 +60,9 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     Flash flash = open();
     Commit commit;
     commit.version = SectionVersion{"000 7%", true};
-    commit.settings =
-        EffectiveSettings{{"BANNER", {"", "DEVICE_CONFIG"}}, {"VMAIL", {"a b % \t#", "USER_CONFIG", true}}};
+    commit.settings = EffectiveSettings{{"BANNER", {"", "DEVICE_CONFIG"}},
+                                        {"VMAIL", {"a b % \t#", "USER_CONFIG", true, "a b.cfg", 12}},
+                                        {"DNS_DOMAIN", {"x", "USER_CONFIG", false, "c", 3}}};
     commit.proved_time = test_time;
     ASSERT_TRUE(install(flash, accepted("LANGUAGE", name, bytes), commit).has_value());
 
@@ -78,8 +81,27 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     EXPECT_EQ(again.state().settings.at("VMAIL").value, "a b % \t#");
     EXPECT_TRUE(again.state().settings.at("VMAIL").came_by_https);
     EXPECT_FALSE(again.state().settings.at("BANNER").came_by_https);
+    EXPECT_EQ(again.state().settings.at("VMAIL").file, "a b.cfg");
+    EXPECT_EQ(again.state().settings.at("VMAIL").line, 12u);
+    EXPECT_EQ(again.state().settings.at("DNS_DOMAIN").file, "c");
+    EXPECT_FALSE(again.state().settings.at("DNS_DOMAIN").came_by_https);
+    EXPECT_EQ(again.state().settings.at("BANNER").file, "");
     EXPECT_TRUE(again.state().seen_over_https.empty());
     EXPECT_EQ(again.state().proved_time, test_time);
+}
+
+TEST_F(FlashTest, AnIndexWithoutProvenanceIsStillRead) {
+    const std::string body =
+        "ringfence-phone flash 1\nsetting VMAIL USER_CONFIG 101 https\nsetting BANNER DEVICE_CONFIG https\n";
+    const std::string index = body + "sum " + to_hex(crypto::sha256(body)) + "\n";
+    ASSERT_TRUE(disk_.make_directory("/flash", private_directory).has_value());
+    ASSERT_TRUE(disk_.replace("/flash/index", index, private_file).has_value());
+    const auto settings = open().state().settings;
+    EXPECT_EQ(settings.at("VMAIL").value, "101");
+    EXPECT_TRUE(settings.at("VMAIL").came_by_https);
+    EXPECT_EQ(settings.at("VMAIL").line, 0u);
+    EXPECT_EQ(settings.at("BANNER").value, "https");
+    EXPECT_FALSE(settings.at("BANNER").came_by_https);
 }
 
 TEST_F(FlashTest, IsPrivate) {
