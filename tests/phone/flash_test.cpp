@@ -90,20 +90,6 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     EXPECT_EQ(again.state().proved_time, test_time);
 }
 
-TEST_F(FlashTest, AnIndexWithoutProvenanceIsStillRead) {
-    const std::string body =
-        "ringfence-phone flash 1\nsetting VMAIL USER_CONFIG 101 https\nsetting BANNER DEVICE_CONFIG https\n";
-    const std::string index = body + "sum " + to_hex(crypto::sha256(body)) + "\n";
-    ASSERT_TRUE(disk_.make_directory("/flash", private_directory).has_value());
-    ASSERT_TRUE(disk_.replace("/flash/index", index, private_file).has_value());
-    const auto settings = open().state().settings;
-    EXPECT_EQ(settings.at("VMAIL").value, "101");
-    EXPECT_TRUE(settings.at("VMAIL").came_by_https);
-    EXPECT_EQ(settings.at("VMAIL").line, 0u);
-    EXPECT_EQ(settings.at("BANNER").value, "https");
-    EXPECT_FALSE(settings.at("BANNER").came_by_https);
-}
-
 TEST_F(FlashTest, IsPrivate) {
     Flash flash = open();
     ASSERT_TRUE(install(flash, accepted("FW", "fw.bin", "image"), {}).has_value());

@@ -34,6 +34,8 @@ struct BootOptions {
     std::vector<std::string> switches;      // "name=value"
     std::string ports;
     unsigned patience_seconds = 0;
+    std::string on_change;  // absolute path of a program
+    unsigned on_change_seconds = 0;
     bool json = false;
     bool explain = false;
 };
@@ -61,8 +63,15 @@ struct ResetOptions {
     std::string mac;    // which they must name
 };
 
+struct ShowOptions {
+    std::string state;
+    bool effective = false;
+    bool unknown = false;  // unmask what the catalogue does not know
+    bool json = false;
+};
+
 int boot(const BootOptions& options);
-int show(const StateOptions& options);
+int show(const ShowOptions& options);
 int profile(const ProfileOptions& options);
 int switches();
 int reset(const ResetOptions& options);

@@ -9,6 +9,7 @@ namespace {
 using ringfence::app::BootOptions;
 using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
+using ringfence::app::ShowOptions;
 using ringfence::app::StateOptions;
 
 void add_boot(CLI::App& app, BootOptions& options) {
@@ -44,6 +45,22 @@ void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--patience", options.patience_seconds, "Seconds after which a silent server is given up (20)")
         ->check(CLI::Range(1U, 600U));
     app.add_flag("--explain", options.explain, "Tell for every section what a set does with it, and why");
+    app.add_option("--on-change", options.on_change,
+                   "Program, by absolute path, to run when a setting or an installed file has changed; it reads their "
+                   "names as JSON on standard input");
+    app.add_option("--on-change-limit", options.on_change_seconds, "Seconds after which that program is killed (60)")
+        ->check(CLI::Range(1U, 3600U));
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_show(CLI::App& app, ShowOptions& options) {
+    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    auto* effective = app.add_flag("--effective", options.effective,
+                                   "Show each effective setting with its type, file and line instead");
+    app.add_flag("--unknown", options.unknown,
+                 "With --effective: show settings that the catalogue does not know, though one may be the rest of a "
+                 "wrapped password")
+        ->needs(effective);
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
@@ -76,14 +93,14 @@ int run(int argc, char** argv) {
     app.name("ringfence-phone");
     app.require_subcommand(1);
     BootOptions boot_options;
-    StateOptions show_options;
+    ShowOptions show_options;
     ResetOptions reset_options;
     ProfileOptions profile_options;
     auto* boot = app.add_subcommand("boot", "Fetch the manifest and what it names, accept, install, report");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
     auto* reset = app.add_subcommand("reset", "Factory reset: forget roots, versions, files, settings and events");
     add_boot(*boot, boot_options);
-    add_state(*show, show_options);
+    add_show(*show, show_options);
     add_reset(*reset, reset_options);
     auto* profile = app.add_subcommand("profile", "Set up a device certificate profile");
     add_profile(*profile, profile_options);

@@ -1,9 +1,14 @@
+#include <fmt/format.h>
+
 #include "app/phone/commands.h"
+#include "app/phone/effective_report.h"
 #include "app/phone/output.h"
 #include "app/phone/report.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
+#include "family/family.h"
+#include "phone/effective_configuration.h"
 #include "phone/fingerprint.h"
 #include "phone/flash.h"
 #include "phone/trust_store.h"
@@ -50,14 +55,26 @@ Result<FlashView> view(phone::Flash& flash) {
     return out;
 }
 
+int show_effective(const ShowOptions& options, phone::Flash& flash) {
+    const auto family =
+        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
+    if (!family) return complain(family.error().message, exit_failed);
+    const auto entries =
+        phone::effective_configuration(flash.state().settings, phone::installed_settings(flash, *family), *family);
+    const auto unknown = options.unknown ? UnknownSettings::shown : UnknownSettings::masked;
+    print(options.json ? effective_json(entries, unknown) + "\n" : effective_text(entries, unknown));
+    return finish_output(exit_done);
+}
+
 }  // namespace
 
-int show(const StateOptions& options) {
+int show(const ShowOptions& options) {
     SystemDisk disk;
     const SystemClock clock;
     if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
     auto flash = phone::Flash::open(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);
+    if (options.effective) return show_effective(options, *flash);
     const auto shown = view(*flash);
     if (!shown) return complain(shown.error().message, exit_failed);
     print(options.json ? show_json(*flash, *shown) + "\n" : show_text(*flash, *shown));
