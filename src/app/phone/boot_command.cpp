@@ -6,6 +6,7 @@
 
 #include "app/phone/answerer.h"
 #include "app/phone/boot_options.h"
+#include "app/phone/change_hook.h"
 #include "app/phone/commands.h"
 #include "app/phone/output.h"
 #include "app/phone/report.h"
@@ -15,6 +16,7 @@
 #include "family/family.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
+#include "phone/effective_configuration.h"
 #include "phone/flash.h"
 
 namespace ringfence::app {
@@ -56,7 +58,13 @@ void run(phone::BootSession& session, const phone::CurlFetcher& fetcher, const A
         else
             step = session.answered(answerer.answer(std::get<phone::Question>(step)));
     }
-    timeline.end(session.report());
+}
+
+// What the boot changed is told to the program that wants to know; how that ended stands in the report.
+void tell_change(const BootOptions& options, const phone::StateChange& change, phone::BootReport& report) {
+    const std::chrono::seconds limit(options.on_change_seconds > 0 ? options.on_change_seconds : change_hook_seconds);
+    auto note = run_change_hook({options.on_change, options.state, limit}, change);
+    if (note) report.notes.push_back(std::move(*note));
 }
 
 }  // namespace
@@ -80,13 +88,16 @@ int boot(const BootOptions& options) {
     const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
     const Answerer answerer(std::move(prepared->answers), may_ask);
     const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
+    const phone::FlashState before = flash->state();
     bool is_clean = true;
     for (bool is_done = false; !is_done;) {
         phone::BootSession session(prepared->settings, *family, *flash, clock);
         Timeline timeline(!options.json, options.explain ? Detail::explained : Detail::plain);
         run(session, fetcher, answerer, timeline);
-        const auto& report = session.report();
+        phone::BootReport report = session.report();
         is_done = !report.restart;
+        if (is_done) tell_change(options, phone::changes_between(before, flash->state(), *family), report);
+        timeline.end(report);
         is_clean = report.is_clean();
         if (options.json) print(boot_json(report) + "\n");
     }

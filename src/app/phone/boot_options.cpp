@@ -177,6 +177,8 @@ Checked<Prepared> prepare(const BootOptions& options) {
     const auto mac = MacAddress::parse(options.mac);
     if (!mac) return misused(mac.error());
     if (const auto name = phone::manifest_name(options.model); !name) return misused(name.error());
+    if (!options.on_change.empty() && options.on_change.front() != '/')
+        return misused("--on-change takes the absolute path of a program");
     if (readers_of_standard_input(options) > 1) return misused("only one option can read standard input");
     const auto pass_on = [](Complaint& complaint) { return tl::unexpected<Complaint>(std::move(complaint)); };
     auto load = read_load(options);

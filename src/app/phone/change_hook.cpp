@@ -1,0 +1,164 @@
+#include "app/phone/change_hook.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <filesystem>
+
+#include "base/text.h"
+
+namespace ringfence::app {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view path_variable = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr int first_other_descriptor = 3;
+
+class Descriptor {
+public:
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    int get() const { return number_; }
+
+private:
+    int number_;
+};
+
+struct SpawnActions {
+    posix_spawn_file_actions_t files{};
+    posix_spawnattr_t attributes{};
+
+    SpawnActions() {
+        posix_spawn_file_actions_init(&files);
+        posix_spawnattr_init(&attributes);
+    }
+    SpawnActions(const SpawnActions&) = delete;
+    SpawnActions& operator=(const SpawnActions&) = delete;
+    ~SpawnActions() {
+        posix_spawn_file_actions_destroy(&files);
+        posix_spawnattr_destroy(&attributes);
+    }
+};
+
+json::array names(const std::vector<std::string>& list) {
+    json::array out;
+    for (const auto& name : list) out.emplace_back(printable(name));
+    return out;
+}
+
+std::string message(const std::string& state, const phone::StateChange& change) {
+    return json::serialize(json::object{{"state", state},
+                                        {"settings", names(change.settings)},
+                                        {"unknown_settings", change.unknown_settings},
+                                        {"sections", names(change.sections)}}) +
+           "\n";
+}
+
+// In memory, so that a hook that does not read its input blocks nobody.
+int open_input(const std::string& text) {
+    const int input = ::memfd_create("change", MFD_CLOEXEC);
+    if (input < 0) return input;
+    const bool is_whole = ::write(input, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (is_whole && ::lseek(input, 0, SEEK_SET) == 0) return input;
+    ::close(input);
+    return -1;
+}
+
+// The child's number, or the system's error.
+struct Spawned {
+    pid_t child = 0;
+    int error = 0;
+};
+
+Spawned spawn(const std::string& program, const std::string& state, int input) {
+    SpawnActions actions;
+    posix_spawn_file_actions_adddup2(&actions.files, input, STDIN_FILENO);
+    // Our standard output may be one JSON object.
+    posix_spawn_file_actions_adddup2(&actions.files, STDERR_FILENO, STDOUT_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions.files, first_other_descriptor);
+
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&actions.attributes, &none);
+    posix_spawnattr_setsigdefault(&actions.attributes, &all);
+    posix_spawnattr_setpgroup(&actions.attributes, 0);
+    posix_spawnattr_setflags(&actions.attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+
+    std::string path(path_variable);
+    std::string folder = "RINGFENCE_PHONE_STATE=" + state;
+    std::string name = program;
+    char* arguments[] = {name.data(), nullptr};
+    char* environment[] = {path.data(), folder.data(), nullptr};
+    Spawned out;
+    out.error = posix_spawn(&out.child, program.c_str(), &actions.files, &actions.attributes, arguments, environment);
+    return out;
+}
+
+// Whether the child ended before the limit.
+bool wait_for(pid_t child, std::chrono::milliseconds limit) {
+    // Not by its C name: the header of glibc 2.36 declares it for C only.
+    const Descriptor ended(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (ended.get() >= 0) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        pollfd wanted{ended.get(), POLLIN, 0};
+        const int got = ::poll(&wanted, 1, static_cast<int>(std::max(left.count(), std::chrono::milliseconds::rep{0})));
+        if (got > 0) return true;
+        if (got == 0 || errno != EINTR) return false;
+    }
+    return false;
+}
+
+int collect(pid_t child) {
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+std::string ending(int status) {
+    if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
+    return fmt::format("ended with {}", WEXITSTATUS(status));
+}
+
+phone::Note tell(const ChangeHook& hook, const std::string& what) {
+    return {{}, 0, fmt::format("the change program {} {}", printable(hook.program), what)};
+}
+
+}  // namespace
+
+std::optional<phone::Note> run_change_hook(const ChangeHook& hook, const phone::StateChange& change) {
+    if (hook.program.empty() || change.empty()) return std::nullopt;
+    std::error_code error;
+    const std::string state = std::filesystem::absolute(hook.state, error).lexically_normal().string();
+    const Descriptor input(open_input(message(state, change)));
+    if (error || input.get() < 0) return tell(hook, "could not be told of the change, and was not run");
+
+    const auto [child, failure] = spawn(hook.program, state, input.get());
+    if (failure != 0) return tell(hook, fmt::format("could not be run: {}", std::generic_category().message(failure)));
+    if (wait_for(child, hook.limit)) return tell(hook, ending(collect(child)));
+    ::kill(-child, SIGKILL);
+    collect(child);
+    return tell(hook, fmt::format("did not end within {} s and was killed", hook.limit.count()));
+}
+
+}  // namespace ringfence::app
