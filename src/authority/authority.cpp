@@ -370,6 +370,31 @@ Result<IssuedDevice> Authority::issue_device(const DeviceRequest& wanted, regist
     return IssuedDevice{*key, *certificate, {signer.certificate}, std::move(*pkcs12), std::move(password)};
 }
 
+Result<IssuedHost> Authority::issue_host(const HostRequest& wanted, registry::Registry& registry) {
+    const Part issuing = wanted.key == KeyType::rsa2048 ? Part::issuing_rsa : Part::issuing_p256;
+    const Signer& signer = parts_->at(issuing);
+    const Dates dates = dates_from(parts_->clock.wall_now(), server_days, signer.certificate.not_after());
+    CertificateRequest request;
+    request.role = CertificateRole::server;
+    request.dns_names = wanted.hosts;
+    request.addresses = wanted.addresses;
+    if (!wanted.hosts.empty())
+        request.common_name = cut(wanted.hosts.front());
+    else if (!wanted.addresses.empty())
+        request.common_name = wanted.addresses.front().to_string();
+    request.organization = cut(parts_->names.hosts.front());
+    request.not_before = dates.begin;
+    request.not_after = dates.end;
+
+    auto key = PrivateKey::generate(wanted.key);
+    if (!key) return fail(std::move(key).error());
+    auto certificate = crypto::sign_certificate(request, *key, signer, parts_->random);
+    if (!certificate) return fail(std::move(certificate).error());
+    const auto record = make_record(*certificate, registry::CertificatePurpose::server, false);
+    if (auto added = registry.add_certificate(record); !added) return fail(std::move(added).error());
+    return IssuedHost{*key, *certificate, {signer.certificate}};
+}
+
 Status Authority::issue_server(const ServerNames& names, registry::Registry& registry) {
     if (auto checked = check_names(names); !checked) return checked;
     std::vector<std::pair<Part, Certificate>> made;

@@ -62,6 +62,20 @@ struct IssuedDevice {
     Secret pkcs12_password;
 };
 
+// Another server that phones verify by our root, a SIP proxy above all. One name or address at least.
+struct HostRequest {
+    std::vector<std::string> hosts;
+    std::vector<IpAddress> addresses;
+    crypto::KeyType key = crypto::KeyType::rsa2048;
+};
+
+// As for a device, the key is not kept.
+struct IssuedHost {
+    crypto::PrivateKey key;
+    crypto::Certificate certificate;
+    std::vector<crypto::Certificate> chain;  // the issuing CA
+};
+
 // Days that certificates live, within their issuer's.
 inline constexpr int issuing_days = 3653;  // ten years: longer than a phone stays on a desk
 inline constexpr int server_days = 825;    // the most that common TLS clients take
@@ -97,6 +111,10 @@ public:
     // A new key and certificate with the subject CN=<MAC, bare, upper case>, recorded before it is handed out. Faults:
     // conflict (a P-256 key for the legacy lane), those of the registry (not_found: no such device).
     Result<IssuedDevice> issue_device(const DeviceRequest& request, registry::Registry& registry);
+
+    // A new key and a server certificate with these names only, recorded before it is handed out, dated as our own
+    // server's. Faults: malformed (no name, or one that is none), those of the registry.
+    Result<IssuedHost> issue_host(const HostRequest& request, registry::Registry& registry);
 
     // New server certificates, for the keys that are there, with these names and from now on; the old ones stay valid
     // until they end. A running server takes them when it reloads.

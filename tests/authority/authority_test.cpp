@@ -244,6 +244,26 @@ TEST_F(AuthorityTest, WhatCannotBeIssuedLeavesNoRecord) {
     EXPECT_EQ(registry->counts()->certificates, 0u);
 }
 
+TEST_F(AuthorityTest, AnotherServerIsVerifiedByItsOwnNamesOnly) {
+    for (const KeyType type : {KeyType::rsa2048, KeyType::p256}) {
+        const auto host = authority->issue_host(
+            {{"sip.example", "voice.example"}, {*IpAddress::parse("192.0.2.9")}, type}, *registry);
+        ASSERT_TRUE(host.has_value()) << host.error().message;
+        EXPECT_TRUE(host->key.matches(host->certificate));
+        const crypto::TlsIdentity identity{host->certificate, host->chain, host->key};
+        for (const char* name : {"sip.example", "voice.example", "192.0.2.9"})
+            EXPECT_EQ(judge_server(identity, name, {clock.wall_now()}), "good") << name;
+        for (const auto& name : names().hosts)
+            EXPECT_EQ(judge_server(identity, name, {clock.wall_now()}).substr(0, 10), "wrong name") << name;
+        const auto record = registry->find_certificate(host->certificate.fingerprint_sha256());
+        ASSERT_TRUE(record.has_value() && record->has_value());
+        EXPECT_EQ((*record)->purpose, CertificatePurpose::server);
+        EXPECT_FALSE((*record)->device);
+    }
+    EXPECT_EQ(authority->issue_host({{}, {}}, *registry).error().code, FaultCode::malformed);
+    EXPECT_EQ(authority->issue_host({{"a b"}, {}}, *registry).error().code, FaultCode::malformed);
+}
+
 TEST_F(AuthorityTest, RecordsItsOwnCertificatesOnce) {
     ASSERT_TRUE(authority->record_own(*registry).has_value());
     ASSERT_TRUE(authority->record_own(*registry).has_value());

@@ -33,29 +33,51 @@ TlsLane read_lane(const Arguments& arguments) {
     return arguments.find_text("--lane") == "https-legacy" ? TlsLane::legacy : TlsLane::modern;
 }
 
-Status write_all(Disk& disk, const std::string& folder, const IssuedDevice& issued) {
-    struct Piece {
-        std::string_view name;
-        std::string_view bytes;
-        mode_t mode;
-    };
-    const Secret key = issued.key.to_pem();
-    const std::string certificate = issued.certificate.to_pem();
-    const std::string chain = crypto::format_bundle(issued.chain);
-    std::string password(issued.pkcs12_password.reveal());
-    password += '\n';
-    const Piece pieces[] = {{"key.pem", key.reveal(), private_file},
-                            {"cert.pem", certificate, public_file},
-                            {"chain.pem", chain, public_file},
-                            {"device.p12", issued.pkcs12, private_file},
-                            {"p12.txt", password, private_file}};
+struct Piece {
+    std::string_view name;
+    std::string_view bytes;
+    mode_t mode;
+};
+
+Status write_pieces(Disk& disk, const std::string& folder, const std::vector<Piece>& pieces) {
     Status status;
     for (const auto& piece : pieces) {
         status = disk.write_new(folder + "/" + std::string(piece.name), piece.bytes, piece.mode);
         if (!status) break;
     }
+    return status;
+}
+
+Status write_all(Disk& disk, const std::string& folder, const authority::IssuedHost& issued) {
+    const Secret key = issued.key.to_pem();
+    const std::string certificate = issued.certificate.to_pem();
+    const std::string chain = crypto::format_bundle(issued.chain);
+    return write_pieces(disk, folder,
+                        {{"key.pem", key.reveal(), private_file},
+                         {"cert.pem", certificate, public_file},
+                         {"chain.pem", chain, public_file}});
+}
+
+Status write_all(Disk& disk, const std::string& folder, const IssuedDevice& issued) {
+    const Secret key = issued.key.to_pem();
+    const std::string certificate = issued.certificate.to_pem();
+    const std::string chain = crypto::format_bundle(issued.chain);
+    std::string password(issued.pkcs12_password.reveal());
+    password += '\n';
+    auto status = write_pieces(disk, folder,
+                               {{"key.pem", key.reveal(), private_file},
+                                {"cert.pem", certificate, public_file},
+                                {"chain.pem", chain, public_file},
+                                {"device.p12", issued.pkcs12, private_file},
+                                {"p12.txt", password, private_file}});
     wipe(password);
     return status;
+}
+
+std::string folder_of(const Arguments& arguments) {
+    std::string out = arguments.text("--out");
+    while (out.size() > 1 && out.back() == '/') out.pop_back();
+    return out;
 }
 
 Done issue(const Arguments& arguments, Context& context) {
@@ -63,8 +85,7 @@ Done issue(const Arguments& arguments, Context& context) {
     if (!registry) return fail(registry.error());
     const auto authority = context.authority();
     if (!authority) return fail(authority.error());
-    std::string out = arguments.text("--out");
-    while (out.size() > 1 && out.back() == '/') out.pop_back();
+    const std::string out = folder_of(arguments);
     authority::DeviceRequest request{.mac = arguments.mac("MAC")};
     request.lane = read_lane(arguments);
     if (const auto key = arguments.find_text("--key")) request.key = *crypto::parse_key_type(*key);
@@ -97,6 +118,47 @@ Done issue(const Arguments& arguments, Context& context) {
         object, fmt::format("Issued {} until {}.\nIn {}: key.pem, cert.pem, chain.pem; device.p12 and its password in "
                             "p12.txt. The key is nowhere else.\n",
                             issued->certificate.subject(), format_time(issued->certificate.not_after()), out));
+    return {};
+}
+
+Done issue_host(const Arguments& arguments, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const auto authority = context.authority();
+    if (!authority) return fail(authority.error());
+    const std::string out = folder_of(arguments);
+    authority::ServerNames names;
+    add_name(names, arguments.text("HOST"));
+    for (const auto& host : arguments.all("--also")) add_name(names, host);
+    authority::HostRequest request{names.hosts, names.addresses};
+    if (const auto key = arguments.find_text("--key")) request.key = *crypto::parse_key_type(*key);
+    Result<authority::IssuedHost> issued = fail(FaultCode::internal, "nothing was issued");
+    const auto written = write_whole_folder(out, context.disk(), [&](const std::string& folder) -> Status {
+        issued = (*authority)->issue_host(request, **registry);
+        if (!issued) return fail(issued.error());
+        return write_all(context.disk(), folder, *issued);
+    });
+    if (!written) {
+        // A certificate whose key nobody has must not stay good.
+        if (issued) static_cast<void>((*registry)->revoke_certificate(issued->certificate.serial()));
+        return fail(written.error());
+    }
+    const std::string until = format_time(issued->certificate.not_after());
+    context.note({.outcome = "certificate-issued",
+                  .detail = fmt::format("serial {}, server {}, until {}", issued->certificate.serial(),
+                                        issued->certificate.subject(), until)});
+    json::array addresses;
+    for (const auto& address : names.addresses) addresses.emplace_back(address.to_string());
+    context.output().answer({{"serial", issued->certificate.serial()},
+                             {"fingerprint", issued->certificate.fingerprint_sha256()},
+                             {"hosts", to_array(names.hosts)},
+                             {"addresses", addresses},
+                             {"not_after", until},
+                             {"out", printable(out)},
+                             {"files", json::array{"key.pem", "cert.pem", "chain.pem"}}},
+                            fmt::format("Issued {} until {}.\nIn {}: key.pem, cert.pem, chain.pem. The key is nowhere "
+                                        "else.\n",
+                                        issued->certificate.subject(), until, out));
     return {};
 }
 
@@ -213,6 +275,24 @@ std::vector<Command> certificate_commands() {
              "Writes key.pem, cert.pem, chain.pem (the issuing CA), device.p12 and its password, p12.txt. The key is "
              "not kept here.",
          .run = issue},
+        {.words = {"cert", "host"},
+         .purpose = "Issues a certificate for another server that sets verify, such as a SIP proxy.",
+         .parameters = {{.name = "HOST", .meaning = "its name or address, as sets are told it", .required = true},
+                        {.name = "--out",
+                         .placeholder = "DIR",
+                         .meaning = "a new or empty folder, written whole or not at all",
+                         .required = true},
+                        {.name = "--also",
+                         .placeholder = "HOST",
+                         .meaning = "a further name or address; may be repeated",
+                         .repeated = true},
+                        {.name = "--key",
+                         .shape = Shape::choice,
+                         .meaning = "default: rsa2048, which every set takes",
+                         .choices = {"rsa2048", "p256"}}},
+         .notes = "Writes key.pem, cert.pem and chain.pem (the issuing CA), which the server shows behind its own. The "
+                  "key is not kept here.",
+         .run = issue_host},
         {.words = {"cert", "revoke"},
          .purpose = "Revokes certificates; they are refused from the next handshake on, resumed sessions too.",
          .parameters = {optional_mac,
