@@ -29,8 +29,11 @@ Result<std::string> name_constraints(const PermittedHosts& hosts) {
         out += fmt::format(",permitted;DNS:{}", name);
     }
     if (hosts.dns_names.empty()) out += fmt::format(",permitted;DNS:{}", nobody);
-    for (const auto& address : hosts.addresses)
+    for (const auto& address : hosts.addresses) {
         out += fmt::format(",permitted;IP:{}/{}", address.to_string(), address.is_v4() ? whole_v4 : whole_v6);
+        // OpenSSL takes an IPv4 address that stands as the common name for a DNS name.
+        if (address.is_v4()) out += fmt::format(",permitted;DNS:{}", address.to_string());
+    }
     if (hosts.addresses.empty()) out += ",excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::";
     return out;
 }

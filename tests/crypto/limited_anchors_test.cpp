@@ -65,7 +65,7 @@ TEST_F(LimitedAnchors, TakeNoOtherServerOfTheSameRoot) {
     EXPECT_FALSE(is_taken(server_request("sip.example", "192.0.2.7"), {{"sip.example"}, {}})) << "an address too";
     EXPECT_FALSE(is_taken(server_request("sip.example", "192.0.2.7"), {{"sip.example"}, {address("192.0.2.8")}}));
     EXPECT_FALSE(is_taken(server_request("sip.example"), {{}, {address("192.0.2.7")}})) << "addresses only";
-    auto by_address = request(CertificateRole::server, "server");
+    auto by_address = request(CertificateRole::server, "192.0.2.7");
     by_address.addresses = {address("192.0.2.7")};
     EXPECT_FALSE(is_taken(by_address, {{"sip.example"}, {}}));
     EXPECT_TRUE(is_taken(by_address, {{}, {address("192.0.2.7")}})) << said_;

@@ -48,22 +48,6 @@ Result<Secret> read_line(const std::string& path) {
     return Secret(std::move(line));
 }
 
-Result<crypto::ClientIdentity> load_identity(const std::string& certificate_path, const std::string& key_path) {
-    SystemDisk disk;
-    auto pem = disk.read(certificate_path, crypto::Certificate::max_bundle_size);
-    if (!pem) return fail(std::move(pem.error()));
-    auto certificates = crypto::Certificate::parse_bundle(*pem);
-    if (!certificates) return fail(std::move(certificates.error()).within(certificate_path));
-    auto key_pem = disk.read(key_path, crypto::PrivateKey::max_pem_size);
-    if (!key_pem) return fail(std::move(key_pem.error()));
-    auto key = crypto::PrivateKey::parse_pem(Secret(std::move(*key_pem)));
-    if (!key) return fail(std::move(key.error()).within(key_path));
-    if (!key->matches(certificates->front()))
-        return fail(FaultCode::conflict, fmt::format("{} is not the key of {}", key_path, certificate_path));
-    std::vector<crypto::Certificate> chain(certificates->begin() + 1, certificates->end());
-    return crypto::ClientIdentity{certificates->front(), std::move(chain), std::move(*key)};
-}
-
 Checked<Url> read_url(const BootOptions& options) {
     if (options.url.empty() == options.url_file.empty()) return misused("give one of --url and --url-file");
     std::string text = options.url;
@@ -165,6 +149,22 @@ Checked<GivenAnswers> read_answers(const BootOptions& options) {
 }
 
 }  // namespace
+
+Result<crypto::ClientIdentity> load_identity(const std::string& certificate_path, const std::string& key_path) {
+    SystemDisk disk;
+    auto pem = disk.read(certificate_path, crypto::Certificate::max_bundle_size);
+    if (!pem) return fail(std::move(pem.error()));
+    auto certificates = crypto::Certificate::parse_bundle(*pem);
+    if (!certificates) return fail(std::move(certificates.error()).within(certificate_path));
+    auto key_pem = disk.read(key_path, crypto::PrivateKey::max_pem_size);
+    if (!key_pem) return fail(std::move(key_pem.error()));
+    auto key = crypto::PrivateKey::parse_pem(Secret(std::move(*key_pem)));
+    if (!key) return fail(std::move(key.error()).within(key_path));
+    if (!key->matches(certificates->front()))
+        return fail(FaultCode::conflict, fmt::format("{} is not the key of {}", key_path, certificate_path));
+    std::vector<crypto::Certificate> chain(certificates->begin() + 1, certificates->end());
+    return crypto::ClientIdentity{certificates->front(), std::move(chain), std::move(*key)};
+}
 
 unsigned readers_of_standard_input(const BootOptions& options) {
     return static_cast<unsigned>(options.password_file == standard_input) +

@@ -6,6 +6,7 @@
 #include "app/phone/answerer.h"
 #include "app/phone/commands.h"
 #include "base/result.h"
+#include "crypto/tls_client.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
 
@@ -28,6 +29,9 @@ using Checked = tl::expected<T, Complaint>;
 
 // How many options read standard input; more than one is a misuse, and one takes it from the person at the terminal.
 unsigned readers_of_standard_input(const BootOptions& options);
+
+// The certificate with its chain behind it, and its key, both in PEM. conflict when they do not belong together.
+Result<crypto::ClientIdentity> load_identity(const std::string& certificate_path, const std::string& key_path);
 
 // Reads the files that the options name.
 Checked<Prepared> prepare(const BootOptions& options);

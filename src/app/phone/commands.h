@@ -70,10 +70,26 @@ struct ShowOptions {
     bool json = false;
 };
 
+// What baresip's configuration takes beside the settings; what is empty or 0 is left to the translator.
+struct TranslateOptions {
+    std::string state;
+    std::string out;
+    std::uint16_t sip_port = 0;
+    std::string interface;
+    std::vector<std::string> dns_servers;
+    std::vector<std::string> server_names;
+    std::string audio;
+    std::string module_folder;
+    std::string certificate;
+    std::string key;
+    bool json = false;
+};
+
 int boot(const BootOptions& options);
 int show(const ShowOptions& options);
 int profile(const ProfileOptions& options);
 int switches();
+int translate_baresip(const TranslateOptions& options);
 int reset(const ResetOptions& options);
 
 // One sentence on standard error; returns `code`.

@@ -11,6 +11,7 @@ using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
 using ringfence::app::ShowOptions;
 using ringfence::app::StateOptions;
+using ringfence::app::TranslateOptions;
 
 void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
@@ -88,6 +89,25 @@ void add_profile(CLI::App& app, ProfileOptions& options) {
     app.add_flag("--delete", options.deletes, "Delete its certificate and key");
 }
 
+void add_baresip(CLI::App& app, TranslateOptions& options) {
+    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    app.add_option("--out", options.out, "Folder of the configuration; made if absent, else one made here before")
+        ->required();
+    app.add_option("--sip-port", options.sip_port, "Local port in place of SIP_UDP_PORT; TLS is one above")
+        ->check(CLI::Range(1, 65534));
+    app.add_option("--interface", options.interface, "Name or address of the network interface");
+    app.add_option("--dns-server", options.dns_servers, "ADDRESS:PORT in place of the system's; may be repeated")
+        ->allow_extra_args(false);
+    app.add_option("--server-name", options.server_names,
+                   "A further name or address that a SIP server's certificate may carry; may be repeated")
+        ->allow_extra_args(false);
+    app.add_option("--audio", options.audio, "DRIVER,DEVICE as baresip names them (alsa,default)");
+    app.add_option("--module-path", options.module_folder, "Folder of baresip's modules (/usr/lib/baresip/modules)");
+    app.add_option("--certificate", options.certificate, "Device certificate in PEM, its chain behind it");
+    app.add_option("--key", options.key, "Private key of the device certificate in PEM");
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
 int run(int argc, char** argv) {
     CLI::App app("The deskphone's side of Ringfence: boots a virtual 11xx or 12xx set against a provisioning server.");
     app.name("ringfence-phone");
@@ -96,9 +116,14 @@ int run(int argc, char** argv) {
     ShowOptions show_options;
     ResetOptions reset_options;
     ProfileOptions profile_options;
+    TranslateOptions translate_options;
     auto* boot = app.add_subcommand("boot", "Fetch the manifest and what it names, accept, install, report");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
     auto* reset = app.add_subcommand("reset", "Factory reset: forget roots, versions, files, settings and events");
+    auto* translate = app.add_subcommand("translate", "Write the settings as the configuration of another program");
+    auto* baresip = translate->add_subcommand("baresip", "For baresip 1.0, with its accounts, roots and start script");
+    translate->require_subcommand(1);
+    add_baresip(*baresip, translate_options);
     add_boot(*boot, boot_options);
     add_show(*show, show_options);
     add_reset(*reset, reset_options);
@@ -114,6 +139,7 @@ int run(int argc, char** argv) {
     if (profile->parsed()) return ringfence::app::profile(profile_options);
     if (switches->parsed()) return ringfence::app::switches();
     if (show->parsed()) return ringfence::app::show(show_options);
+    if (baresip->parsed()) return ringfence::app::translate_baresip(translate_options);
     return ringfence::app::reset(reset_options);
 }
 
