@@ -4,7 +4,7 @@ namespace ringfence::phonefile {
 
 namespace {
 
-bool ends_line(std::string_view rest) { return rest.empty() || rest.starts_with("\n") || rest.starts_with("\r\n"); }
+bool ends_line(std::string_view rest) { return rest.starts_with("\n") || rest.starts_with("\r\n"); }
 
 }  // namespace
 

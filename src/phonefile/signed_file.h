@@ -19,8 +19,9 @@ struct SignedFile {
     friend bool operator==(const SignedFile&, const SignedFile&) = default;
 };
 
-// Parts the bytes before the first heading that ends its line. The heading need not begin a line, because the original,
-// a firmware image for one, need not end with a line end. content + signature == bytes, whatever the bytes are.
+// Parts the bytes before the first heading that a line end follows. The heading need not begin a line, because the
+// original, a firmware image for one, need not end with a line end. content + signature == bytes, whatever the bytes
+// are.
 SignedFile split_signed(std::string_view bytes);
 
 // malformed where the file would be split elsewhere: `content` holds a heading, or `signature` is not empty and does
