@@ -1,0 +1,240 @@
+#include "phone/dhcp_lease.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <filesystem>
+
+#include "base/disk.h"
+#include "base/text.h"
+#include "phone/server_text.h"
+
+namespace ringfence::phone {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::Pair;
+using testing::SizeIs;
+
+DhcpLease read(std::string_view text) { return parse_dhcp_environment(text).value(); }
+
+DhcpLease of(std::uint8_t option, std::string bytes) { return read_dhcp_options({{option, std::move(bytes)}}); }
+
+IpAddress address(std::string_view text) { return IpAddress::parse(text).value(); }
+
+std::string server_of(std::string_view text) {
+    const auto server = parse_server(text);
+    if (!server) return "refused";
+    return *server ? (*server)->without_login() : "unset";
+}
+
+// What udhcpc 1.35 handed its script when dnsmasq 2.89 had answered.
+TEST(DhcpEnvironment, ReadsUdhcpc) {
+    const auto lease = read(
+        "HOME=/root\nbroadcast=192.0.2.255\ndns=192.0.2.2 192.0.2.3 192.0.2.4\ndomain=example.net\nhostname=T0024\n"
+        "interface=eth0\nip=192.0.2.56\nlease=3600\nmask=24\nopt232=564c414e2d413a3130302b3230302e\n"
+        "opt43=4e6f7274656c2d5349502d50686f6e652d422c783d313b\nopt53=05\nopt58=00000708\nopt59=00000c4e\n"
+        "router=192.0.2.1\nserverid=192.0.2.1\nsiaddr=192.0.2.9\nsubnet=255.255.255.0\ntftp=192.0.2.7\n");
+    EXPECT_THAT(lease.dropped, IsEmpty());
+    EXPECT_EQ(lease.address, address("192.0.2.56"));
+    EXPECT_EQ(lease.subnet_mask, address("255.255.255.0"));
+    EXPECT_EQ(lease.router, address("192.0.2.1"));
+    EXPECT_EQ(lease.broadcast, address("192.0.2.255"));
+    EXPECT_EQ(lease.server_identifier, address("192.0.2.1"));
+    EXPECT_EQ(lease.next_server, address("192.0.2.9"));
+    EXPECT_THAT(lease.dns_servers, ElementsAre(address("192.0.2.2"), address("192.0.2.3")));
+    EXPECT_EQ(lease.domain, "example.net");
+    EXPECT_EQ(lease.lease_time, std::chrono::hours(1));
+    EXPECT_EQ(lease.renewal_time, std::chrono::minutes(30));
+    EXPECT_EQ(lease.rebinding_time, std::chrono::seconds(3150));
+    EXPECT_EQ(lease.server->without_login(), "tftp://192.0.2.7/");
+    EXPECT_THAT(lease.vlan_ids, ElementsAre(100, 200));
+    EXPECT_THAT(lease.block_b.value(), ElementsAre(Pair("x", "1")));
+    EXPECT_FALSE(lease.block_a);
+    EXPECT_EQ(lease.options.at(232), "VLAN-A:100+200.");
+    EXPECT_EQ(lease.options.at(3), std::string("\xC0\0\x02\x01", 4));
+}
+
+TEST(DhcpEnvironment, ReadsDhclient) {
+    const auto lease = read(
+        "reason=BOUND\ninterface=eth0\nnew_ip_address=192.0.2.56\nnew_subnet_mask=255.255.255.192\n"
+        "new_routers=192.0.2.1 192.0.2.2\nnew_domain_name_servers=192.0.2.2\nnew_domain_name=example.net.\n"
+        "new_dhcp_lease_time=3600\nnew_dhcp_renewal_time=1800\nnew_dhcp_rebinding_time=3150\n"
+        "new_dhcp_server_identifier=192.0.2.1\nnew_tftp_server_name=https://a:it\\'s@prov.example.net/sets\n"
+        "new_vendor_encapsulated_options=1:a:ff\nnew_unknown_224=Nortel-SIP-Phone-B,prov=http://b;\n"
+        "new_unknown_247=VLAN-A:7.\nnew_unknown_254=\\012x\nold_routers=192.0.2.99\n");
+    EXPECT_THAT(lease.dropped, IsEmpty());
+    EXPECT_EQ(lease.router, address("192.0.2.1"));
+    EXPECT_EQ(lease.broadcast, address("192.0.2.63"));
+    EXPECT_EQ(lease.domain, "example.net");
+    EXPECT_EQ(lease.server->without_login(), "https://prov.example.net/sets");
+    EXPECT_EQ(lease.server->password.reveal(), "it's");
+    EXPECT_EQ(lease.options.at(43), "\x01\x0a\xff");
+    EXPECT_EQ(lease.options.at(254), "\nx");
+    EXPECT_THAT(lease.vlan_ids, ElementsAre(7));
+    EXPECT_THAT(lease.block_b.value(), ElementsAre(Pair("prov", "http://b")));
+    EXPECT_EQ(lease.rebinding_time, std::chrono::seconds(3150));
+}
+
+TEST(DhcpEnvironment, SaysWhatUdhcpcWithheld) {
+    const auto lease = read("tftp=bad\nmsstaticroutes=\n");
+    EXPECT_FALSE(lease.server);
+    ASSERT_THAT(lease.dropped, SizeIs(2));
+    EXPECT_THAT(lease.dropped[0].reason, HasSubstr("a URL needs another DHCP client"));
+    EXPECT_EQ(lease.dropped[1].name, "msstaticroutes");
+}
+
+TEST(DhcpEnvironment, UnreadableValuesAreListedAndNeverShown) {
+    for (const std::string line :
+         {"ip=canary", "ip=2001:db8::1", "router=", "router=192.0.2.1,canary", "dns=::1", "lease=-1",
+          "lease=4294967296", "opt66=canary", "opt66=123", "new_tftp_server_name=canary", "tftp=https://u:canary@",
+          "opt1=c0", "new_domain_name=-canary", "new_unknown_232=VLAN-A:canary.",
+          "new_unknown_43=Nortel-SIP-Phone-B,canary"}) {
+        const auto lease = read(line);
+        ASSERT_THAT(lease.dropped, SizeIs(1)) << line;
+        EXPECT_THAT(lease.dropped[0].name + lease.dropped[0].reason, Not(HasSubstr("canary"))) << line;
+    }
+}
+
+TEST(DhcpEnvironment, PassesOverWhatIsNoClients) {
+    const auto lease = read("PATH=/bin\nnonsense\n=x\nopt0=00\nopt255=00\noptimum=1\nopt1x=00\nnew_unknown_=1\n");
+    EXPECT_THAT(lease.options, IsEmpty());
+    EXPECT_THAT(lease.dropped, IsEmpty());
+}
+
+TEST(DhcpEnvironment, TakesNulsInPlaceOfLineEndsAndTheLastOfARepeatedName) {
+    const auto lease = read(std::string_view("tftp=192.0.2.1\0domain=a.example\nopt43=00\0tftp=192.0.2.2", 57));
+    EXPECT_EQ(lease.server->host, "192.0.2.2");
+    EXPECT_EQ(lease.options.count(43), 0U);
+    EXPECT_EQ(read("tftp=192.0.2.1\r\n").server->host, "192.0.2.1");
+}
+
+TEST(DhcpEnvironment, IsBounded) {
+    EXPECT_TRUE(parse_dhcp_environment(std::string(dhcp_environment_limit, '\n')));
+    EXPECT_EQ(parse_dhcp_environment(std::string(dhcp_environment_limit + 1, '\n')).error().code, FaultCode::too_large);
+    EXPECT_THAT(read("opt43=" + std::string(2 * max_dhcp_message, '0')).dropped, IsEmpty());
+    EXPECT_THAT(read("opt43=" + std::string(2 * max_dhcp_message + 2, '0')).dropped, SizeIs(1));
+}
+
+RC_GTEST_PROP(DhcpEnvironmentProperty, OptionsComeThroughEitherClient, (const std::string& bytes)) {
+    if (bytes.size() > max_dhcp_message) return;
+    RC_ASSERT(read("opt43=" + to_hex(bytes) + "\n").options.at(43) == bytes);
+    std::string escaped;
+    for (const unsigned char c : bytes) {
+        escaped += '\\';
+        for (const int shift : {6, 3, 0}) escaped += static_cast<char>('0' + (c >> shift & 7));
+    }
+    RC_ASSERT(read("new_unknown_224=" + escaped + "\n").options.at(224) == bytes);
+}
+
+TEST(ServerText, TakesTheFormsOfTheManual) {
+    EXPECT_EQ(server_of("192.0.2.1"), "tftp://192.0.2.1/");
+    EXPECT_EQ(server_of(" tftp://prov.example.net\n"), "tftp://prov.example.net/");
+    EXPECT_EQ(server_of("HTTP://192.0.2.1/sets"), "http://192.0.2.1/sets");
+    EXPECT_EQ(server_of("https://prov.example.net:8443/a/b.cfg"), "https://prov.example.net:8443/a/b.cfg");
+    const auto ftp = parse_server("ftp://login:pass%40word@prov.example.net").value();
+    EXPECT_EQ(ftp->user, "login");
+    EXPECT_EQ(ftp->password.reveal(), "pass@word");
+}
+
+TEST(ServerText, AllZerosAndNothingAreUnset) {
+    for (const auto* text : {"", " ", "0.0.0.0", "tftp://0.0.0.0", "https://0.0.0.0/x"})
+        EXPECT_EQ(server_of(text), "unset") << text;
+}
+
+TEST(ServerText, RefusesABareNameAndWhatIsNoUrl) {
+    for (const auto* text : {"prov", "prov.example.net", "192.0.2", "192.0.2.1/x", "192.0.2.1:69", "::1",
+                             "::ffff:192.0.2.1", "sftp://a", "http://", "a b"})
+        EXPECT_EQ(server_of(text), "refused") << text;
+    EXPECT_THAT(parse_server("u:canary@host").error().message, Not(HasSubstr("canary")));
+}
+
+TEST(DhcpOptions, ServerMayEndWithANul) {
+    EXPECT_EQ(of(66, std::string("http://prov/\0", 13)).server->without_login(), "http://prov/");
+    EXPECT_FALSE(of(66, "0.0.0.0").server);
+    EXPECT_THAT(of(66, "0.0.0.0").dropped, IsEmpty());
+    EXPECT_THAT(of(66, "prov").dropped, SizeIs(1));
+}
+
+TEST(DhcpOptions, VlanListsAreExact) {
+    EXPECT_THAT(of(131, "VLAN-A:1+4094.").vlan_ids, ElementsAre(1, 4094));
+    EXPECT_THAT(of(43, std::string("VLAN-A:1.\0", 10)).vlan_ids, ElementsAre(1));
+    EXPECT_THAT(of(232, "VLAN-A:1+2+3+4+5+6+7+8+9+10.").vlan_ids, SizeIs(10));
+    for (const auto* list : {"VLAN-A:1+2+3+4+5+6+7+8+9+10+11.", "VLAN-A:.", "VLAN-A:1", "VLAN-A:0.", "VLAN-A:4095.",
+                             "VLAN-A:1+.", "VLAN-A:1,2.", "VLAN-A:-1.", "VLAN-A: 1.", "VLAN-A:1..", "VLAN-A:1.x"}) {
+        EXPECT_THAT(of(232, list).vlan_ids, IsEmpty()) << list;
+        EXPECT_THAT(of(232, list).dropped, SizeIs(1)) << list;
+    }
+    EXPECT_THAT(of(232, "vlan-a:1.").dropped, IsEmpty());
+    EXPECT_THAT(of(224, "VLAN-A:1.").vlan_ids, IsEmpty());
+    EXPECT_THAT(read_dhcp_options({{232, "VLAN-A:2."}, {128, "VLAN-A:x."}, {191, "VLAN-A:1."}}).vlan_ids,
+                ElementsAre(1));
+}
+
+TEST(DhcpOptions, InfoBlocksAreExactAndCanBeSwitchedOff) {
+    const auto lease = of(254, "Nortel-SIP-Phone-B,Prov=http://a/?x=1; dns = 192.0.2.1;empty=;");
+    EXPECT_THAT(lease.block_b.value(),
+                ElementsAre(Pair("prov", "http://a/?x=1"), Pair("dns", "192.0.2.1"), Pair("empty", "")));
+    for (const std::string text : {"", ",", ",a=1", "a=1;", ",a=1;b", ",a=1;;", ",=1;", ",a-b=1;", ",a=\x01;", ",;"}) {
+        EXPECT_FALSE(of(43, "Nortel-SIP-Phone-B" + text).block_b) << text;
+        EXPECT_THAT(of(43, "Nortel-SIP-Phone-B" + text).dropped, SizeIs(1)) << text;
+    }
+    EXPECT_TRUE(of(43, "Nortel-SIP-Phone-A,a=1;").block_a);
+    EXPECT_FALSE(of(66, "Nortel-SIP-Phone-B,a=1;").block_b);
+    const auto off = read_dhcp_options({{43, "Nortel-SIP-Phone-B,a=1;"}}, {}, InfoBlockGrammar::none);
+    EXPECT_FALSE(off.block_b);
+    EXPECT_THAT(off.dropped, IsEmpty());
+}
+
+TEST(DhcpOptions, VendorsOptionComesFirstThenTheNewSitesOwn) {
+    const auto block = [](DhcpOptions options) { return read_dhcp_options(std::move(options)).block_b.value(); };
+    const std::string heading = "Nortel-SIP-Phone-B,";
+    EXPECT_THAT(block({{128, heading + "a=1;"}, {224, heading + "a=2;"}, {43, heading + "a=3;"}}),
+                ElementsAre(Pair("a", "3")));
+    EXPECT_THAT(block({{128, heading + "a=1;"}, {224, heading + "a=2;"}}), ElementsAre(Pair("a", "2")));
+}
+
+TEST(ChooseLease, LongestWinsAndTheFirstOfEqualOnes) {
+    const auto offer = [](std::string_view text) { return read(text); };
+    EXPECT_EQ(choose_lease({}), nullptr);
+    const std::vector<DhcpLease> offers = {offer("ip=192.0.2.1"), offer("ip=192.0.2.2\nlease=60"),
+                                           offer("ip=192.0.2.3\nlease=3600"), offer("ip=192.0.2.4\nlease=3600")};
+    EXPECT_EQ(choose_lease(offers)->address, address("192.0.2.3"));
+}
+
+TEST(DhcpRequest, AsksAsTheManualSays) {
+    const auto mac = MacAddress::parse("00:17:65:FD:BF:1D").value();
+    const auto request = request_dhcp(mac);
+    EXPECT_EQ(request.host_name, "T001765FDBF1D");
+    EXPECT_THAT(request.parameters, ElementsAre(1, 3, 6, 15, 28, 43, 58, 59, 66, 128, 131, 144, 157, 188, 191, 205, 219,
+                                                223, 224, 227, 230, 232, 235, 238, 241, 244, 247, 249, 251, 254));
+    EXPECT_EQ(request.max_message, 1190);
+    EXPECT_EQ(request.class_id, "Nortel-SIP-Phone-A");
+    EXPECT_EQ(to_hex(request.client_id), "01001765fdbf1d");
+    EXPECT_EQ(request_dhcp(mac, "lobby").host_name, "lobby");
+    const auto words = udhcpc_arguments(request);
+    EXPECT_THAT(words, testing::IsSupersetOf({"-V", "Nortel-SIP-Phone-A", "hostname:T001765FDBF1D", "0x39:04a6",
+                                              "0x3d:01001765fdbf1d", "66", "254"}));
+    EXPECT_THAT(words, Not(testing::Contains("99")));
+}
+
+// "-valid" environments name a provisioning server.
+TEST(DhcpCorpus, VerdictsHold) {
+    SystemDisk disk;
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(RINGFENCE_SOURCE_DIR "/tests/corpus/dhcp_lease")) {
+        const std::string stem = entry.path().stem().string();
+        const auto lease = parse_dhcp_environment(disk.read(entry.path().string(), 2 * dhcp_environment_limit).value());
+        EXPECT_EQ(lease && lease->server, stem.ends_with("-valid")) << stem;
+        EXPECT_TRUE(stem.ends_with("-valid") || stem.ends_with("-invalid")) << stem;
+        ++files;
+    }
+    EXPECT_GE(files, 6U);
+}
+
+}  // namespace
+}  // namespace ringfence::phone
