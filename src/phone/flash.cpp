@@ -53,6 +53,21 @@ std::string format_milliseconds(const std::optional<WallTime>& time) {
     return time ? fmt::format("{}", time->time_since_epoch().count()) : std::string("%");
 }
 
+std::string format_parameter(Parameter parameter, Source source, const Secret& text) {
+    return fmt::format("parameter {} {} {}\n", to_string(parameter), to_string(source), escape(text.reveal()));
+}
+
+bool take_parameter(const std::vector<std::string>& words, ParameterMemory& memory) {
+    const auto parameter = parse_parameter(words[1]);
+    const auto source = parse_source(words[2]);
+    if (!parameter || !source) return false;
+    if (*source == Source::manual)
+        memory.manual[*parameter] = Secret(words[3]);
+    else
+        memory.automatic[*parameter] = {Secret(words[3]), *source, *source};
+    return true;
+}
+
 std::string format_index(const FlashState& state) {
     std::string out = fmt::format("{}\n", index_header);
     if (state.proved_time) out += fmt::format("time {}\n", state.proved_time->time_since_epoch().count());
@@ -75,6 +90,10 @@ std::string format_index(const FlashState& state) {
         out += fmt::format("setting {} {} {} {} {}{}{}\n", escape(name), escape(setting.section), escape(setting.value),
                            escape(setting.file), setting.line, setting.came_by_https ? " " : "",
                            setting.came_by_https ? https_mark : "");
+    for (const auto& [parameter, text] : state.parameters.manual)
+        out += format_parameter(parameter, Source::manual, text);
+    for (const auto& [parameter, value] : state.parameters.automatic)
+        out += format_parameter(parameter, value.origin, value.text);
     return out + fmt::format("{} {}\n", sum_key, to_hex(crypto::sha256(out)));
 }
 
@@ -148,6 +167,7 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
     }
     const bool is_marked = words.size() == 7 && words.back() == https_mark;
     if (key == "setting" && (words.size() == 6 || is_marked)) return take_setting(words, state);
+    if (key == "parameter" && words.size() == 4) return take_parameter(words, state.parameters);
     return false;
 }
 
@@ -489,6 +509,13 @@ Result<crypto::ClientIdentity> Flash::read_identity(unsigned index) {
     wipe(*text);
     if (!identity) return fail(FaultCode::corrupt, identity.error().message);
     return identity;
+}
+
+Status Flash::remember(const ParameterMemory& parameters) {
+    if (parameters == state_.parameters) return {};
+    FlashState next = state_;
+    next.parameters = parameters;
+    return store(next);
 }
 
 Status Flash::log(const Event& event) {

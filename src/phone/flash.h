@@ -1,7 +1,7 @@
 // The phone's flash: a folder (0700, files 0600) on a Disk. One index names everything that counts: versions, installed
-// files with their hash, effective settings. It is replaced whole, and contents stand beside it under their hash, so a
-// crash or fault at any write leaves the old state or the new one, never a mixture. The stage file is the journal of
-// the boot under way. Not thread-safe; one program at a time.
+// files with their hash, effective settings, parameters. It is replaced whole, and contents stand beside it under their
+// hash, so a crash or fault at any write leaves the old state or the new one, never a mixture. The stage file is the
+// journal of the boot under way. Not thread-safe; one program at a time.
 //
 //   index        see above; absent: a phone fresh from the factory
 //   files/HASH   contents that the index names; others are left-overs, removed by recover()
@@ -25,6 +25,7 @@
 #include "phone/boot_stage.h"
 #include "phone/device_profile.h"
 #include "phone/event_log.h"
+#include "phone/parameters.h"
 #include "phone/settings_store.h"
 #include "phone/wire_rule.h"
 
@@ -57,6 +58,7 @@ struct FlashState {
     std::vector<InstalledFile> files;                             // in order of first installation
     std::set<std::string, std::less<>> seen_over_https;           // every section of which a file ever came over HTTPS
     EffectiveSettings settings;
+    ParameterMemory parameters;
     std::optional<WallTime> proved_time;         // the latest Date of a server whose certificate was good at that time
     std::map<unsigned, DeviceProfile> profiles;  // those that differ from the factory's
     std::optional<WallTime> manifest_signed_at;  // of the signed manifest that was obeyed last; empty: none was
@@ -145,6 +147,9 @@ public:
     Status delete_identity(unsigned index);
     // not_found when the profile holds none; corrupt.
     Result<crypto::ClientIdentity> read_identity(unsigned index);
+
+    // Replaces the parameters' memory; nothing is written when it is the same. After a Fault as for install().
+    Status remember(const ParameterMemory& parameters);
 
     Status log(const Event& event);
     std::vector<std::string> events() const;  // oldest first, as stored

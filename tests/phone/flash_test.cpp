@@ -90,6 +90,23 @@ TEST_F(FlashTest, RemembersEverythingByteForByte) {
     EXPECT_EQ(again.state().proved_time, test_time);
 }
 
+TEST_F(FlashTest, RemembersParametersUntilTheyAreErased) {
+    ParameterMemory memory;
+    memory.manual[Parameter::device_password] = Secret(" p%w \xff");
+    memory.manual[Parameter::provisioning_server] = Secret("https://u:p@prov.example.net/a b");
+    memory.automatic[Parameter::provisioning_server] = {Secret("192.0.2.1"), Source::dhcp, Source::dhcp};
+    memory.automatic[Parameter::vlan_ids] = {Secret("1+2"), Source::lldp, Source::lldp};
+    Flash flash = open();
+    ASSERT_TRUE(flash.remember(memory).has_value());
+    EXPECT_EQ(flash.state().parameters, memory);
+    EXPECT_EQ(open().state().parameters, memory);
+    ASSERT_TRUE(flash.remember({}).has_value());
+    EXPECT_EQ(open().state().parameters, ParameterMemory());
+    ASSERT_TRUE(flash.remember(memory).has_value());
+    ASSERT_TRUE(Flash::erase(disk_, "/flash").has_value());
+    EXPECT_EQ(open().state().parameters, ParameterMemory());
+}
+
 TEST_F(FlashTest, IsPrivate) {
     Flash flash = open();
     ASSERT_TRUE(install(flash, accepted("FW", "fw.bin", "image"), {}).has_value());
