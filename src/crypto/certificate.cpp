@@ -91,12 +91,7 @@ std::string Certificate::common_name() const {
     return {reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size)};
 }
 
-std::string Certificate::serial() const {
-    const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate_.get());
-    std::string hex = to_hex(as_text(serial));
-    while (hex.size() > 2 && hex.compare(0, 2, "00") == 0) hex.erase(0, 2);
-    return ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? "-" + hex : hex;
-}
+std::string Certificate::serial() const { return format_integer(X509_get0_serialNumber(certificate_.get())); }
 
 std::string Certificate::fingerprint_sha256() const {
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash;

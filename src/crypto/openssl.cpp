@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace ringfence::crypto {
 
 namespace {
@@ -45,6 +47,13 @@ std::string format_name(const X509_NAME* name) {
     std::string text = take_bytes(bio.get());
     if (text.size() > max_name_text) text.resize(max_name_text);
     return text;
+}
+
+std::string format_integer(const ASN1_INTEGER* integer) {
+    std::string hex = to_hex({reinterpret_cast<const char*>(ASN1_STRING_get0_data(integer)),
+                              static_cast<std::size_t>(ASN1_STRING_length(integer))});
+    while (hex.size() > 2 && hex.compare(0, 2, "00") == 0) hex.erase(0, 2);
+    return ASN1_STRING_type(integer) == V_ASN1_NEG_INTEGER ? "-" + hex : hex;
 }
 
 WallTime to_wall_time(const ASN1_TIME* time) {

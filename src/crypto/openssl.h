@@ -61,6 +61,8 @@ Fault openssl_fault(std::string_view doing);
 
 // RFC 2253 text as UTF-8, control bytes escaped.
 std::string format_name(const X509_NAME* name);
+// Lower-case hex without leading zero bytes, "-" before it if negative.
+std::string format_integer(const ASN1_INTEGER* integer);
 WallTime to_wall_time(const ASN1_TIME* time);
 
 // In the order given; owns nothing.
