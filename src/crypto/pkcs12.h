@@ -1,8 +1,9 @@
-// PKCS#12 (RFC 7292) for sets of 2007: key and certificates under SHA-1 3DES, SHA-1 MAC. The newer AES form is not read
-// there; RC2, the other old form, would need OpenSSL's legacy provider.
+// PKCS#12 (RFC 7292). Written for sets of 2007: key and certificates under SHA-1 3DES, SHA-1 MAC; the newer AES form is
+// not read there. Read in the old forms, RC2 included, and in the newer one. Thread-safe.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -26,6 +27,17 @@ struct Pkcs12Content {
     std::vector<Certificate> chain;  // CAs to travel along
     std::string friendly_name;       // shown by the set
 };
+
+inline constexpr std::size_t max_pkcs12_size = std::size_t{64} * 1024;  // key and a chain of three have some 6 kB
+// Rounds of key derivation that a file may ask for in all its parts together, so that a hostile one costs a second and
+// not minutes: OpenSSL writes 2048 for each of three parts, Java 10 000, the dearest known programs some 600 000.
+inline constexpr std::size_t max_pkcs12_iterations = 2'000'000;
+
+// DER or BER. Exactly one key; the certificate is the one that belongs to it, the others are the chain in their order;
+// the name is cut at 256 bytes. An empty password is one. Faults: unauthenticated (the password does not open it),
+// malformed (also: no MAC, no key or several, an encryption that is not taken), too_large (the limits above), conflict
+// (no certificate belongs to the key).
+Result<Pkcs12Content> parse_pkcs12(std::string_view bytes, const Secret& password);
 
 // DER. Faults: malformed (password not typeable), conflict (key and certificate do not match), internal.
 Result<std::string> format_pkcs12(const Pkcs12Content& content, const Secret& password);

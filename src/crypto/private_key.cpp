@@ -44,6 +44,11 @@ Result<PrivateKey> PrivateKey::parse_pem(const Secret& pem) {
     return PrivateKey(std::shared_ptr<EVP_PKEY>(key, EVP_PKEY_free));
 }
 
+PrivateKey PrivateKey::share(evp_pkey_st* native) {
+    EVP_PKEY_up_ref(native);
+    return PrivateKey(std::shared_ptr<EVP_PKEY>(native, EVP_PKEY_free));
+}
+
 Secret PrivateKey::to_pem() const {
     const BioOwner bio = make_secret_bio();
     const int done = PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);

@@ -30,6 +30,8 @@ public:
     static Result<PrivateKey> generate(KeyType type);
     // PKCS#8, PKCS#1 or SEC 1 PEM without a password. Faults malformed, too_large.
     static Result<PrivateKey> parse_pem(const Secret& pem);
+    // Takes a reference of its own.
+    static PrivateKey share(evp_pkey_st* native);
 
     Secret to_pem() const;  // PKCS#8, not encrypted: keep it in a file of mode 0600
     KeyKind kind() const;
