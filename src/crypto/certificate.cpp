@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "crypto/hash.h"
 #include "crypto/openssl.h"
 #include "crypto/pem.h"
 
@@ -93,11 +94,15 @@ std::string Certificate::common_name() const {
 
 std::string Certificate::serial() const { return format_integer(X509_get0_serialNumber(certificate_.get())); }
 
-std::string Certificate::fingerprint_sha256() const {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
-    unsigned size = 0;
-    RINGFENCE_ASSERT(X509_digest(certificate_.get(), EVP_sha256(), hash.data(), &size) == 1);
-    return to_hex({reinterpret_cast<const char*>(hash.data()), size});
+std::string Certificate::fingerprint_sha256() const { return to_hex(sha256(to_der())); }
+std::string Certificate::fingerprint_sha1() const { return to_hex(sha1(to_der())); }
+
+std::string Certificate::public_key_sha1() const {
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_.get()), &der);
+    RINGFENCE_ASSERT(size > 0);
+    const BytesOwner<unsigned char> owner(der);
+    return to_hex(sha1({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)}));
 }
 
 WallTime Certificate::not_before() const { return to_wall_time(X509_get0_notBefore(certificate_.get())); }

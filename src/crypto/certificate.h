@@ -36,6 +36,9 @@ public:
     std::string common_name() const;         // of the subject, the first one; empty: none
     std::string serial() const;              // lower-case hex, no leading zero bytes
     std::string fingerprint_sha256() const;  // lower-case hex of the hash of the DER
+    std::string fingerprint_sha1() const;    // the same with SHA-1, which is what a 1200 shows (reference 5.3)
+    // Lower-case hex of SHA-1 over the SubjectPublicKeyInfo: the other reading of the "thumbprint" of reference 5.3.
+    std::string public_key_sha1() const;
     WallTime not_before() const;
     WallTime not_after() const;
     std::vector<std::string> dns_names() const;  // subjectAltName, as written

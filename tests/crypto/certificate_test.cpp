@@ -40,8 +40,15 @@ TEST(Certificate, ReadsWhatOpensslWrote) {
     EXPECT_EQ(certificate->key_bits(), 2048u);
     EXPECT_EQ(certificate->not_after() - certificate->not_before(), std::chrono::days(30));
 
-    const auto seen = run("openssl x509 -noout -fingerprint -sha256 -in " + folder / "c.pem").output;
-    EXPECT_EQ(replace_all(to_lower(trim(seen.substr(seen.find('=') + 1))), ":", ""), certificate->fingerprint_sha256());
+    const auto fingerprint = [&folder](const std::string& hash) {
+        const auto seen = run("openssl x509 -noout -fingerprint -" + hash + " -in " + folder / "c.pem").output;
+        return replace_all(to_lower(trim(seen.substr(seen.find('=') + 1))), ":", "");
+    };
+    EXPECT_EQ(certificate->fingerprint_sha256(), fingerprint("sha256"));
+    EXPECT_EQ(certificate->fingerprint_sha1(), fingerprint("sha1"));
+    const auto key_hash = run("openssl x509 -noout -pubkey -in " + folder / "c.pem" +
+                              " | openssl pkey -pubin -outform DER | openssl dgst -sha1 -r");
+    EXPECT_EQ(key_hash.output.substr(0, 40), certificate->public_key_sha1());
 
     const auto key = PrivateKey::parse_pem(Secret(folder.get("k.pem")));
     ASSERT_TRUE(key.has_value());
