@@ -276,11 +276,11 @@ TEST_F(Baresip, AValueThatDoesNotFitIsReplacedByItsDefaultAndSaidSo) {
 // Whatever the values: as many lines as accounts, each closed as it was opened, and no quote or semicolon from a value.
 RC_GTEST_FIXTURE_PROP(Baresip, NoValueLeavesItsField, ()) {
     // What a line of baresip is made of, so that many values nearly fit.
-    const auto text = rc::gen::container<std::string>(
+    const auto hostile = rc::gen::container<std::string>(
         rc::gen::element('a', '1', '@', '.', ';', '"', '\\', '<', '>', '=', ':', ' ', '\n', '\r', '%', ','));
     for (const char* name : {"AUTOLOGIN_ID_KEY01", "AUTOLOGIN_AUTHID_KEY01", "AUTOLOGIN_PASSWD_KEY01", "SERVER_IP1_1",
                              "SERVER_TLS_PORT1_1", "VMAIL", "AUDIO_CODEC1", "SRTP_MODE"})
-        if (*rc::gen::arbitrary<bool>()) set({{name, *text}});
+        if (*rc::gen::arbitrary<bool>()) set({{name, *hostile}});
     const auto made = translate();
     const std::string text(made.accounts.reveal());
     RC_ASSERT(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) == made.account_count);
