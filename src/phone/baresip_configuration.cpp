@@ -299,6 +299,7 @@ void Translator::write_accounts() {
 }
 
 void Translator::write_contacts() {
+    if (out_.account_count == 0) return;  // nobody to call it
     const std::string mailbox = read_or_default("VMAIL");
     if (mailbox.empty()) return;
     const auto at = mailbox.find('@');

@@ -1,4 +1,5 @@
-"""What a booted phone tells of its settings, and the program that it runs when they change."""
+"""What a booted phone tells of its settings, the program that it runs when they change, and the files that it
+translates them into."""
 
 import json
 import os
@@ -14,7 +15,7 @@ MANIFEST = ("[DEVICE_CONFIG]\nVERSION {version:06}\nFILENAME site.cfg\n"
             "[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nVERSION 000001\n")
 
 
-class Effective(PhoneTest):
+class Provisioned(PhoneTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -28,6 +29,8 @@ class Effective(PhoneTest):
         self.serve("site.cfg", site)
         self.serve(OWN_FILE, own)
 
+
+class Effective(Provisioned):
     def effective(self, *options):
         done = run([PHONE, "show", "--state", self.state, "--effective", "--json", *options], check=True)
         self.assertNotIn(SECRET, done.out)
@@ -141,6 +144,82 @@ class Effective(PhoneTest):
         self.assertEqual(done.code, 2, done)
         self.assertIn("absolute path", done.err)
         self.assertFalse(self.state.exists())
+
+    def test_a_boot_that_was_cut_off_is_made_up_for(self):
+        script, told = self.program("cat > TOLD\n")
+        self.provision("BANNER a\n", "VMAIL 101\n")
+        self.boot()
+        (self.state / "stage").write_text("installing USER_CONFIG SIP00247F0102AB.cfg\n")
+        self.boot("tftp://127.0.0.1", "--on-change", script)
+        self.assertEqual(json.loads(told.read_text())["settings"], ["BANNER", "VMAIL"])
+
+
+class Translate(Provisioned):
+    ACCOUNT = ("AUTOLOGIN_ENABLE USE_AUTOLOGIN_ID\nSIP_DOMAIN1 voice.example\nSERVER_IP1_1 192.0.2.9\n"
+               "SIP_DOMAIN1_PROTOS TCP\nAUTOLOGIN_ID_KEY01 4711@voice.example\n"
+               f"AUTOLOGIN_PASSWD_KEY01 {SECRET}\n")
+
+    def setUp(self):
+        super().setUp()
+        self.out = self.work.path("baresip")
+
+    def translate(self, *options, code=0):
+        done = run([PHONE, "translate", "baresip", "--state", self.state, "--out", self.out, *options])
+        self.assertEqual(done.code, code, done)
+        self.assertNotIn(SECRET, str(done))
+        return done
+
+    def files(self):
+        return {path.name for path in self.out.iterdir()}
+
+    def test_files_are_private_and_replaced(self):
+        self.provision("BANNER x\n", self.ACCOUNT)
+        self.boot()
+        done = self.translate()
+        self.assertIn("no counterpart: BANNER\n", done.out)
+        self.assertIn("1 accounts; start baresip by", done.out)
+        self.assertEqual(self.files(), {"config", "accounts", "contacts", "openssl.cnf", "start"})
+        for path in self.out.iterdir():
+            self.assertEqual(path.stat().st_mode & 0o777, 0o700 if path.name == "start" else 0o600, path)
+        self.assertEqual(self.out.stat().st_mode & 0o777, 0o700)
+        self.assertIn(SECRET, (self.out / "accounts").read_text())
+
+        (self.out / "roots.pem").write_text("of a time when TLS was asked for")
+        self.provision("BANNER x\n", self.ACCOUNT + "VMAIL 101\nAUTOLOGIN_ENABLE NO\n")
+        self.boot()
+        self.assertEqual(json.loads(self.translate("--json").out)["accounts"], 0)
+        self.assertEqual((self.out / "accounts").read_text(), "")
+        self.assertNotIn("roots.pem", self.files())
+
+    def test_a_refused_account_is_told_and_not_written(self):
+        self.provision("", self.ACCOUNT.replace("4711@", "4711;x=y@"))
+        self.boot()
+        done = self.translate(code=1)
+        self.assertIn("AUTOLOGIN_ID_KEY01 is refused", done.out)
+        self.assertEqual((self.out / "accounts").read_text(), "")
+
+    def test_tls_without_a_root_is_refused(self):
+        self.provision("", self.ACCOUNT.replace("PROTOS TCP", "PROTOS TCP,TLS"))
+        self.boot()
+        self.assertIn("no root certificate is installed", self.translate(code=1).out)
+        self.assertEqual((self.out / "accounts").read_text(), "")
+
+    def test_what_is_not_ours_is_left_alone(self):
+        self.provision("", self.ACCOUNT)
+        self.boot()
+        self.out.mkdir()
+        (self.out / "config").write_text("mine")
+        self.assertIn("something else", self.translate(code=1).err)
+        self.assertEqual((self.out / "config").read_text(), "mine")
+        self.assertEqual(self.files(), {"config"})
+
+    def test_misuses(self):
+        self.provision("", self.ACCOUNT)
+        self.boot()
+        for options in (["--certificate", "x"], ["--sip-port", "0"], ["--audio", "alsa"], ["--interface", "a b"],
+                        ["--dns-server", "dns.example"]):
+            self.translate(*options, code=2)
+        self.assertFalse(self.out.exists())
 
 
 if __name__ == "__main__":

@@ -88,7 +88,9 @@ int boot(const BootOptions& options) {
     const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
     const Answerer answerer(std::move(prepared->answers), may_ask);
     const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
-    const phone::FlashState before = flash->state();
+    // What a boot that was cut off, or cut off before its restart, has changed nobody was told: all of it counts as new.
+    const bool was_cut_off = flash->interrupted() || flash->state().restarts > 0;
+    const phone::FlashState before = was_cut_off ? phone::FlashState() : flash->state();
     bool is_clean = true;
     for (bool is_done = false; !is_done;) {
         phone::BootSession session(prepared->settings, *family, *flash, clock);

@@ -4,7 +4,8 @@
 //     {"state": "/var/lib/phone", "settings": ["VMAIL"], "unknown_settings": 0, "sections": ["USER_CONFIG"]}
 //
 // with names only, never values; its output goes to our standard error. The environment holds PATH and
-// RINGFENCE_PHONE_STATE, and nothing else of ours. What it does or fails to do changes nothing about the boot.
+// RINGFENCE_PHONE_STATE, and nothing else of ours. After a boot that was cut off everything counts as changed. What it
+// does or fails to do changes nothing about the boot.
 #pragma once
 
 #include <chrono>
