@@ -206,7 +206,8 @@ class Command(PhoneTest):
             self.assertIn("hello", done.out)
         shown = self.show()
         self.assertEqual(shown["settings"]["ADMIN_PASSWORD"]["value"], "********")
-        self.assertEqual(shown["settings"]["BANNER"], {"value": "hello", "section": "DEVICE_CONFIG"})
+        self.assertEqual(shown["settings"]["BANNER"],
+                         {"value": "hello", "section": "DEVICE_CONFIG", "file": "site.cfg", "line": 1})
         self.assertEqual(shown["versions"], {"DEVICE_CONFIG": "000007"})
         self.assertEqual(shown["roots"][0]["sha1"], fingerprint(self.root[0]))
         self.assertIn("CN=root", shown["roots"][0]["certificates"][0])

@@ -117,7 +117,9 @@ std::string show_json(const phone::Flash& flash, const FlashView& view) {
     for (const auto& [name, setting] : state.settings)
         settings[text(name)] =
             json::object{{"value", phone::may_hold_secret(name) ? json::string(masked_secret) : text(setting.value)},
-                         {"section", text(setting.section)}};
+                         {"section", text(setting.section)},
+                         {"file", text(setting.file)},
+                         {"line", setting.line}};
     json::array events;
     for (const auto& event : flash.events()) events.push_back(text(event));
     return json::serialize(json::object{{"stage", to_string(flash.stage().stage)},
