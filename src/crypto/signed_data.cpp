@@ -76,6 +76,7 @@ Result<std::vector<Certificate>> embedded_certificates(CMS_ContentInfo* cms) {
         return fail(FaultCode::too_large, "a signature embeds more than 16 certificates");
     }
     std::vector<Certificate> certificates;
+    certificates.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) certificates.push_back(Certificate::share(sk_X509_value(stack.get(), i)));
     return certificates;
 }
