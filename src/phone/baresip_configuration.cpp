@@ -125,7 +125,7 @@ private:
     std::string read_or_default(const std::string& name) {
         auto value = read(name);
         if (value) return std::move(*value);
-        const std::string instead = family_.find_setting(name)->default_value.value_or("");
+        std::string instead = family_.find_setting(name)->default_value.value_or("");
         refuse(fmt::format("{}; its default stands in for it", value.error().message));
         return instead;
     }
@@ -311,7 +311,7 @@ void Translator::write_contacts() {
 
 // baresip has one port for UDP and TCP, and TLS is one above it.
 std::string Translator::listening_port() {
-    const std::string udp = read_or_default("SIP_UDP_PORT");
+    std::string udp = read_or_default("SIP_UDP_PORT");
     const std::string tcp = read_or_default("SIP_TCP_PORT");
     const std::string tls = read_or_default("SIP_TLS_PORT");
     if (around_.sip_port) return std::to_string(*around_.sip_port);
