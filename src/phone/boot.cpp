@@ -136,6 +136,7 @@ BootSession::BootSession(BootSettings settings, const family::Family& family, Fl
     report_.mac = settings_.mac.colons();
     report_.model = settings_.model;
     report_.load = to_string(load());
+    report_.notes = settings_.notes;
     if (auto loaded = reload_trust(); !loaded) trust_fault_ = std::move(loaded.error());
     identity_ = find_identity();
 }

@@ -49,6 +49,7 @@ struct BootSettings {
     std::vector<crypto::Certificate> vendor_anchors{};  // empty: what the vendor signs is not judged, nor run
     Behaviour behaviour{};
     Load load = Load::sip;                    // when the flash does not say
+    std::vector<Note> notes{};                // stand at the head of the report's
     std::size_t image_room = firmware_limit;  // bytes; what is larger takes the boot loader
 };
 

@@ -131,6 +131,7 @@ std::optional<Parameter> parse_parameter(std::string_view name) {
 
 std::vector<Parameter> all_parameters() {
     std::vector<Parameter> out;
+    out.reserve(parameter_facts.size());
     for (const auto& known : parameter_facts) out.push_back(known.parameter);
     return out;
 }

@@ -14,7 +14,7 @@ inline constexpr std::size_t max_line_read = 80;
 // What our writers keep to: one less, because loads differ on whether the line end counts.
 inline constexpr std::size_t max_line_written = 79;
 // Larger files are refused whole; the largest seen in the field are a few kilobytes.
-inline constexpr std::size_t max_file_size = 64 * 1024;
+inline constexpr std::size_t max_file_size = std::size_t{64} * 1024;
 
 // Something in a file that a phone does not obey.
 struct Dropped {

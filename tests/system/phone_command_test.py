@@ -36,7 +36,7 @@ class Command(PhoneTest):
                                   "[DEVICE_CONFIG]\nVERSION 000007\nPROTOCOL HTTP\nFILENAME site.cfg\n")
 
     def test_help(self):
-        for command in ([], ["boot"], ["show"], ["reset"]):
+        for command in ([], ["boot"], ["configure"], ["dhcp-request"], ["show"], ["reset"]):
             done = run([PHONE, *command, "--help"])
             self.assertEqual(done.code, 0, done)
         self.assertIn("--accept-fingerprint", run([PHONE, "boot", "--help"]).out)
@@ -51,7 +51,7 @@ class Command(PhoneTest):
             return args
         for args in ([PHONE], [PHONE, "dance"], [PHONE, "boot"], [PHONE, "show"], [*good, "--nonsense"],
                      changed("--mac", "00:24"), changed("--model", "../../x"), changed("--url", "gopher://x"),
-                     changed("--url", "127.0.0.1"), changed("--ports", "tftp=x"),
+                     changed("--url", "prov"), changed("--ports", "tftp=x"),
                      [*good, "--accept-fingerprint", "yes"], [*good, "--device-id", "u"],
                      [*good, "--password-file", password], [*good, "--certificate", self.root[0]],
                      [*good, "--device-id", "u", "--password-file", "-", "--accept-fingerprint-file", "-"],

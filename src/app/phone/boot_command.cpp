@@ -10,6 +10,7 @@
 #include "app/phone/commands.h"
 #include "app/phone/output.h"
 #include "app/phone/report.h"
+#include "app/phone/server_choice.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
@@ -85,10 +86,14 @@ int boot(const BootOptions& options) {
     auto recovered = flash->recover();
     if (!recovered) return complain(recovered.error().message, exit_failed);
 
+    const auto discovery = choose_server(*prepared, *flash);
+    if (!discovery) return complain(discovery.error().fault.message, discovery.error().code);
+
     const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
     const Answerer answerer(std::move(prepared->answers), may_ask);
     const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
-    // What a boot that was cut off, or cut off before its restart, has changed nobody was told: all of it counts as new.
+    // What a boot that was cut off, or cut off before its restart, has changed nobody was told: all of it counts as
+    // new.
     const bool was_cut_off = flash->interrupted() || flash->state().restarts > 0;
     const phone::FlashState before = was_cut_off ? phone::FlashState() : flash->state();
     bool is_clean = true;
@@ -101,6 +106,8 @@ int boot(const BootOptions& options) {
         if (is_done) tell_change(options, phone::changes_between(before, flash->state(), *family), report);
         timeline.end(report);
         is_clean = report.is_clean();
+        const auto remembered = remember_server(*flash, *discovery, report);
+        if (!remembered) return complain(remembered.error().message, exit_failed);
         if (options.json) print(boot_json(report) + "\n");
     }
     return finish_output(is_clean ? exit_done : exit_failed);

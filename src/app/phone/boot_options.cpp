@@ -1,14 +1,13 @@
 #include "app/phone/boot_options.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "app/phone/first_line.h"
 #include "base/disk.h"
-#include "base/text.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
 
@@ -16,55 +15,44 @@ namespace ringfence::app {
 
 namespace {
 
-constexpr std::string_view standard_input = "-";
-constexpr std::size_t secret_file_limit = 4096;  // a password, a fingerprint or a URL on one line
-
 auto misused(std::string sentence) {
     return tl::unexpected<Complaint>(Complaint{{FaultCode::malformed, std::move(sentence)}, exit_misused});
 }
 auto misused(const Fault& fault) { return misused(fault.message); }
 auto failed(Fault fault) { return tl::unexpected<Complaint>(Complaint{std::move(fault), exit_failed}); }
 
-Result<std::string> read_standard_input() {
-    std::string out;
-    char block[1024];
-    while (true) {
-        const ssize_t got = ::read(STDIN_FILENO, block, sizeof block);
-        if (got < 0) return fail(FaultCode::unavailable, "standard input cannot be read");
-        if (got == 0) return out;
-        out.append(block, static_cast<std::size_t>(got));
-        if (out.size() > secret_file_limit) return fail(FaultCode::too_large, "standard input is too long");
-    }
-}
-
-// The first line of a file or of standard input, without its end.
-Result<Secret> read_line(const std::string& path) {
-    SystemDisk disk;
-    auto text = path == standard_input ? read_standard_input() : disk.read(path, secret_file_limit);
-    if (!text) return fail(std::move(text.error()));
-    std::string line(split(*text, '\n').front());
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    wipe(*text);
-    return Secret(std::move(line));
-}
-
-Checked<Url> read_url(const BootOptions& options) {
-    if (options.url.empty() == options.url_file.empty()) return misused("give one of --url and --url-file");
-    std::string text = options.url;
-    if (!options.url_file.empty()) {
-        auto line = read_line(options.url_file);
-        if (!line) return failed(std::move(line.error()));
-        text = std::string(trim(line->reveal()));
-    }
-    auto url = Url::parse(text);
-    wipe(text);
-    if (!url) return misused(url.error());
-    if (!options.url.empty() && !url->password.empty())
+Checked<std::optional<Secret>> read_server(const BootOptions& options) {
+    constexpr auto server = phone::Parameter::provisioning_server;
+    if (options.url.empty() && options.url_file.empty()) return std::nullopt;
+    if (!options.url.empty() && !options.url_file.empty()) return misused("give one of --url and --url-file");
+    if (phone::holds_secret(server, Secret(options.url)))
         return misused(
             "a password in --url can be read in the list of processes; write the URL into a file and give its name "
             "with "
             "--url-file");
-    return std::move(*url);
+    Secret text(options.url);
+    if (!options.url_file.empty()) {
+        auto line = read_first_line(options.url_file);
+        if (!line) return failed(std::move(line.error()));
+        text = std::move(*line);
+    }
+    auto checked = phone::check_parameter(server, text.reveal());
+    if (!checked) return misused(checked.error());
+    return std::move(*checked);
+}
+
+Checked<std::optional<phone::DhcpLease>> read_lease(const BootOptions& options) {
+    SystemDisk disk;
+    std::vector<phone::DhcpLease> offers;
+    for (const auto& path : options.dhcp_leases) {
+        const auto text = disk.read(path, phone::dhcp_environment_limit);
+        if (!text) return failed(text.error());
+        auto lease = phone::parse_dhcp_environment(*text);
+        if (!lease) return failed(std::move(lease.error()).within(path));
+        offers.push_back(std::move(*lease));
+    }
+    const auto* longest = phone::choose_lease(offers);
+    return longest == nullptr ? std::nullopt : std::optional(*longest);
 }
 
 Checked<std::vector<phone::ExpectedFingerprint>> read_fingerprints(const BootOptions& options) {
@@ -75,7 +63,7 @@ Checked<std::vector<phone::ExpectedFingerprint>> read_fingerprints(const BootOpt
         out.push_back(std::move(*expected));
     }
     if (options.accepted_fingerprint_file.empty()) return out;
-    auto line = read_line(options.accepted_fingerprint_file);
+    auto line = read_first_line(options.accepted_fingerprint_file);
     if (!line) return failed(std::move(line.error()));
     auto expected = phone::ExpectedFingerprint::parse(line->reveal());
     if (!expected) return failed(expected.error().within(options.accepted_fingerprint_file));
@@ -87,7 +75,7 @@ Checked<std::optional<phone::Login>> read_device_login(const BootOptions& option
     if (options.device_id.empty() != options.password_file.empty())
         return misused("--device-id and --password-file go together");
     if (options.device_id.empty()) return std::optional<phone::Login>();
-    auto password = read_line(options.password_file);
+    auto password = read_first_line(options.password_file);
     if (!password) return failed(std::move(password.error()));
     return phone::Login{options.device_id, std::move(*password)};
 }
@@ -142,7 +130,7 @@ Checked<GivenAnswers> read_answers(const BootOptions& options) {
     answers.fingerprints = std::move(*fingerprints);
     if (!options.consent.empty()) answers.consent = options.consent == "yes";
     if (options.certificate_password_file.empty()) return answers;
-    auto password = read_line(options.certificate_password_file);
+    auto password = read_first_line(options.certificate_password_file);
     if (!password) return failed(std::move(password.error()));
     answers.certificate_password = std::move(*password);
     return answers;
@@ -185,8 +173,10 @@ Checked<Prepared> prepare(const BootOptions& options) {
     if (!load) return pass_on(load.error());
     auto behaviour = read_switches(options);
     if (!behaviour) return pass_on(behaviour.error());
-    auto url = read_url(options);
-    if (!url) return pass_on(url.error());
+    auto server = read_server(options);
+    if (!server) return pass_on(server.error());
+    auto lease = read_lease(options);
+    if (!lease) return pass_on(lease.error());
     auto answers = read_answers(options);
     if (!answers) return pass_on(answers.error());
     auto login = read_device_login(options);
@@ -200,13 +190,17 @@ Checked<Prepared> prepare(const BootOptions& options) {
     fetcher->http_login = behaviour->value(phone::Switch::http_login);
     fetcher->is_ftp_active = behaviour->is(phone::Switch::ftp_mode, "active");
 
-    phone::BootSettings settings{*mac, options.model, std::move(*url), std::move(*login)};
+    phone::BootSettings settings{*mac, options.model, Url{}, std::move(*login)};
     settings.identity = std::move(*identity);
     settings.vendor_anchors = std::move(*vendor_roots);
     settings.behaviour = *behaviour;
     settings.load = *load;
     if (options.image_room > 0) settings.image_room = std::min(options.image_room, phone::firmware_limit);
-    return Prepared{std::move(settings), std::move(*fetcher), std::move(*answers)};
+    return Prepared{std::move(settings),
+                    std::move(*server),
+                    {*mac, std::move(*lease), {}},
+                    std::move(*fetcher),
+                    std::move(*answers)};
 }
 
 }  // namespace ringfence::app

@@ -6,15 +6,19 @@
 #include "app/phone/answerer.h"
 #include "app/phone/commands.h"
 #include "base/result.h"
+#include "base/secret.h"
 #include "crypto/tls_client.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
+#include "phone/discovery.h"
 
 namespace ringfence::app {
 
 // What the command line asked for, checked and read.
 struct Prepared {
-    phone::BootSettings settings;
+    phone::BootSettings settings;        // without the server: choose_server() fills it in
+    std::optional<Secret> typed_server;  // checked; empty text: forget the one that was typed before
+    phone::Surroundings surroundings;
     phone::FetcherSettings fetcher;
     GivenAnswers answers;
 };

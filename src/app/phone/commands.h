@@ -19,7 +19,8 @@ struct BootOptions {
     std::string model;
     std::string state;
     std::string url;
-    std::string url_file;  // in place of url, for one that holds a password; "-": standard input
+    std::string url_file;                  // in place of url, for one that holds a password; "-": standard input
+    std::vector<std::string> dhcp_leases;  // files, each with one offer's variables
     std::string device_id;
     std::string password_file;  // "-": standard input
     std::vector<std::string> accepted_fingerprints;
@@ -38,6 +39,20 @@ struct BootOptions {
     unsigned on_change_seconds = 0;
     bool json = false;
     bool explain = false;
+};
+
+struct ConfigureOptions {
+    std::string state;
+    std::vector<std::string> set;       // NAME=VALUE
+    std::vector<std::string> set_from;  // NAME=FILE; "-": standard input
+    std::vector<std::string> clear;     // NAME
+    bool json = false;
+};
+
+struct DhcpRequestOptions {
+    std::string mac;
+    std::string host_name;
+    bool json = false;
 };
 
 struct StateOptions {
@@ -86,6 +101,8 @@ struct TranslateOptions {
 };
 
 int boot(const BootOptions& options);
+int configure(const ConfigureOptions& options);
+int dhcp_request(const DhcpRequestOptions& options);
 int show(const ShowOptions& options);
 int profile(const ProfileOptions& options);
 int switches();

@@ -7,6 +7,8 @@
 namespace {
 
 using ringfence::app::BootOptions;
+using ringfence::app::ConfigureOptions;
+using ringfence::app::DhcpRequestOptions;
 using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
 using ringfence::app::ShowOptions;
@@ -18,8 +20,13 @@ void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--model", options.model, "Model, such as 1230 or 1140e; it names the manifest")->required();
     app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
     app.add_option("--url", options.url,
-                   "Provisioning server: tftp, ftp, http or https URL, without a password; a folder or a .cfg file");
+                   "Provisioning server: tftp, ftp, http or https URL, without a password; a folder or a .cfg file; an "
+                   "address alone is a TFTP server. Remembered as typed, 0.0.0.0 forgets it");
     app.add_option("--url-file", options.url_file, "File whose first line is the URL, for one that holds a password");
+    app.add_option(
+           "--dhcp-lease", options.dhcp_leases,
+           "File with what a DHCP client handed its script, as env prints it; of several the longest lease wins")
+        ->allow_extra_args(false);
     app.add_option("--device-id", options.device_id, "Device ID: the phone's own user name, sent over HTTPS only");
     app.add_option("--password-file", options.password_file,
                    "File whose first line is the password; - reads standard input");
@@ -51,6 +58,24 @@ void add_boot(CLI::App& app, BootOptions& options) {
                    "names as JSON on standard input");
     app.add_option("--on-change-limit", options.on_change_seconds, "Seconds after which that program is killed (60)")
         ->check(CLI::Range(1U, 3600U));
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_configure(CLI::App& app, ConfigureOptions& options) {
+    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
+    app.add_option("--set", options.set, "NAME=VALUE: an entry by hand, such as provisioning-server=https://prov/sets")
+        ->allow_extra_args(false);
+    app.add_option("--set-from", options.set_from,
+                   "NAME=FILE: the same with the value in the file's first line, for passwords; - reads standard input")
+        ->allow_extra_args(false);
+    app.add_option("--clear", options.clear, "NAME: forget the entry, so that the value comes by itself again")
+        ->allow_extra_args(false);
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_dhcp_request(CLI::App& app, DhcpRequestOptions& options) {
+    app.add_option("--mac", options.mac, "MAC address of the phone")->required();
+    app.add_option("--host-name", options.host_name, "In place of T and the MAC address");
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
@@ -113,11 +138,15 @@ int run(int argc, char** argv) {
     app.name("ringfence-phone");
     app.require_subcommand(1);
     BootOptions boot_options;
+    ConfigureOptions configure_options;
+    DhcpRequestOptions dhcp_options;
     ShowOptions show_options;
     ResetOptions reset_options;
     ProfileOptions profile_options;
     TranslateOptions translate_options;
     auto* boot = app.add_subcommand("boot", "Fetch the manifest and what it names, accept, install, report");
+    auto* configure = app.add_subcommand("configure", "Type parameters in by hand, or clear them; shows what holds");
+    auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, as arguments of udhcpc");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
     auto* reset = app.add_subcommand("reset", "Factory reset: forget roots, versions, files, settings and events");
     auto* translate = app.add_subcommand("translate", "Write the settings as the configuration of another program");
@@ -125,6 +154,8 @@ int run(int argc, char** argv) {
     translate->require_subcommand(1);
     add_baresip(*baresip, translate_options);
     add_boot(*boot, boot_options);
+    add_configure(*configure, configure_options);
+    add_dhcp_request(*dhcp, dhcp_options);
     add_show(*show, show_options);
     add_reset(*reset, reset_options);
     auto* profile = app.add_subcommand("profile", "Set up a device certificate profile");
@@ -136,6 +167,8 @@ int run(int argc, char** argv) {
         return app.exit(error) == 0 ? ringfence::app::exit_done : ringfence::app::exit_misused;
     }
     if (boot->parsed()) return ringfence::app::boot(boot_options);
+    if (configure->parsed()) return ringfence::app::configure(configure_options);
+    if (dhcp->parsed()) return ringfence::app::dhcp_request(dhcp_options);
     if (profile->parsed()) return ringfence::app::profile(profile_options);
     if (switches->parsed()) return ringfence::app::switches();
     if (show->parsed()) return ringfence::app::show(show_options);

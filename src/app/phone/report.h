@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "phone/boot_report.h"
+#include "phone/dhcp_lease.h"
 #include "phone/flash.h"
+#include "phone/parameters.h"
 #include "phone/trust_store.h"
 
 namespace ringfence::app {
@@ -34,10 +36,13 @@ enum class Detail { plain, explained };
 std::string boot_heading(const phone::BootReport& report);
 std::string file_line(const phone::FileReport& file, Detail detail);
 std::string boot_ending(const phone::BootReport& report);
+std::string parameters_text(const phone::ParameterValues& values);
 std::string show_text(const phone::Flash& flash, const FlashView& view);
 
 // One object, without a line end. Secret settings are masked.
 std::string boot_json(const phone::BootReport& report);
+std::string parameters_json(const phone::ParameterValues& values);
+std::string dhcp_request_json(const phone::DhcpRequest& request);
 std::string show_json(const phone::Flash& flash, const FlashView& view);
 
 }  // namespace ringfence::app

@@ -4,6 +4,7 @@
 #include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "phone/discovery.h"
 #include "phonefile/security_policy.h"
 
 namespace ringfence::app {
@@ -73,7 +74,29 @@ json::object trust_object(const FlashView& view) {
     return out;
 }
 
+json::object parameters_object(const phone::ParameterValues& values) {
+    json::object out;
+    for (const auto& [parameter, value] : values)
+        out[to_string(parameter)] = json::object{{"value", text(show_parameter(parameter, value.text))},
+                                                 {"source", to_string(value.source)},
+                                                 {"origin", to_string(value.origin)}};
+    return out;
+}
+
 }  // namespace
+
+std::string parameters_json(const phone::ParameterValues& values) { return json::serialize(parameters_object(values)); }
+
+std::string dhcp_request_json(const phone::DhcpRequest& request) {
+    const auto words = phone::udhcpc_arguments(request);
+    return json::serialize(
+        json::object{{"host_name", text(request.host_name)},
+                     {"parameters", json::array(request.parameters.begin(), request.parameters.end())},
+                     {"max_message", request.max_message},
+                     {"class_id", text(request.class_id)},
+                     {"client_id", to_hex(request.client_id)},
+                     {"udhcpc", json::array(words.begin(), words.end())}});
+}
 
 std::string boot_json(const phone::BootReport& report) {
     json::array sections;
@@ -122,7 +145,9 @@ std::string show_json(const phone::Flash& flash, const FlashView& view) {
                          {"line", setting.line}};
     json::array events;
     for (const auto& event : flash.events()) events.push_back(text(event));
+    const auto values = phone::discover(state.parameters, state.settings, {}).values;
     return json::serialize(json::object{{"stage", to_string(flash.stage().stage)},
+                                        {"parameters", parameters_object(values)},
                                         {"load", to_string(state.load.value_or(phone::Load::sip))},
                                         {"trust", trust_object(view)},
                                         {"profiles", profiles_array(state, view)},

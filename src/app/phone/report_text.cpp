@@ -5,6 +5,7 @@
 #include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "phone/discovery.h"
 #include "phonefile/security_policy.h"
 
 namespace ringfence::app {
@@ -90,9 +91,19 @@ std::string boot_ending(const BootReport& report) {
                              count(Action::refused), count(Action::failed));
 }
 
+std::string parameters_text(const phone::ParameterValues& values) {
+    std::string out;
+    for (const auto& [parameter, value] : values)
+        out += fmt::format("parameter: {} = {} ({}{}{})\n", to_string(parameter), show_parameter(parameter, value.text),
+                           describe(value.source), value.source == value.origin ? "" : ", from ",
+                           value.source == value.origin ? "" : describe(value.origin));
+    return out;
+}
+
 std::string show_text(const phone::Flash& flash, const FlashView& view) {
     const auto& state = flash.state();
     std::string out = fmt::format("stage: {}\n", to_string(flash.stage().stage));
+    out += parameters_text(phone::discover(state.parameters, state.settings, {}).values);
     if (state.load) out += fmt::format("load: {}\n", to_string(*state.load));
     for (const auto& root : view.roots) {
         out += fmt::format("root: {}\n  SHA-1    {}\n  SHA-256  {}\n", printable(root.file), phone::in_pairs(root.sha1),
