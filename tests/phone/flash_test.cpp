@@ -107,6 +107,31 @@ TEST_F(FlashTest, RemembersParametersUntilTheyAreErased) {
     EXPECT_EQ(open().state().parameters, ParameterMemory());
 }
 
+TEST_F(FlashTest, FaultWhileParametersAreWrittenLeavesTheOldOrTheNewOnes) {
+    ParameterMemory before;
+    before.manual[Parameter::host_name] = Secret("before");
+    ParameterMemory after;
+    after.manual[Parameter::host_name] = Secret("after");
+    std::size_t faults = 0;
+    for (const Breakage breakage : {Breakage::refused, Breakage::half_done, Breakage::unproved, Breakage::dead}) {
+        for (std::size_t change = 1;; ++change) {
+            disk_.heal();
+            Flash flash = open();
+            ASSERT_TRUE(flash.remember(before).has_value());
+            disk_.break_at(change, breakage);
+            const bool is_done = flash.remember(after).has_value();
+            const bool has_broken = disk_.has_broken();
+            disk_.heal();
+            const ParameterMemory found = open().state().parameters;
+            EXPECT_TRUE(found == after || (found == before && !is_done));
+            if (breakage != Breakage::dead) EXPECT_EQ(flash.state().parameters, found);
+            if (!has_broken) break;
+            ++faults;
+        }
+    }
+    EXPECT_GE(faults, 4U);
+}
+
 TEST_F(FlashTest, IsPrivate) {
     Flash flash = open();
     ASSERT_TRUE(install(flash, accepted("FW", "fw.bin", "image"), {}).has_value());
