@@ -12,6 +12,7 @@
 #include "phone/firmware_image.h"
 #include "phonefile/security_policy.h"
 #include "phonefile/signed_file.h"
+#include "phonefile/trust_list.h"
 
 namespace ringfence::phone {
 
@@ -213,6 +214,9 @@ private:
     Verdict judge_trust_list() {
         if (!has_signature())
             return refuse(FaultCode::untrusted, "a certificate trust list must be signed, and this one is not");
+        if (candidate_.bytes.size() > phonefile::max_trust_list_size)
+            return refuse(FaultCode::too_large,
+                          fmt::format("a set takes trust lists of {} bytes at most", phonefile::max_trust_list_size));
         auto list = read_trust_list(file_.content);
         if (!list) return std::move(list.error());
         if (has_ended(list->not_after, now_.time))

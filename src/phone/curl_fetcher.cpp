@@ -273,7 +273,6 @@ bool holds_at(WallTime time, const Transfer& transfer) {
 }
 
 void prepare_policy(const FetchOrder& order, Transfer& transfer) {
-    RINGFENCE_ASSERT(order.trust != nullptr);
     transfer.policy.trust = *order.trust;
     transfer.policy.host = order.host;
     transfer.policy.time = order.time;
@@ -320,6 +319,8 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
     }
     if (is_http(order.protocol)) set_http(curl, settings_, transfer);
     if (order.protocol == Protocol::https) {
+        if (order.trust == nullptr || (order.trust->anchors.empty() && !order.trust->only_leaves))
+            return {fail(FaultCode::untrusted, "no root certificate is installed, so no server can be verified")};
         prepare_policy(order, transfer);
         set_tls(curl, transfer);
     }

@@ -30,7 +30,7 @@ struct FetchOrder {
     std::optional<Login> login;         // the driver may send it to this server and to no other
     // HTTPS: presented if the server asks.
     std::shared_ptr<const crypto::ClientIdentity> identity{};
-    std::shared_ptr<const crypto::ServerTrust> trust{};  // HTTPS: whom to believe; never null there
+    std::shared_ptr<const crypto::ServerTrust> trust{};  // HTTPS: whom to believe; null: nobody
     crypto::JudgingTime time;                            // HTTPS: when the server's certificate is judged
     std::size_t size_limit = 0;                          // bytes; a longer file is too_large
 

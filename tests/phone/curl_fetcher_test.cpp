@@ -42,7 +42,7 @@ TEST(CurlFetcher, HttpsWithoutAnAnchorContactsNobody) {
     order.port = 1;
     const auto outcome = CurlFetcher(FetcherSettings()).fetch(order);
     ASSERT_FALSE(outcome.body.has_value());
-    EXPECT_EQ(outcome.body.error().code, FaultCode::malformed);
+    EXPECT_EQ(outcome.body.error().code, FaultCode::untrusted);
 }
 
 // A server's answers, with whatever Date; its certificate is good from January 2026 to January 2027.

@@ -124,7 +124,9 @@ TEST_F(FlashTest, FaultWhileParametersAreWrittenLeavesTheOldOrTheNewOnes) {
             disk_.heal();
             const ParameterMemory found = open().state().parameters;
             EXPECT_TRUE(found == after || (found == before && !is_done));
-            if (breakage != Breakage::dead) EXPECT_EQ(flash.state().parameters, found);
+            if (breakage != Breakage::dead) {
+                EXPECT_EQ(flash.state().parameters, found);
+            }
             if (!has_broken) break;
             ++faults;
         }
