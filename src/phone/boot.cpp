@@ -150,13 +150,9 @@ Status BootSession::reload_trust() {
 
 std::shared_ptr<const crypto::ClientIdentity> BootSession::find_identity() {
     if (settings_.identity) return settings_.identity;
-    for (unsigned index = 1; index <= profile_limit; ++index) {
-        const DeviceProfile profile = flash_->state().profile(index);
-        if (!profile.is_active || profile.purpose == 0 || profile.identity.empty()) continue;
-        auto identity = flash_->read_identity(index);
-        if (identity) return std::make_shared<const crypto::ClientIdentity>(std::move(*identity));
-        note({}, 0, identity.error().message);
-    }
+    auto identity = flash_->read_active_identity();
+    if (identity) return std::make_shared<const crypto::ClientIdentity>(std::move(*identity));
+    if (identity.error().code != FaultCode::not_found) note({}, 0, identity.error().message);
     return nullptr;
 }
 

@@ -511,6 +511,14 @@ Result<crypto::ClientIdentity> Flash::read_identity(unsigned index) {
     return identity;
 }
 
+Result<crypto::ClientIdentity> Flash::read_active_identity() {
+    for (unsigned index = 1; index <= profile_limit; ++index) {
+        const DeviceProfile profile = state_.profile(index);
+        if (profile.is_active && profile.purpose != 0 && !profile.identity.empty()) return read_identity(index);
+    }
+    return fail(FaultCode::not_found, "no active profile holds a certificate");
+}
+
 Status Flash::remember(const ParameterMemory& parameters) {
     if (parameters == state_.parameters) return {};
     FlashState next = state_;

@@ -147,6 +147,8 @@ public:
     Status delete_identity(unsigned index);
     // not_found when the profile holds none; corrupt.
     Result<crypto::ClientIdentity> read_identity(unsigned index);
+    // Of the first profile that is active and has one: what the phone shows to servers. not_found, corrupt.
+    Result<crypto::ClientIdentity> read_active_identity();
 
     // Replaces the parameters' memory; nothing is written when it is the same. After a Fault as for install().
     Status remember(const ParameterMemory& parameters);

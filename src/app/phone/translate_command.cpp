@@ -14,6 +14,7 @@
 #include "crypto/limited_anchors.h"
 #include "family/family.h"
 #include "phone/flash.h"
+#include "phone/trust_store.h"
 
 namespace ringfence::app {
 
@@ -46,22 +47,18 @@ Status check_folder(Disk& disk, const std::string& folder) {
     return fail(FaultCode::conflict, folder + " holds something else than a configuration made here");
 }
 
+// Those that no revocation list names; a trust list's servers are no roots.
 Result<std::vector<crypto::Certificate>> read_roots(phone::Flash& flash) {
-    std::vector<crypto::Certificate> out;
-    for (const auto* file : flash.state().files_of(phone::root_section)) {
-        const auto bytes = flash.read(*file);
-        if (!bytes) return fail(bytes.error());
-        const auto certificates = crypto::Certificate::parse_bundle(*bytes);
-        if (!certificates) return fail(certificates.error().within(file->name));
-        out.insert(out.end(), certificates->begin(), certificates->end());
-    }
-    return out;
+    const auto trust = phone::TrustStore::load(flash, {});
+    if (!trust) return fail(trust.error());
+    return trust->without_revoked(trust->customer_anchors());
 }
 
 // The certificate with its chain and its key in one file, as baresip reads it. Empty: there is none.
-Result<Secret> read_identity(const TranslateOptions& options) {
-    if (options.certificate.empty()) return Secret();
-    const auto identity = load_identity(options.certificate, options.key);
+Result<Secret> read_identity(const TranslateOptions& options, phone::Flash& flash) {
+    const auto identity =
+        options.certificate.empty() ? flash.read_active_identity() : load_identity(options.certificate, options.key);
+    if (!identity && identity.error().code == FaultCode::not_found && options.certificate.empty()) return Secret();
     if (!identity) return fail(identity.error());
     std::string pem = identity->leaf.to_pem() + crypto::format_bundle(identity->chain);
     pem += identity->key.to_pem().reveal();
@@ -128,7 +125,7 @@ int translate_baresip(const TranslateOptions& options) {
     if (auto ours = check_folder(disk, *folder); !ours) return complain(ours.error().message, exit_failed);
     const auto roots = read_roots(*flash);
     if (!roots) return complain(roots.error().message, exit_failed);
-    const auto identity = read_identity(options);
+    const auto identity = read_identity(options, *flash);
     if (!identity) return complain(identity.error().message, exit_failed);
 
     phone::BaresipSurroundings surroundings;
