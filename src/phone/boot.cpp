@@ -166,7 +166,7 @@ Step BootSession::start() {
     record({EventCode::boot_started, Severity::information,
             fmt::format("boot of {} as model {}, {} load, from {}", report_.mac, report_.model, report_.load,
                         settings_.server.without_login())});
-    review_trust();
+    if (auto kept = keep_trust(*flash_, trust_, clock_.judging_time()); !kept) note({}, 0, kept.error().message);
 
     const auto name = manifest_name(settings_.model, load(), settings_.behaviour);
     if (!name) return fail_manifest(Action::failed, name.error().message);
@@ -183,19 +183,6 @@ Step BootSession::start() {
     auto entered = enter(Stage::fetching_manifest);
     if (!entered) return fail_manifest(Action::failed, entered.error().message);
     return send();
-}
-
-// Events of what time did to the store, and the end of a trust list that ran out (reference 5.6, 5.8).
-void BootSession::review_trust() {
-    for (const auto& event : review(trust_, clock_.judging_time())) record(event);
-    const auto& list = trust_.trust_list();
-    if (!list || !has_ended(*list, clock_.judging_time())) return;
-    auto forgotten = flash_->forget(trust_list_section);
-    if (forgotten) forgotten = reload_trust();
-    if (forgotten)
-        record({EventCode::trust_list_deleted, Severity::information, "the certificate trust list is deleted"});
-    else
-        note({}, 0, forgotten.error().message);
 }
 
 std::optional<std::string> BootSession::reason_against_https() const {

@@ -84,7 +84,6 @@ private:
     const Task& task() const { return plan_.tasks[current_]; }
     Load load() const { return flash_->state().load.value_or(settings_.load); }
 
-    void review_trust();
     std::optional<std::string> reason_against_https() const;
     Step read_manifest(FetchOutcome outcome);
     Step fail_manifest(Action action, std::string reason);

@@ -28,6 +28,7 @@ struct Transfer {
     bool has_excess = false;  // the server sent more than its Content-Length said
     bool has_stalled = false;
     std::chrono::seconds stall{};
+    const std::atomic<bool>* stop = nullptr;
     curl_off_t seen_bytes = 0;
     std::chrono::steady_clock::time_point last_progress{};
     crypto::ClientPolicy policy;
@@ -55,7 +56,8 @@ int watch_progress(void* user, curl_off_t, curl_off_t received, curl_off_t, curl
         transfer.last_progress = now;
     }
     transfer.has_stalled = now - transfer.last_progress > transfer.stall;
-    return transfer.has_stalled ? 1 : 0;
+    const bool must_stop = transfer.stop != nullptr && transfer.stop->load();
+    return transfer.has_stalled || must_stop ? 1 : 0;
 }
 
 // libcurl cuts what goes beyond Content-Length off and tells nobody but its debug log.
@@ -305,6 +307,7 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
     Transfer transfer;
     transfer.size_limit = order.size_limit;
     transfer.stall = settings_.patience.stall;
+    transfer.stop = settings_.stop;
     transfer.last_progress = std::chrono::steady_clock::now();
 
     const Handle handle(curl_easy_init(), &curl_easy_cleanup);

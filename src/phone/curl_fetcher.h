@@ -4,6 +4,7 @@
 // libcurl 7.88 does not even hold a transfer to one port of the server (RFC 1350 section 4).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -32,6 +33,7 @@ struct FetcherSettings {
     bool is_ftp_active = false;             // the server opens the data connection
     PortMap ports{};                        // in place of the standard ports; a port in a URL is kept
     Patience patience{};
+    const std::atomic<bool>* stop = nullptr;  // true ends a transfer within a second; outlives the fetcher
 };
 
 class CurlFetcher {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "phone/flash.h"
 
 namespace ringfence::phone {
 
@@ -44,6 +45,23 @@ std::vector<Event> review(const TrustStore& trust, const crypto::JudgingTime& ti
         events.push_back({EventCode::trust_list_expired, Severity::minor,
                           fmt::format("the certificate trust list ended on {}", format_time(list->not_after))});
     return events;
+}
+
+Status keep_trust(Flash& flash, TrustStore& trust, const crypto::JudgingTime& time) {
+    Status done;
+    for (const auto& event : review(trust, time))
+        if (done) done = flash.log(event);
+    const auto& list = trust.trust_list();
+    if (!list || !has_ended(*list, time)) return done;
+    done = flash.forget(trust_list_section);
+    if (done)
+        done =
+            flash.log({EventCode::trust_list_deleted, Severity::information, "the certificate trust list is deleted"});
+    if (!done) return done;
+    auto left = TrustStore::load(flash, trust.vendor_anchors());
+    if (!left) return fail(std::move(left.error()));
+    trust = std::move(*left);
+    return {};
 }
 
 }  // namespace ringfence::phone

@@ -1,5 +1,5 @@
 // What time does to a trust store: roots that ended, roots that were revoked, a trust list that ran out (reference 5.6,
-// 5.8). Asked at every boot, and daily by a phone that runs on. Pure.
+// 5.8). Asked at every boot, and daily by a phone that runs on.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,12 @@ namespace ringfence::phone {
 
 bool has_ended(const TrustList& list, const crypto::JudgingTime& time);
 
+class Flash;
+
 // One event for each. Nothing is removed: a root that ended or was revoked verifies nothing as it stands.
 std::vector<Event> review(const TrustStore& trust, const crypto::JudgingTime& time);
+
+// Logs them, and deletes a trust list that ran out (event 0x0015); `trust` is then as the flash stands.
+Status keep_trust(Flash& flash, TrustStore& trust, const crypto::JudgingTime& time);
 
 }  // namespace ringfence::phone

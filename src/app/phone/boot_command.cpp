@@ -1,116 +1,13 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <utility>
-#include <variant>
-
-#include "app/phone/answerer.h"
-#include "app/phone/boot_options.h"
-#include "app/phone/change_hook.h"
+#include "app/phone/boot_runner.h"
 #include "app/phone/commands.h"
 #include "app/phone/output.h"
-#include "app/phone/report.h"
-#include "app/phone/server_choice.h"
-#include "app/phone/state_folder.h"
-#include "base/clock.h"
-#include "base/disk.h"
-#include "family/family.h"
-#include "phone/boot.h"
-#include "phone/curl_fetcher.h"
-#include "phone/effective_configuration.h"
-#include "phone/flash.h"
 
 namespace ringfence::app {
 
-namespace {
-
-// Prints each file as soon as it is settled, so that a person can watch.
-class Timeline {
-public:
-    Timeline(bool is_wanted, Detail detail) : is_wanted_(is_wanted), detail_(detail) {}
-
-    void follow(const phone::BootReport& report) {
-        if (!is_wanted_) return;
-        if (!manifest_shown_ && !report.manifest.reason.empty()) {
-            print(boot_heading(report) + file_line(report.manifest, detail_));
-            manifest_shown_ = true;
-        }
-        for (; shown_ < report.sections.size(); ++shown_) print(file_line(report.sections[shown_], detail_));
-        flush();
-    }
-    void end(const phone::BootReport& report) {
-        follow(report);
-        if (is_wanted_) print(boot_ending(report));
-    }
-
-private:
-    bool is_wanted_;
-    Detail detail_;
-    bool manifest_shown_ = false;
-    std::size_t shown_ = 0;
-};
-
-void run(phone::BootSession& session, const phone::CurlFetcher& fetcher, const Answerer& answerer, Timeline& timeline) {
-    phone::Step step = session.start();
-    while (!std::holds_alternative<phone::Finished>(step)) {
-        timeline.follow(session.report());
-        if (const auto* order = std::get_if<phone::FetchOrder>(&step))
-            step = session.fetched(fetcher.fetch(*order));
-        else
-            step = session.answered(answerer.answer(std::get<phone::Question>(step)));
-    }
-}
-
-// What the boot changed is told to the program that wants to know; how that ended stands in the report.
-void tell_change(const BootOptions& options, const phone::StateChange& change, phone::BootReport& report) {
-    const std::chrono::seconds limit(options.on_change_seconds > 0 ? options.on_change_seconds : change_hook_seconds);
-    auto note = run_change_hook({options.on_change, options.state, limit}, change);
-    if (note) report.notes.push_back(std::move(*note));
-}
-
-}  // namespace
-
 int boot(const BootOptions& options) {
-    auto prepared = prepare(options);
-    if (!prepared) return complain(prepared.error().fault.message, prepared.error().code);
-    const auto family =
-        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
-    if (!family) return complain(family.error().message, exit_failed);
-
-    SystemDisk disk;
-    const SystemClock clock;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return complain(flash.error().message, exit_failed);
-    auto recovered = flash->recover();
-    if (!recovered) return complain(recovered.error().message, exit_failed);
-
-    const auto discovery = choose_server(*prepared, *flash);
-    if (!discovery) return complain(discovery.error().fault.message, discovery.error().code);
-
-    const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
-    const Answerer answerer(std::move(prepared->answers), may_ask);
-    const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
-    // What a boot that was cut off, or cut off before its restart, has changed nobody was told: all of it counts as
-    // new.
-    const bool was_cut_off = flash->interrupted() || flash->state().restarts > 0;
-    const phone::FlashState before = was_cut_off ? phone::FlashState() : flash->state();
-    bool is_clean = true;
-    for (bool is_done = false; !is_done;) {
-        phone::BootSession session(prepared->settings, *family, *flash, clock);
-        Timeline timeline(!options.json, options.explain ? Detail::explained : Detail::plain);
-        run(session, fetcher, answerer, timeline);
-        phone::BootReport report = session.report();
-        is_done = !report.restart;
-        if (is_done) tell_change(options, phone::changes_between(before, flash->state(), *family), report);
-        timeline.end(report);
-        is_clean = report.is_clean();
-        const auto remembered = remember_server(*flash, *discovery, report);
-        if (!remembered) return complain(remembered.error().message, exit_failed);
-        if (options.json) print(boot_json(report) + "\n");
-    }
-    return finish_output(is_clean ? exit_done : exit_failed);
+    const auto end = boot_to_rest(options, nullptr);
+    if (!end) return complain(end.error().fault.message, end.error().code);
+    return finish_output(end->is_clean ? exit_done : exit_failed);
 }
 
 }  // namespace ringfence::app

@@ -41,6 +41,12 @@ struct BootOptions {
     bool explain = false;
 };
 
+struct RunOptions {
+    BootOptions boot;
+    std::string sip_listen;             // "192.0.2.7:5060"; empty: no NOTIFY is heard
+    std::vector<std::string> sip_from;  // networks; empty: the provisioned SIP servers
+};
+
 struct ConfigureOptions {
     std::string state;
     std::vector<std::string> set;       // NAME=VALUE
@@ -101,6 +107,7 @@ struct TranslateOptions {
 };
 
 int boot(const BootOptions& options);
+int run(const RunOptions& options);
 int configure(const ConfigureOptions& options);
 int dhcp_request(const DhcpRequestOptions& options);
 int show(const ShowOptions& options);

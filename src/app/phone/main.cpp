@@ -11,6 +11,7 @@ using ringfence::app::ConfigureOptions;
 using ringfence::app::DhcpRequestOptions;
 using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
+using ringfence::app::RunOptions;
 using ringfence::app::ShowOptions;
 using ringfence::app::StateOptions;
 using ringfence::app::TranslateOptions;
@@ -59,6 +60,15 @@ void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--on-change-limit", options.on_change_seconds, "Seconds after which that program is killed (60)")
         ->check(CLI::Range(1U, 3600U));
     app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_run(CLI::App& app, RunOptions& options) {
+    add_boot(app, options.boot);
+    app.add_option("--sip-listen", options.sip_listen,
+                   "ADDRESS:PORT (UDP) where NOTIFY check-sync is heard, if REMOTE_CHECK_FOR_UPDATE is YES");
+    app.add_option("--sip-from", options.sip_from,
+                   "Network whose NOTIFY is obeyed; without any, the provisioned SIP servers' is")
+        ->allow_extra_args(false);
 }
 
 void add_configure(CLI::App& app, ConfigureOptions& options) {
@@ -138,6 +148,7 @@ int run(int argc, char** argv) {
     app.name("ringfence-phone");
     app.require_subcommand(1);
     BootOptions boot_options;
+    RunOptions run_options;
     ConfigureOptions configure_options;
     DhcpRequestOptions dhcp_options;
     ShowOptions show_options;
@@ -145,6 +156,9 @@ int run(int argc, char** argv) {
     ProfileOptions profile_options;
     TranslateOptions translate_options;
     auto* boot = app.add_subcommand("boot", "Fetch the manifest and what it names, accept, install, report");
+    auto* run =
+        app.add_subcommand("run", "Stay on: boot, then look for updates daily, on SIGHUP and on NOTIFY check-sync");
+    add_run(*run, run_options);
     auto* configure = app.add_subcommand("configure", "Type parameters in by hand, or clear them; shows what holds");
     auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, as arguments of udhcpc");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
@@ -167,6 +181,7 @@ int run(int argc, char** argv) {
         return app.exit(error) == 0 ? ringfence::app::exit_done : ringfence::app::exit_misused;
     }
     if (boot->parsed()) return ringfence::app::boot(boot_options);
+    if (run->parsed()) return ringfence::app::run(run_options);
     if (configure->parsed()) return ringfence::app::configure(configure_options);
     if (dhcp->parsed()) return ringfence::app::dhcp_request(dhcp_options);
     if (profile->parsed()) return ringfence::app::profile(profile_options);

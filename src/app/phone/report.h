@@ -40,6 +40,7 @@ std::string parameters_text(const phone::ParameterValues& values);
 std::string show_text(const phone::Flash& flash, const FlashView& view);
 
 // One object, without a line end. Secret settings are masked.
+std::string run_json(std::string_view event, std::string_view text);
 std::string boot_json(const phone::BootReport& report);
 std::string parameters_json(const phone::ParameterValues& values);
 std::string dhcp_request_json(const phone::DhcpRequest& request);

@@ -85,6 +85,10 @@ json::object parameters_object(const phone::ParameterValues& values) {
 
 }  // namespace
 
+std::string run_json(std::string_view event, std::string_view said) {
+    return json::serialize(json::object{{"event", text(event)}, {"text", text(said)}});
+}
+
 std::string parameters_json(const phone::ParameterValues& values) { return json::serialize(parameters_object(values)); }
 
 std::string dhcp_request_json(const phone::DhcpRequest& request) {

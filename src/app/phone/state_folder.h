@@ -23,6 +23,21 @@ private:
     int descriptor_;
 };
 
+// Held by the one `run` on a flash, between its boots too.
+class RunLock {
+public:
+    // Makes the folder if need be. conflict when another `run` holds it.
+    static Result<RunLock> hold(Disk& disk, const std::string& path);
+
+    RunLock(RunLock&& other) noexcept;
+    RunLock& operator=(RunLock&&) = delete;
+    ~RunLock();
+
+private:
+    explicit RunLock(int descriptor) : descriptor_(descriptor) {}
+    int descriptor_;
+};
+
 // Whether the folder is absent, empty or a phone's flash.
 bool may_hold_flash(Disk& disk, const std::string& path);
 

@@ -1,0 +1,282 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "app/phone/boot_runner.h"
+#include "app/phone/commands.h"
+#include "app/phone/notify_socket.h"
+#include "app/phone/output.h"
+#include "app/phone/report.h"
+#include "app/phone/state_folder.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "phone/behaviour.h"
+#include "phone/phone_clock.h"
+#include "phone/trust_review.h"
+#include "phone/update_schedule.h"
+#include "protocol/sip_notify.h"
+
+namespace ringfence::app {
+
+namespace {
+
+// However many NOTIFYs come, they make one boot, and not more than one a minute.
+constexpr Duration notify_spacing = std::chrono::minutes(1);
+// The trust list's end and the roots' are looked at daily (reference 4.5).
+constexpr Duration review_spacing = std::chrono::hours(24);
+// So that a clock that was set is noticed.
+constexpr Duration longest_sleep = std::chrono::minutes(1);
+constexpr std::size_t tag_bytes = 8;
+constexpr std::size_t addresses_of_one_server = 16;
+
+// Written by signal handlers.
+std::atomic<bool> must_stop{false};
+std::atomic<bool> must_check{false};
+int wake_descriptors[2] = {-1, -1};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_signal(int number) {
+    if (number == SIGHUP)
+        must_check = true;
+    else
+        must_stop = true;
+    const char byte = 0;
+    static_cast<void>(!::write(wake_descriptors[1], &byte, 1));
+}
+
+Status watch_signals() {
+    if (::pipe2(wake_descriptors, O_CLOEXEC | O_NONBLOCK) != 0)
+        return fail(FaultCode::unavailable, "no pipe for signals can be made");
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaction(number, &action, nullptr);
+    return {};
+}
+
+// All addresses of a SIP server that the settings name; none when it leads to none.
+void add_addresses(const std::string& host, std::vector<Network>& networks) {
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_DGRAM;
+    addrinfo* found = nullptr;
+    if (host.empty() || host == "0.0.0.0" || ::getaddrinfo(host.c_str(), nullptr, &wanted, &found) != 0) return;
+    std::size_t count = 0;
+    for (const auto* one = found; one != nullptr && count < addresses_of_one_server; one = one->ai_next, ++count) {
+        std::array<char, NI_MAXHOST> text{};
+        if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+            continue;
+        if (auto network = Network::parse(text.data())) networks.push_back(*network);
+    }
+    ::freeaddrinfo(found);
+}
+
+std::vector<Network> provisioned_servers(const phone::EffectiveSettings& settings) {
+    std::vector<Network> networks;
+    for (const auto& [name, setting] : settings)
+        if (name.starts_with("SERVER_IP")) add_addresses(setting.value, networks);
+    return networks;
+}
+
+void say(const RunOptions& options, std::string_view event, std::string_view text) {
+    if (options.boot.json)
+        print(run_json(event, text) + "\n");
+    else
+        print(fmt::format("{}: {}\n", event, text));
+    flush();
+}
+
+class Agent {
+public:
+    Agent(const RunOptions& options, std::vector<Network> allowed, phone::Behaviour behaviour,
+          std::optional<NotifySocket> socket)
+        : options_(options), given_networks_(std::move(allowed)), behaviour_(behaviour), socket_(std::move(socket)) {}
+
+    int run() {
+        boot("power-up");
+        while (!must_stop) {
+            sleep();
+            if (must_stop) break;
+            answer_notifies();
+            if (must_check.exchange(false))
+                boot("asked for");
+            else if (is_notified_ && clock_.steady_now() >= last_boot_ + notify_spacing)
+                boot("check-sync");
+            else if (retry_at_ && clock_.steady_now() >= *retry_at_)
+                boot("the server was not reached before");
+            else if (next_check_ && clock_.wall_now() >= *next_check_)
+                daily_boot();
+            else if (clock_.steady_now() >= next_review_)
+                review();
+        }
+        say(options_, "stopped", "a signal asked for it");
+        return finish_output(exit_done);
+    }
+
+private:
+    void boot(std::string_view why) {
+        is_notified_ = false;
+        say(options_, "boot", why);
+        const auto end = boot_to_rest(options_.boot, &must_stop);
+        last_boot_ = clock_.steady_now();
+        next_review_ = last_boot_ + review_spacing;
+        if (must_stop) return;
+        if (!end) say(options_, "failed", end.error().fault.message);
+        const bool has_served = end && end->has_served;
+        failures_ = has_served ? 0 : failures_ + 1;
+        retry_at_.reset();
+        if (!has_served) {
+            const Duration wait = phone::retry_wait(failures_ - 1, random_);
+            retry_at_ = last_boot_ + wait;
+            say(options_, "retry", fmt::format("in {} s", std::chrono::ceil<std::chrono::seconds>(wait).count()));
+        }
+        if (end) take_settings(end->settings);
+    }
+
+    void daily_boot() {
+        last_check_ = next_check_;
+        boot("daily check");
+    }
+
+    void take_settings(const phone::EffectiveSettings& settings) {
+        const auto remote = settings.find("REMOTE_CHECK_FOR_UPDATE");
+        obeys_notify_ = remote != settings.end() && remote->second.value == "YES";
+        networks_ = given_networks_.empty() && socket_ ? provisioned_servers(settings) : given_networks_;
+        const auto window = phone::read_update_window(settings);
+        next_check_.reset();
+        if (!window) return;
+        next_check_ = phone::next_update(*window, clock_.wall_now(), last_check_, random_);
+        say(options_, "next", "daily check at " + format_time(*next_check_));
+    }
+
+    Duration wait() const {
+        Duration wait = longest_sleep;
+        const auto until = [&](SteadyTime time) { wait = std::min(wait, time - clock_.steady_now()); };
+        if (retry_at_) until(*retry_at_);
+        if (is_notified_) until(last_boot_ + notify_spacing);
+        until(next_review_);
+        if (next_check_) wait = std::min(wait, *next_check_ - clock_.wall_now());
+        return std::max(wait, Duration::zero());
+    }
+
+    void sleep() const {
+        std::array<pollfd, 2> waiting = {pollfd{wake_descriptors[0], POLLIN, 0},
+                                         pollfd{socket_ ? socket_->descriptor() : -1, POLLIN, 0}};
+        ::poll(waiting.data(), waiting.size(), static_cast<int>(wait().count()) + 1);
+        std::array<char, 64> bytes{};
+        while (::read(wake_descriptors[0], bytes.data(), bytes.size()) > 0) {
+        }
+    }
+
+    void answer_notifies() {
+        if (!socket_) return;
+        constexpr int most_at_once = 64;  // what more there is waits for the next turn
+        for (int i = 0; i < most_at_once; ++i) {
+            const auto datagram = socket_->receive(protocol::max_sip_datagram);
+            if (!datagram) return;
+            answer(*datagram);
+        }
+    }
+
+    // A sender that is not allowed hears nothing: whoever scans the network learns of no phone here.
+    void answer(const Datagram& datagram) {
+        const bool is_allowed = std::any_of(networks_.begin(), networks_.end(), [&](const Network& network) {
+            return network.contains(datagram.sender.address);
+        });
+        if (!is_allowed) return;
+        const auto notify = protocol::read_notify(datagram.bytes, to_hex(random_.bytes(tag_bytes)));
+        if (notify.kind == protocol::NotifyKind::nothing) return;
+        constexpr int forbidden = 403;
+        const bool is_check = notify.kind == protocol::NotifyKind::check_sync;
+        const int status = is_check && !obeys_notify_ ? forbidden : notify.status;
+        socket_->send(datagram.sender, protocol::format_sip_answer(notify, status));
+        if (is_check && obeys_notify_) take_notify(datagram.sender);
+    }
+
+    void take_notify(const Endpoint& sender) {
+        if (is_notified_) return;
+        const bool waits_for_key = behaviour_.is(phone::Switch::check_sync, "needs-key");
+        say(options_, "check-sync",
+            fmt::format("from {}{}", sender.to_string(), waits_for_key ? "; it waits for a key (SIGHUP)" : ""));
+        is_notified_ = !waits_for_key;
+    }
+
+    void review() {
+        next_review_ = clock_.steady_now() + review_spacing;
+        SystemDisk disk;
+        auto folder = StateFolder::hold(disk, options_.boot.state);
+        if (!folder) return say(options_, "failed", folder.error().message);
+        auto flash = phone::Flash::open(disk, options_.boot.state, clock_);
+        if (!flash) return say(options_, "failed", flash.error().message);
+        auto trust = phone::TrustStore::load(*flash, {});
+        if (!trust) return say(options_, "failed", trust.error().message);
+        const phone::PhoneClock clock(clock_, flash->state().proved_time);
+        const auto kept = phone::keep_trust(*flash, *trust, clock.judging_time());
+        if (!kept) say(options_, "failed", kept.error().message);
+    }
+
+    const RunOptions& options_;
+    std::vector<Network> given_networks_;
+    phone::Behaviour behaviour_;
+    std::optional<NotifySocket> socket_;
+    SystemClock clock_;
+    SystemRandom random_;
+    std::vector<Network> networks_;
+    bool obeys_notify_ = false;
+    bool is_notified_ = false;
+    unsigned failures_ = 0;
+    SteadyTime last_boot_{};
+    SteadyTime next_review_{};
+    std::optional<SteadyTime> retry_at_;
+    std::optional<WallTime> next_check_;
+    std::optional<WallTime> last_check_;
+};
+
+Checked<std::vector<Network>> read_networks(const RunOptions& options) {
+    std::vector<Network> networks;
+    for (const auto& text : options.sip_from) {
+        auto network = Network::parse(text);
+        if (!network) return tl::unexpected<Complaint>(Complaint{std::move(network.error()), exit_misused});
+        networks.push_back(*network);
+    }
+    return networks;
+}
+
+Checked<std::optional<NotifySocket>> open_socket(const RunOptions& options) {
+    if (options.sip_listen.empty()) return std::optional<NotifySocket>();
+    const auto endpoint = Endpoint::parse(options.sip_listen);
+    if (!endpoint) return tl::unexpected<Complaint>(Complaint{endpoint.error(), exit_misused});
+    auto socket = NotifySocket::open(*endpoint);
+    if (!socket) return tl::unexpected<Complaint>(Complaint{std::move(socket.error()), exit_failed});
+    return std::optional<NotifySocket>(std::move(*socket));
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+    // Each boot reads its files again, which standard input cannot be.
+    if (readers_of_standard_input(options.boot) > 0)
+        return complain("run reads its secrets from files, not from standard input", exit_misused);
+    const auto prepared = prepare(options.boot);
+    if (!prepared) return complain(prepared.error().fault.message, prepared.error().code);
+    auto networks = read_networks(options);
+    if (!networks) return complain(networks.error().fault.message, networks.error().code);
+    SystemDisk disk;
+    const auto lock = RunLock::hold(disk, options.boot.state);
+    if (!lock) return complain(lock.error().message, exit_failed);
+    auto socket = open_socket(options);
+    if (!socket) return complain(socket.error().fault.message, socket.error().code);
+    if (auto watched = watch_signals(); !watched) return complain(watched.error().message, exit_failed);
+    return Agent(options, std::move(*networks), prepared->settings.behaviour, std::move(*socket)).run();
+}
+
+}  // namespace ringfence::app
