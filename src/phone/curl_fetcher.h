@@ -26,6 +26,13 @@ struct Patience {
     std::chrono::seconds connect{10};  // as long as a set's user would watch one name on the screen
     std::chrono::seconds stall{20};    // a server that sends nothing for this long is given up
     std::chrono::seconds total{600};   // the manual cuts image transfers off after 10 minutes (reference 7)
+
+    // In the default's proportion of a silence to a whole transfer.
+    void set_stall(std::chrono::seconds seconds) {
+        const auto share = total / stall;
+        stall = seconds;
+        total = share * seconds;
+    }
 };
 
 struct FetcherSettings {

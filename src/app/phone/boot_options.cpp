@@ -87,7 +87,7 @@ Checked<phone::FetcherSettings> read_fetcher_settings(const BootOptions& options
         if (!ports) return misused(ports.error());
         fetcher.ports = std::move(*ports);
     }
-    if (options.patience_seconds > 0) fetcher.patience.stall = std::chrono::seconds(options.patience_seconds);
+    if (options.patience_seconds > 0) fetcher.patience.set_stall(std::chrono::seconds(options.patience_seconds));
     return fetcher;
 }
 

@@ -51,7 +51,8 @@ void add_boot(CLI::App& app, BootOptions& options) {
                    "name=value: behaviour that the manuals leave open; `ringfence-phone switches` lists them")
         ->allow_extra_args(false);
     app.add_option("--ports", options.ports, "Ports in place of the standard ones: tftp=N,ftp=N,http=N,https=N");
-    app.add_option("--patience", options.patience_seconds, "Seconds after which a silent server is given up (20)")
+    app.add_option("--patience", options.patience_seconds,
+                   "Seconds after which a silent server is given up (20); a file may take 30 times as long in all")
         ->check(CLI::Range(1U, 600U));
     app.add_flag("--explain", options.explain, "Tell for every section what a set does with it, and why");
     app.add_option("--on-change", options.on_change,
