@@ -1,0 +1,129 @@
+"""A small network of our own: nodes, each in a network namespace, on one bridge.
+
+It needs root and a kernel that allows namespaces; need_network() skips the test where that is not so. A namespace
+lives as long as the process that holds it, which the Workspace ends: nothing has a name that could meet another run's,
+nothing of the machine's own network changes, and nothing stays, however the test ends.
+"""
+
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import unittest
+
+from harness import run, wait_until
+
+CLONE_NEWNET = 0x40000000
+ETHERTYPE_IPV4, ETHERTYPE_ARP = 0x0800, 0x0806
+HARDWARE_ETHERNET, ARP_REPLY = 1, 2
+EVERYONE = b"\xff" * 6
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _enter(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        _check(_libc.setns(descriptor, CLONE_NEWNET), path)
+    finally:
+        os.close(descriptor)
+
+
+class Node:
+    """A namespace; with a cable its interface is eth0."""
+
+    def __init__(self, work):
+        holder = work.start(["sleep", "infinity"], preexec=lambda: _check(_libc.unshare(CLONE_NEWNET), "unshare"))
+        self.pid = holder.pid
+        self.path = f"/proc/{holder.pid}/ns/net"
+        self("ip", "link", "set", "lo", "up")
+
+    def enter(self):
+        """A child's preexec: it then lives in this node."""
+        _enter(self.path)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """Sockets that this thread makes meanwhile belong to this node, and go on belonging to it."""
+        home = os.open(f"/proc/self/task/{_libc.gettid()}/ns/net", os.O_RDONLY)
+        try:
+            self.enter()
+            yield self
+        finally:
+            _check(_libc.setns(home, CLONE_NEWNET), "going home")
+            os.close(home)
+
+    def command(self, *words):
+        """The same command, run in this node."""
+        return ["nsenter", f"--net={self.path}", "--", *words]
+
+    def __call__(self, *words):
+        return run(self.command(*words), check=True)
+
+    def add_address(self, address):
+        self("ip", "address", "add", f"{address}/24", "dev", "eth0")
+
+    def drop_address(self, address):
+        self("ip", "address", "delete", f"{address}/24", "dev", "eth0")
+
+    def hardware_address(self):
+        return self("ip", "-json", "link", "show", "dev", "eth0").json()[0]["address"]
+
+
+class Network:
+    def __init__(self, work):
+        self.work = work
+        self.wire = Node(work)
+        self.wire("ip", "link", "add", "bridge", "type", "bridge")
+        self.wire("ip", "link", "set", "bridge", "up")
+
+    def add(self, *addresses):
+        """A node with these addresses, each in a /24, its cable plugged into the bridge."""
+        node = Node(self.work)
+        port = f"to-{node.pid}"
+        self.wire("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(node.pid))
+        self.wire("ip", "link", "set", port, "master", "bridge", "up")
+        node("ip", "link", "set", "eth0", "up")
+        for address in addresses:
+            node.add_address(address)
+        return node
+
+
+def need_network(work):
+    """A Network, or the test is skipped and says why this machine allows none."""
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("network namespaces need root")
+    probe = run(["unshare", "--net", "true"])
+    if probe.code != 0:
+        raise unittest.SkipTest(f"network namespaces are not allowed here: {probe.err.strip()}")
+    return Network(work)
+
+
+def announce(node, address):
+    """Tells everyone on the wire that this address is at this node, as whoever is on the wire can (RFC 826)."""
+    with node.entered():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with wire:
+        wire.bind(("eth0", ETHERTYPE_ARP))
+        mine, address = wire.getsockname()[4], socket.inet_aton(address)
+        frame = EVERYONE + mine + struct.pack("!H", ETHERTYPE_ARP)
+        reply = struct.pack("!HHBBH", HARDWARE_ETHERNET, ETHERTYPE_IPV4, len(mine), len(address), ARP_REPLY)
+        wire.send(frame + reply + mine + address + EVERYONE + address)
+
+
+def move(address, *, giver, taker, witness):
+    """The taker answers at the address from here on, and the witness believes it."""
+    giver.drop_address(address)
+    taker.add_address(address)
+    hardware = taker.hardware_address()
+
+    def is_believed():
+        announce(taker, address)
+        known = witness("ip", "neighbour", "show", address).out.strip()
+        return hardware in known or not known
+    wait_until(is_believed, f"{address} to have moved")
