@@ -1,6 +1,11 @@
-"""Servers and certificates that are not ours: nginx, tftpd-hpa, vsftpd, openssl's own certificate authority."""
+"""Servers and certificates that are not ours: nginx, lighttpd, tftpd-hpa, dnsmasq, vsftpd, openssl's own authority.
 
+`preexec` places a server into a node of namespaces.py; there it has the standard ports for itself.
+"""
+
+import ctypes
 import datetime
+import hashlib
 import os
 import pwd
 import subprocess
@@ -67,7 +72,7 @@ class Pki:
         return path
 
 
-def start_nginx(work, www, servers):
+def start_nginx(work, www, servers, preexec=None):
     """`servers` are the bodies of server blocks."""
     folder = work.path("nginx")
     folder.mkdir()
@@ -85,13 +90,14 @@ def start_nginx(work, www, servers):
         "agent=\"$http_user_agent\" conn=$connection';\n"
         f"access_log {folder}/access.log wire;\nroot {www};\n"
         + "".join(f"server {{\n{body.replace('HTPASSWD', str(folder / 'htpasswd'))}\n}}\n" for body in servers) + "}\n")
-    child = work.start([need_program("nginx"), "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
+    child = work.start([need_program("nginx"), "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
+                       preexec=preexec)
     child.access_log = folder / "access.log"
     return child
 
 
-def tls_server(port, chain, key, more=""):
-    return f"listen 127.0.0.1:{port} ssl;\nssl_certificate {chain};\nssl_certificate_key {key};\n{more}\n"
+def tls_server(port, chain, key, more="", address="127.0.0.1"):
+    return f"listen {address}:{port} ssl;\nssl_certificate {chain};\nssl_certificate_key {key};\n{more}\n"
 
 
 NEEDS_LOGIN = 'auth_basic "prov";\nauth_basic_user_file HTPASSWD;'
@@ -101,26 +107,98 @@ def needs_certificate(ca):
     return f"ssl_client_certificate {ca};\nssl_verify_client on;"
 
 
-def start_tftpd(work, www):
-    port = free_port()
-    child = work.start([need_program("in.tftpd"), "--foreground", "--listen", "--address", f"127.0.0.1:{port}",
-                        "--user", pwd.getpwuid(os.geteuid()).pw_name, "--secure", www])
-    # UDP has no connection to try: the kernel's table tells.
-    wait_until(lambda: f":{port:04X} " in Path("/proc/net/udp").read_text(), "tftpd to listen")
+def wait_for_udp_port(child, port):
+    """UDP has no connection to try: the kernel's table tells, that of the network where the child lives."""
+    wait_until(lambda: f":{port:04X} " in Path(f"/proc/{child.pid}/net/udp").read_text(), f"UDP port {port} to be open")
+
+
+def start_tftpd(work, www, address="127.0.0.1", port=None, preexec=None):
+    port = port or free_port()
+    child = work.start([need_program("in.tftpd"), "--foreground", "--listen", "--address", f"{address}:{port}",
+                        "--user", pwd.getpwuid(os.geteuid()).pw_name, "--secure", www], preexec=preexec)
+    wait_for_udp_port(child, port)
     return child, port
 
 
-def start_vsftpd(work, www):
-    """Anonymous, passive only."""
+def start_dnsmasq(work, www, preexec):
+    """TFTP alone; it knows no port but 69, so it needs a node of its own."""
+    child = work.start([need_program("dnsmasq"), "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
+                        "--enable-tftp", f"--tftp-root={www}", "--user=root", "--log-facility=-", "--pid-file="],
+                       preexec=preexec)
+    wait_for_udp_port(child, 69)
+    return child
+
+
+def start_lighttpd(work, www, method):
+    """Plain HTTP with a login, `method` being basic, digest (MD5) or digest-sha256."""
+    port, folder = free_port(), work.path("lighttpd")
+    folder.mkdir()
+    user, password = PHONE_LOGIN
+    digest = "sha256" if method == "digest-sha256" else "md5"
+    secret = hashlib.new(digest, f"{user}:prov:{password}".encode()).hexdigest()
+    (folder / "digest").write_text(f"{user}:prov:{secret}\n")
+    (folder / "plain").write_text(f"{user}:{password}\n")
+    backend = "plain" if method == "basic" else "htdigest"
+    file = folder / ("plain" if method == "basic" else "digest")
+    algorithm = {"basic": "", "digest": '"algorithm" => "MD5",', "digest-sha256": '"algorithm" => "SHA-256",'}[method]
+    conf = folder / "lighttpd.conf"
+    conf.write_text(
+        f'server.document-root = "{www}"\nserver.bind = "127.0.0.1"\nserver.port = {port}\n'
+        'server.stat-cache-engine = "disable"\nserver.modules = ("mod_auth", "mod_authn_file", "mod_accesslog")\n'
+        f'accesslog.filename = "{folder}/access.log"\n'
+        f'accesslog.format = "%s user=%u %{{Authorization}}i"\n'
+        f'auth.backend = "{backend}"\nauth.backend.{backend}.userfile = "{file}"\n'
+        f'auth.require = ("/" => ("method" => "{method.split("-")[0]}", {algorithm} "realm" => "prov", '
+        '"require" => "valid-user"))\n')
+    child = work.start([need_program("lighttpd"), "-D", "-f", conf])
+    child.wait_for_port(port)
+    child.access_log = folder / "access.log"
+    return child, port
+
+
+def _seeing(mounts):
+    """A child's preexec: in a view of the file system of its own, each of these paths shows something else."""
+    new_namespace, private, recursive, bind = 0x20000, 0x40000, 0x4000, 0x1000
+
+    def prepare():
+        libc = ctypes.CDLL(None, use_errno=True)
+        steps = [libc.unshare(new_namespace), libc.mount(b"none", b"/", None, private | recursive, None)]
+        steps += [libc.mount(os.fsencode(shown), os.fsencode(path), None, bind, None) for path, shown in mounts.items()]
+        if any(steps):
+            raise OSError(ctypes.get_errno(), "a view of the file system of its own")
+    return prepare
+
+
+def _seeing_account(work, user, password):
+    """A child's preexec: it finds this account on the machine, which nobody else does."""
+    folder = work.path("account")
+    (folder / "pam.d").mkdir(parents=True)
+    folder.chmod(0o755)
+    (folder / "pam.d" / "vsftpd").write_text("auth required pam_unix.so\naccount required pam_unix.so\n")
+    hashed = run(["openssl", "passwd", "-6", "-stdin"], input=password, check=True).out.strip()
+    nobody = pwd.getpwnam("nobody")
+    (folder / "passwd").write_text(Path("/etc/passwd").read_text() +
+                                   f"{user}:x:{nobody.pw_uid - 1}:{nobody.pw_gid}::{folder}:/bin/false\n")
+    (folder / "shadow").write_text(f"{user}:{hashed}:1::::::\n")
+    return _seeing({"/etc/pam.d": folder / "pam.d", "/etc/passwd": folder / "passwd", "/etc/shadow": folder / "shadow"})
+
+
+def start_vsftpd(work, www, login=None):
+    """Passive only; anonymous, or for `login` alone, which needs root."""
     port = free_port()
     empty = work.path("empty")
     empty.mkdir(mode=0o755)
-    conf = work.write("vsftpd.conf",
-                      f"listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\nanonymous_enable=YES\n"
-                      f"anon_root={www}\nlocal_enable=NO\nwrite_enable=NO\nseccomp_sandbox=NO\nisolate=NO\n"
+    access, preexec = f"anonymous_enable=YES\nanon_root={www}\nlocal_enable=NO\n", None
+    if login:
+        access = (f"anonymous_enable=NO\nlocal_enable=YES\nlocal_root={www}\nchroot_local_user=YES\n"
+                  "pam_service_name=vsftpd\ncheck_shell=NO\n")
+        preexec = _seeing_account(work, *login)
+    conf = work.write(f"vsftpd-{port}.conf",
+                      f"listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n{access}"
+                      f"write_enable=NO\nseccomp_sandbox=NO\nisolate=NO\n"
                       f"isolate_network=NO\nsecure_chroot_dir={empty}\nport_enable=NO\nrun_as_launching_user=NO\n"
                       f"xferlog_enable=YES\nlog_ftp_protocol=YES\nvsftpd_log_file={work.folder}/vsftpd-{port}.log\n")
-    child = work.start([need_program("vsftpd"), conf])
+    child = work.start([need_program("vsftpd"), conf], preexec=preexec)
     child.wait_for_port(port)
     child.transfer_log = work.folder / f"vsftpd-{port}.log"
     return child, port
