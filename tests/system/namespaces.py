@@ -83,7 +83,8 @@ class Network:
         self.wire("ip", "link", "set", "bridge", "up")
 
     def add(self, *addresses):
-        """A node with these addresses, each in a /24, its cable plugged into the bridge."""
+        """A node with these addresses, each in a /24, its cable plugged into the bridge. The first can not move away
+        alone: the kernel drops the others of its network with it."""
         node = Node(self.work)
         port = f"to-{node.pid}"
         self.wire("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(node.pid))
