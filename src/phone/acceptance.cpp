@@ -75,10 +75,6 @@ std::vector<crypto::Certificate> joined(std::vector<crypto::Certificate> first,
     return first;
 }
 
-std::string fingerprint_sentence(const Fingerprints& fingerprints, const Answer& answer, std::string_view verdict) {
-    return fmt::format("its fingerprint was {} ({}): SHA-1 {}", verdict, answer.how, in_pairs(fingerprints.sha1));
-}
-
 }  // namespace
 
 // One call of accept().
@@ -189,11 +185,11 @@ private:
                           fmt::format("the security policy wants the fingerprint of the {} typed (VAL_MANUAL_B), and "
                                       "got a mere yes",
                                       what));
+        const std::string sha1 = in_pairs(fingerprints.sha1);
         if (!answer_->yes)
-            return refuse(
-                FaultCode::untrusted,
-                fmt::format("of the {}: {}", what, fingerprint_sentence(fingerprints, *answer_, "not accepted")));
-        return accept_because(fingerprint_sentence(fingerprints, *answer_, "accepted"));
+            return refuse(FaultCode::untrusted, fmt::format("the fingerprint of the {} was not accepted ({}): SHA-1 {}",
+                                                            what, answer_->how, sha1));
+        return accept_because(fmt::format("its fingerprint was accepted ({}): SHA-1 {}", answer_->how, sha1));
     }
 
     Verdict judge_policy() {
