@@ -128,15 +128,21 @@ private:
         auto proof = verify(anchors);
         if (!proof) return std::move(proof.error());
         const auto& signed_at = proof->signed_at();
-        const bool goes_back = now_.installed_at && (!signed_at || *signed_at < *now_.installed_at);
+        const bool goes_back = now_.latest_signature && (!signed_at || *signed_at < *now_.latest_signature);
         if (goes_back && ageing == Ageing::rises_only)
-            return refuse(FaultCode::untrusted, fmt::format("it was signed {} than the installed one",
-                                                            signed_at ? "earlier, on " + format_time(*signed_at) + ","
-                                                                      : "at no stated time, rather"));
+            return refuse(FaultCode::untrusted, goes_back_sentence(signed_at));
         accepted_.signed_at_ = signed_at;
         accepted_.anchor_ = proof->anchor();
         return accept_because(
             fmt::format("signed by {}, which leads to {}", printable(proof->signer()), printable(proof->anchor())));
+    }
+
+    std::string goes_back_sentence(const std::optional<WallTime>& signed_at) const {
+        const std::string latest = format_time(*now_.latest_signature);
+        if (!signed_at)
+            return fmt::format("its signature tells no time, and what it would replace was signed on {}", latest);
+        return fmt::format("it was signed on {}, earlier than what it would replace ({})", format_time(*signed_at),
+                           latest);
     }
 
     Verdict judge_roots() {

@@ -70,8 +70,8 @@ struct Circumstances {
     const family::Family& family;
     crypto::JudgingTime time;
     std::string_view model;
-    std::string_view version;              // of the section, as the manifest offers it
-    std::optional<WallTime> installed_at;  // when the installed file of that name was signed; empty: it was not
+    std::string_view version;                  // of the section, as the manifest offers it
+    std::optional<WallTime> latest_signature;  // of what it would replace; empty: nothing signed
 };
 
 class AcceptedFile;

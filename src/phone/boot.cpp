@@ -30,8 +30,8 @@ constexpr std::size_t path_limit = 255;
 
 constexpr std::size_t kilobyte = 1024;
 constexpr std::size_t megabyte = 1024 * kilobyte;
-// Root files of one section; each is signed, or let in by VAL_NO_CHECK.
-constexpr std::size_t root_file_count_limit = 16;
+// Of roots, and of revocation lists; each is signed, or let in by VAL_NO_CHECK.
+constexpr std::size_t trust_file_count_limit = 16;
 constexpr std::size_t media_limit = 2 * megabyte;
 constexpr std::size_t root_file_limit = 64 * kilobyte;
 constexpr std::size_t text_limit = 64 * kilobyte;
@@ -91,10 +91,23 @@ bool identifies_itself(SectionKind kind) {
     return kind == SectionKind::user_keys || kind == SectionKind::ctl || kind == SectionKind::crl;
 }
 
+Result<RootFile> read_trust_file(std::string_view section, std::string_view content) {
+    if (section == root_section) return read_root_file(content);
+    auto lists = read_revocation_lists(content);
+    if (!lists) return fail(std::move(lists.error()));
+    return RootFile{{}, std::move(*lists)};
+}
+
 bool holds_all(const RootFile& whole, const RootFile& part) {
-    return std::all_of(part.certificates.begin(), part.certificates.end(), [&](const auto& one) {
+    const bool has_roots = std::all_of(part.certificates.begin(), part.certificates.end(), [&](const auto& one) {
         return std::find(whole.certificates.begin(), whole.certificates.end(), one) != whole.certificates.end();
     });
+    const auto is_covered = [&](const crypto::RevocationList& list) {
+        return std::any_of(whole.revocation_lists.begin(), whole.revocation_lists.end(), [&](const auto& other) {
+            return other.issuer() == list.issuer() && other.this_update() >= list.this_update();
+        });
+    };
+    return has_roots && std::all_of(part.revocation_lists.begin(), part.revocation_lists.end(), is_covered);
 }
 
 // What the phone does not want, as against what it could not get.
@@ -219,7 +232,7 @@ Step BootSession::read_manifest(FetchOutcome outcome) {
                             clock_.judging_time(),
                             settings_.model,
                             {},
-                            flash_->state().manifest_signed_at};
+                            flash_->state().latest_signature({}, {})};
     auto verdict = accept(candidate_, now, std::nullopt);
     if (const auto* fault = std::get_if<Fault>(&verdict)) return fail_manifest(Action::refused, fault->message);
     const auto& accepted = std::get<AcceptedFile>(verdict);
@@ -426,14 +439,13 @@ Step BootSession::answered(const Answer& answer) {
 }
 
 Circumstances BootSession::circumstances() const {
-    const auto* installed = flash_->state().find_file(candidate_.section, candidate_.name);
     return {trust_,
             settings_.behaviour,
             *family_,
             clock_.judging_time(),
             settings_.model,
             section().version,
-            installed == nullptr ? std::nullopt : installed->signed_at};
+            flash_->state().latest_signature(candidate_.section, candidate_.name)};
 }
 
 Step BootSession::judge_file(const std::optional<Answer>& answer) {
@@ -529,13 +541,15 @@ Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
         if (!settings) return fail(std::move(settings.error()));
         commit.settings = std::move(*settings);
     }
-    if (now.kind == SectionKind::user_keys) {
-        auto fits = fit_roots(accepted, commit);
+    const bool stands_beside_others = now.kind == SectionKind::user_keys || now.kind == SectionKind::crl;
+    if (stands_beside_others) {
+        auto fits = fit_beside_others(accepted, commit);
         if (!fits) return fail(std::move(fits.error()));
     }
     if (now.kind == SectionKind::dev_cert) commit.profile = now.profile;
     if (now.kind == SectionKind::fw && accepted.is_runnable()) commit.load = Load::sip;
-    const bool stands_alone = !phonefile::takes_several_files(now.kind) && now.kind != SectionKind::dev_cert;
+    const bool stands_alone =
+        !phonefile::takes_several_files(now.kind) && !stands_beside_others && now.kind != SectionKind::dev_cert;
     if (stands_alone) commit.keep_only = {task().file};
     // Also when the manifest gives no number: what is stored must not keep the file of a clear wire in its place.
     const auto* stored = flash_->state().find_version(commit.version_key);
@@ -553,28 +567,26 @@ Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
     return commit;
 }
 
-// Certificates identify themselves, so a file takes the place of its namesake only if it holds all of its roots: none
-// is ever lost by a download.
-Status BootSession::fit_roots(const AcceptedFile& accepted, Commit& commit) {
+// Roots and revocation lists identify themselves, and none is ever lost by a download: a file goes only when the new
+// one holds all of it, in lists at least as new.
+Status BootSession::fit_beside_others(const AcceptedFile& accepted, Commit& commit) {
     if (accepted.is_already_installed()) return {};
-    const auto offered = read_root_file(accepted.content());
+    commit.replaces_namesake = false;
+    const auto offered = read_trust_file(candidate_.section, accepted.content());
     if (!offered) return fail(offered.error());
-    const auto files = flash_->state().files_of(root_section);
-    std::size_t staying = files.size();
+    const auto files = flash_->state().files_of(candidate_.section);
     for (const auto* file : files) {
-        if (file->name != candidate_.name) continue;
+        // Another name stays in the manifest, so its roots would come back at every boot.
+        if (section().kind == SectionKind::user_keys && file->name != candidate_.name) continue;
         auto bytes = flash_->read(*file);
         if (!bytes) return fail(std::move(bytes.error()));
-        const auto held = read_root_file(phonefile::split_signed(*bytes).content);
+        const auto held = read_trust_file(candidate_.section, phonefile::split_signed(*bytes).content);
         if (!held) return fail(held.error());
-        if (holds_all(*offered, *held))
-            --staying;
-        else
-            commit.replaces_namesake = false;
+        if (holds_all(*offered, *held)) commit.supersedes.push_back(file->sha256);
     }
-    if (staying >= root_file_count_limit)
-        return fail(FaultCode::too_large,
-                    fmt::format("a phone holds {} root files at most; only a reset makes room", root_file_count_limit));
+    if (files.size() - commit.supersedes.size() >= trust_file_count_limit)
+        return fail(FaultCode::too_large, fmt::format("a phone holds {} files of [{}] at most; only a reset makes room",
+                                                      trust_file_count_limit, candidate_.section));
     return {};
 }
 

@@ -104,7 +104,7 @@ private:
     void record_unfit_trust_list(const Fault& fault);
     void install(const AcceptedFile& accepted);
     Result<Commit> commit_for(const AcceptedFile& accepted);
-    Status fit_roots(const AcceptedFile& accepted, Commit& commit);
+    Status fit_beside_others(const AcceptedFile& accepted, Commit& commit);
     void pass_over_empty(phonefile::SettingsReading& reading) const;
     SectionVersion offered_version() const;
     Result<EffectiveSettings> settings_with(const AcceptedFile& accepted);

@@ -29,6 +29,11 @@ void give_identity(FlashState& state, unsigned index, const std::string& hash) {
     state.profiles[index] = std::move(profile);
 }
 
+void note_signature(FlashState& state, std::string_view section, std::string_view name, WallTime signed_at) {
+    auto& latest = state.latest_signatures.try_emplace(signature_key(section, name), signed_at).first->second;
+    latest = std::max(latest, signed_at);
+}
+
 bool is_temporary(std::string_view name) { return name.ends_with(Disk::temporary_suffix); }
 
 // The number of the last whole line, so that numbers go on over a rotation.
@@ -188,13 +193,16 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
     FlashState next = state_;
     if (!accepted.is_already_installed()) {
         std::erase_if(next.files, [&](const InstalledFile& other) {
-            const bool is_same = other.section == file.section && other.name == file.name;
-            return is_same && (commit.replaces_namesake || other.sha256 == sha256);
+            if (other.section != file.section) return false;
+            const auto& gone = commit.supersedes;
+            if (std::find(gone.begin(), gone.end(), other.sha256) != gone.end()) return true;
+            return other.name == file.name && (commit.replaces_namesake || other.sha256 == sha256);
         });
         next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, accepted.stored().size(),
-                              std::chrono::floor<Duration>(clock_->wall_now()), accepted.signed_at()});
+                              std::chrono::floor<Duration>(clock_->wall_now())});
         if (next.files.back().came_by_https()) next.seen_over_https.insert(file.section);
     }
+    if (accepted.signed_at()) note_signature(next, file.section, file.name, *accepted.signed_at());
     if (commit.profile) give_identity(next, *commit.profile, sha256);
     if (commit.load) next.load = commit.load;
     if (commit.keep_only)
@@ -216,9 +224,9 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
 }
 
 Status Flash::note_manifest(std::optional<WallTime> signed_at) {
-    if (!signed_at || signed_at == state_.manifest_signed_at) return {};
+    if (!signed_at || signed_at == state_.latest_signature({}, {})) return {};
     FlashState next = state_;
-    next.manifest_signed_at = signed_at;
+    note_signature(next, {}, {}, *signed_at);
     return store(next);
 }
 
@@ -263,14 +271,8 @@ Status Flash::store_enrolment(const Enrolment& enrolment) {
         std::erase_if(next.files, [&](const InstalledFile& other) {
             return other.section == scep_section && other.sha256 == roots_hash;
         });
-        next.files.push_back({std::string(scep_section),
-                              enrolment.authority_name,
-                              enrolment.source,
-                              enrolment.basis,
-                              roots_hash,
-                              roots.size(),
-                              std::chrono::floor<Duration>(clock_->wall_now()),
-                              {}});
+        next.files.push_back({std::string(scep_section), enrolment.authority_name, enrolment.source, enrolment.basis,
+                              roots_hash, roots.size(), std::chrono::floor<Duration>(clock_->wall_now())});
     }
     give_identity(next, enrolment.profile, identity_hash);
     DeviceProfile& profile = next.profiles[enrolment.profile];

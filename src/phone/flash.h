@@ -38,6 +38,7 @@ struct Commit {
     std::string version_key;                            // empty: the file's section
     std::optional<SectionVersion> version;              // the section's new version
     bool replaces_namesake = true;                      // else a file of the same name stays beside it
+    std::vector<std::string> supersedes;                // hashes of the section's files that go
     std::optional<unsigned> profile;                    // a device certificate's, which takes the identity
     std::optional<Load> load;                           // what runs after the next restart
     std::optional<std::vector<std::string>> keep_only;  // other files of the section go, by the wire rule

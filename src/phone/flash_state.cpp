@@ -24,10 +24,6 @@ constexpr std::array<std::string_view, 3> load_names = {"sip", "boot-loader", "u
 
 auto damaged() { return fail(FaultCode::corrupt, "the phone's flash is damaged; only a reset makes it usable again"); }
 
-std::string format_milliseconds(const std::optional<WallTime>& time) {
-    return time ? fmt::format("{}", time->time_since_epoch().count()) : std::string("%");
-}
-
 std::string format_parameter(Parameter parameter, Source source, const Secret& text) {
     return fmt::format("parameter {} {} {}\n", to_string(parameter), to_string(source), escape_word(text.reveal()));
 }
@@ -78,9 +74,10 @@ bool take_setting(const std::vector<std::string>& words, FlashState& state) {
 bool take_line(const std::vector<std::string>& words, FlashState& state) {
     const auto& key = words.front();
     if (key == "profile" && words.size() == 8) return take_profile(words, state);
-    if (key == "manifest" && words.size() == 2) {
-        state.manifest_signed_at = parse_milliseconds(words[1]);
-        return state.manifest_signed_at.has_value();
+    if (key == "signed" && words.size() == 3) {
+        const auto time = parse_milliseconds(words[2]);
+        if (time) state.latest_signatures[words[1]] = *time;
+        return time.has_value();
     }
     if (key == "load" && words.size() == 2) {
         state.load = parse_load(words[1]);
@@ -99,12 +96,11 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
         state.versions[words[1]] = {words[2], words.size() == 4};
         return true;
     }
-    if (key == "file" && words.size() == 9) {
+    if (key == "file" && words.size() == 8) {
         const auto size = parse_number(words[6]);
         const auto time = parse_milliseconds(words[7]);
-        const auto signed_at = words[8].empty() ? std::nullopt : parse_milliseconds(words[8]);
-        if (!size || !time || signed_at.has_value() == words[8].empty()) return false;
-        state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time, signed_at});
+        if (!size || !time) return false;
+        state.files.push_back({words[1], words[2], words[3], words[4], words[5], *size, *time});
         return true;
     }
     if (key == "https" && words.size() == 2) {
@@ -130,6 +126,18 @@ std::optional<Load> parse_load(std::string_view name) {
 std::string version_key(std::string_view section, unsigned profile) {
     if (section != certificate_section || profile == 1) return std::string(section);
     return fmt::format("{}/{}", section, profile);
+}
+
+std::string signature_key(std::string_view section, std::string_view name) {
+    if (section.empty()) return "manifest";
+    const bool holds_one_file = section == policy_section || section == trust_list_section || section == "USER_CONFIG";
+    return holds_one_file ? std::string(section) : fmt::format("{}/{}", section, name);
+}
+
+std::optional<WallTime> FlashState::latest_signature(std::string_view section, std::string_view name) const {
+    const auto found = latest_signatures.find(signature_key(section, name));
+    if (found == latest_signatures.end()) return std::nullopt;
+    return found->second;
 }
 
 DeviceProfile FlashState::profile(unsigned index) const {
@@ -163,14 +171,15 @@ std::string format_index(const FlashState& state) {
         out += fmt::format("version {} {}{}{}\n", escape_word(section), escape_word(version.text),
                            version.came_by_https ? " " : "", version.came_by_https ? https_mark : "");
     for (const auto& file : state.files)
-        out += fmt::format("file {} {} {} {} {} {} {} {}\n", escape_word(file.section), escape_word(file.name),
+        out += fmt::format("file {} {} {} {} {} {} {}\n", escape_word(file.section), escape_word(file.name),
                            escape_word(file.source), escape_word(file.basis), file.sha256, file.size,
-                           file.installed_at.time_since_epoch().count(), format_milliseconds(file.signed_at));
+                           file.installed_at.time_since_epoch().count());
     for (const auto& [index, profile] : state.profiles)
         out += fmt::format("profile {} {} {} {} {} {} {}\n", index, to_string(profile.source),
                            profile.is_active ? on_word : off_word, profile.purpose, escape_word(profile.ca_server_name),
                            escape_word(profile.host_name), escape_word(profile.identity));
-    if (state.manifest_signed_at) out += fmt::format("manifest {}\n", format_milliseconds(state.manifest_signed_at));
+    for (const auto& [what, time] : state.latest_signatures)
+        out += fmt::format("signed {} {}\n", escape_word(what), time.time_since_epoch().count());
     if (state.load) out += fmt::format("load {}\n", to_string(*state.load));
     if (state.restarts > 0) out += fmt::format("restarts {}\n", state.restarts);
     for (const auto& section : state.seen_over_https) out += fmt::format("https {}\n", escape_word(section));

@@ -27,7 +27,6 @@ struct InstalledFile {
     std::string sha256;  // 64 lower-case hex digits
     std::size_t size = 0;
     WallTime installed_at{};
-    std::optional<WallTime> signed_at;  // as its signer said; empty: it was not signed
 
     bool came_by_https() const { return std::string_view(source).starts_with("https://"); }
 };
@@ -49,11 +48,14 @@ struct FlashState {
     ParameterMemory parameters;
     std::optional<WallTime> proved_time;         // the latest Date of a server whose certificate was good at that time
     std::map<unsigned, DeviceProfile> profiles;  // those that differ from the factory's
-    std::optional<WallTime> manifest_signed_at;  // of the signed manifest that was obeyed last; empty: none was
-    std::optional<Load> load;                    // that the next boot begins with; empty: nothing chose one
-    unsigned restarts = 0;                       // in a row, since a boot that asked for none
+    // The latest signing time of what was taken, by signature_key(): nothing that was signed before comes back, also
+    // when the file that it stood for is gone.
+    std::map<std::string, WallTime, std::less<>> latest_signatures;
+    std::optional<Load> load;  // that the next boot begins with; empty: nothing chose one
+    unsigned restarts = 0;     // in a row, since a boot that asked for none
 
     DeviceProfile profile(unsigned index) const;
+    std::optional<WallTime> latest_signature(std::string_view section, std::string_view name) const;
     const SectionVersion* find_version(std::string_view section) const;
     const InstalledFile* find_file(std::string_view section, std::string_view name) const;
     std::vector<const InstalledFile*> files_of(std::string_view section) const;
@@ -61,6 +63,10 @@ struct FlashState {
 
 // Under which the version of a section is stored: its name, and for device certificates beyond the first their profile.
 std::string version_key(std::string_view section, unsigned profile);
+
+// What an earlier signature is measured by: the section where it holds one file of any name, else the file; of the
+// manifest (no section) the manifest.
+std::string signature_key(std::string_view section, std::string_view name);
 
 std::string format_index(const FlashState& state);
 // corrupt unless it is, byte for byte, what format_index made.

@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 class Acceptance : public ::testing::Test {
 protected:
     Verdict judge(const std::string& section, const std::string& bytes, std::optional<Answer> answer = std::nullopt) {
-        const Circumstances now{trust_, behaviour_, family(), {now_, false}, "1230", version_, installed_at_};
+        const Circumstances now{trust_, behaviour_, family(), {now_, false}, "1230", version_, latest_signature_};
         return accept({section, "file", "http://192.0.2.1/file", bytes}, now, answer);
     }
 
@@ -55,7 +55,7 @@ protected:
     Behaviour behaviour_;
     WallTime now_ = test_time;
     std::string version_;
-    std::optional<WallTime> installed_at_;
+    std::optional<WallTime> latest_signature_;
 };
 
 TEST_F(Acceptance, FirstRootNeedsAFingerprint) {
@@ -132,8 +132,8 @@ TEST_F(Acceptance, SignersKeepTheManualsProfile) {
 TEST_F(Acceptance, AnEarlierSignedFileDoesNotComeBack) {
     hold_root();
     const std::string root = stranger().root_pem();
-    installed_at_ = test_time;
-    expect_refused(judge("USER_KEYS", customer().sign(root, test_time - std::chrono::hours(1))), "signed earlier");
+    latest_signature_ = test_time;
+    expect_refused(judge("USER_KEYS", customer().sign(root, test_time - std::chrono::hours(1))), "earlier than");
     expect_accepted(judge("USER_KEYS", customer().sign(root, test_time)));
     expect_accepted(judge("USER_KEYS", customer().sign(root, test_time + std::chrono::hours(1))));
 }
@@ -244,7 +244,7 @@ TEST_F(Acceptance, FirmwareIsASignedImageForThisModel) {
     expect_refused(judge("FW", vendor().sign("payload")), "no firmware image", FaultCode::malformed);
     expect_refused(judge("FW", format_firmware_image({"SIP12x004.04.09.00", "payload"})), "authentication failed");
     // FORCED is the way down, so an earlier signature is fine here.
-    installed_at_ = test_time + std::chrono::hours(1);
+    latest_signature_ = test_time + std::chrono::hours(1);
     expect_accepted(judge("FW", image("SIP12x004.03.00.00")));
 }
 

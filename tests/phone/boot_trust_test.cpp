@@ -75,7 +75,7 @@ TEST_F(BootTrust, APolicyThatWantsSignaturesGovernsManifestAndSettings) {
     serve_manifest(customer().sign(manifest, test_time - std::chrono::hours(1)));
     report = boot();
     EXPECT_EQ(report.manifest.action, Action::refused);
-    EXPECT_THAT(report.manifest.reason, HasSubstr("signed earlier"));
+    EXPECT_THAT(report.manifest.reason, HasSubstr("earlier than"));
 }
 
 TEST_F(BootTrust, ATrustListIsAllThatIsBelievedUntilItEnds) {
@@ -113,6 +113,24 @@ TEST_F(BootTrust, AnUnreadableTrustListHasItsOwnEvent) {
     install_root();
     EXPECT_EQ(actions(boot_with("CTL", "ctl.sig", customer().sign(stranger().root_pem()))), "ctl.sig refused\n");
     expect_event("0x0021 ");
+}
+
+TEST_F(BootTrust, AnOldPolicyOrListDoesNotComeBackUnderAnotherName) {
+    install_root();
+    const WallTime before = test_time - std::chrono::hours(1);
+    const auto list = [&](const std::string& ends) {
+        return trust_list_text("01/01/2026 00:00:00", ends, {customer().root()});
+    };
+    boot_with("SEC_POLICY", "policy.sig", customer().sign("KEY_SIZE 2048\n"));
+    EXPECT_EQ(actions(boot_with("SEC_POLICY", "old.sig", customer().sign("KEY_SIZE 1024\n", before), "2")),
+              "old.sig refused\n");
+    boot_with("CTL", "ctl.sig", customer().sign(list("01/12/2026 00:00:00")));
+    const std::string old = customer().sign(list("01/12/2027 00:00:00"), before);
+    EXPECT_EQ(actions(boot_with("CTL", "old.sig", old, "2")), "old.sig refused\n");
+    // Nor when the list that it was replaced by has ended and is gone.
+    clock_.set_wall(test_time + std::chrono::hours(24 * 30));
+    EXPECT_EQ(actions(boot_with("CTL", "old.sig", old, "3")), "old.sig refused\n");
+    EXPECT_TRUE(held("CTL").empty());
 }
 
 TEST_F(BootTrust, NoDownloadTakesARootAway) {

@@ -179,13 +179,19 @@ class Trust(PhoneTest):
         refused = self.boot_https(self.https["other"], code=1)
         self.assertIn("revoked", refused["reason"])
         self.assertEqual(self.boot_https()["action"], "fetched")
+        # Another issuer's list, under the same name, takes this one's place no more than an older one does.
+        self.boot_with(("USER_KEYS", "second.sig", self.sign(self.second[0].read_bytes())))
+        booted = self.boot_with(("CRL", "list.crl", self.revoke(self.server[0], "second", self.second)))
+        self.assertEqual(booted.actions(), {"list.crl": "fetched"})
+        self.assertEqual(len(self.show()["trust"]["revocation_lists"]), 2)
+        self.assertIn("revoked", self.boot_https(self.https["other"], code=1)["reason"])
         # In a root file too, and a signer that is revoked signs nothing more.
         revoked = self.revoke(self.signer[0], "signer")
         booted = self.boot_with(("USER_KEYS", "root.pem", self.root[0].read_bytes() + b"\n" + revoked))
         self.assertEqual(booted.actions(), {"root.pem": "fetched"})
-        booted = self.boot_with(("USER_KEYS", "second.sig", self.sign(self.second[0].read_bytes())), code=1)
-        self.assertIn("revoked", booted.files["second.sig"]["reason"])
-        self.assertEqual(len(self.show()["roots"][0]["certificates"]), 1)
+        booted = self.boot_with(("USER_KEYS", "more.sig", self.sign(self.stranger[0].read_bytes())), code=1)
+        self.assertIn("revoked", booted.files["more.sig"]["reason"])
+        self.assertEqual(sum(len(root["certificates"]) for root in self.show()["roots"]), 2)
 
     def test_a_foreign_revocation_list_is_refused(self):
         self.install_root()
