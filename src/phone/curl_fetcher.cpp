@@ -21,7 +21,12 @@ constexpr const char* user_agent = "AVAYA/SIP12x0\xFF/04.04.23.00";
 
 using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
+// Room made at once for a file whose length is announced; above the largest firmware of the 12x0. What is announced
+// beyond it costs memory only as it comes.
+constexpr curl_off_t announced_room_limit = 16 * 1024 * 1024;
+
 struct Transfer {
+    CURL* curl = nullptr;
     std::string body;
     std::size_t size_limit = 0;
     bool is_too_large = false;
@@ -37,6 +42,14 @@ struct Transfer {
     std::array<char, CURL_ERROR_SIZE> error{};
 };
 
+// A string that grows by doubling holds old and new at once: for firmware twice what a small machine has to spare.
+void make_room(Transfer& transfer) {
+    curl_off_t length = 0;
+    if (curl_easy_getinfo(transfer.curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) != CURLE_OK || length <= 0)
+        return;
+    transfer.body.reserve(static_cast<std::size_t>(std::min(length, announced_room_limit)));
+}
+
 std::size_t take_body(const char* bytes, std::size_t size, std::size_t count, void* user) {
     auto& transfer = *static_cast<Transfer*>(user);
     const std::size_t length = size * count;
@@ -44,6 +57,7 @@ std::size_t take_body(const char* bytes, std::size_t size, std::size_t count, vo
         transfer.is_too_large = true;
         return 0;
     }
+    if (transfer.body.empty()) make_room(transfer);
     transfer.body.append(bytes, length);
     return length;
 }
@@ -313,6 +327,7 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
     const Handle handle(curl_easy_init(), &curl_easy_cleanup);
     CURL* curl = handle.get();
     if (curl == nullptr) return {fail(FaultCode::internal, "libcurl gives no handle")};
+    transfer.curl = curl;
     set_common(curl, order, settings_, transfer);
     if (order.protocol == Protocol::tftp) curl_easy_setopt(curl, CURLOPT_TFTP_NO_OPTIONS, 1L);
     if (order.protocol == Protocol::ftp) {
