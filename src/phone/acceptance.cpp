@@ -20,10 +20,6 @@ namespace {
 
 using phonefile::Acceptance;
 
-bool needs_vendor(std::string_view section) {
-    return section == "FW" || section == "LANGUAGE" || section == "LICENSING";
-}
-
 // What the policy's SECURITY_POLICY_PARAM_CHANGE names configuration files.
 bool is_configuration(std::string_view section) {
     return section.empty() || section == "DEVICE_CONFIG" || section == "USER_CONFIG";
@@ -76,6 +72,10 @@ std::vector<crypto::Certificate> joined(std::vector<crypto::Certificate> first,
 }
 
 }  // namespace
+
+bool needs_vendor(std::string_view section) {
+    return section == "FW" || section == "LANGUAGE" || section == "LICENSING";
+}
 
 // One call of accept().
 class AcceptanceRule {
@@ -156,9 +156,25 @@ private:
         const bool is_installed = std::all_of(roots->certificates.begin(), roots->certificates.end(),
                                               [&](const auto& one) { return now_.trust.holds_root(one); });
         const bool brings_roots = !roots->certificates.empty() && !is_installed;
-        // Revocation lists prove themselves, and a root that is there is not installed again.
+        if (!brings_roots && !brings_lists(roots->revocation_lists)) return accept_known();
+        // Revocation lists prove themselves.
         if (!brings_roots) return accept_because("its certificates are installed, and its issuers signed its lists");
         return now_.trust.has_customer_root() ? judge_later_root() : judge_first_root();
+    }
+
+    // Stored again under every name it would fill the flash.
+    Verdict accept_known() {
+        accepted_.is_already_installed_ = true;
+        return accept_because("what it holds is already installed");
+    }
+
+    bool brings_lists(const std::vector<crypto::RevocationList>& lists) const {
+        const auto& held = now_.trust.revocation_lists();
+        return std::any_of(lists.begin(), lists.end(), [&](const auto& list) {
+            return std::none_of(held.begin(), held.end(), [&](const auto& other) {
+                return other.issuer() == list.issuer() && other.this_update() >= list.this_update();
+            });
+        });
     }
 
     Verdict judge_first_root() {
@@ -203,6 +219,9 @@ private:
         if (!reading) return std::move(reading.error());
         if (reading->lines.empty())
             return refuse(FaultCode::malformed, "this is no security policy: it has no line that a phone obeys");
+        // A signature says who made a file, not what for: signed settings must not pass for a policy of defaults.
+        if (has_signature() && reading->dropped.size() > reading->lines.size())
+            return refuse(FaultCode::malformed, "most of its lines are none of a security policy");
         if (now_.trust.has_customer_root()) {
             if (has_signature()) return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
             return refuse(FaultCode::untrusted,
@@ -236,6 +255,7 @@ private:
         if (count_entries(*lists) > revocation_limit) return too_many_entries();
         if (auto fault = find_fault_in_lists(*lists, now_.trust.customer_anchors(), now_.trust.revocation_lists()))
             return std::move(*fault);
+        if (!brings_lists(*lists)) return accept_known();
         return accept_because(fmt::format("signed by {}, an installed root", printable(lists->front().issuer())));
     }
 
@@ -288,9 +308,7 @@ private:
 
     Verdict judge_vendor_file() {
         const bool is_firmware = candidate_.section == "FW";
-        if (now_.trust.vendor_anchors().empty())
-            return accept_because(is_firmware ? "kept and not run: this phone was given no vendor root to judge it by"
-                                              : "this phone was given no vendor root to judge its signature by");
+        if (now_.trust.vendor_anchors().empty()) return accept_because(std::string(unjudged_basis));
         if (!has_signature()) return refuse(FaultCode::untrusted, "authentication failed: the vendor did not sign it");
         auto verdict = accept_signed(now_.trust.vendor_anchors(), Ageing::any);
         if (auto* fault = std::get_if<Fault>(&verdict)) return std::move(*fault).within("authentication failed");

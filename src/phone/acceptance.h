@@ -77,6 +77,12 @@ struct Circumstances {
 class AcceptedFile;
 using Verdict = std::variant<AcceptedFile, Question, Fault>;
 
+// FW, LANGUAGE, LICENSING: what the vendor signs.
+bool needs_vendor(std::string_view section);
+// The basis of such a file where no vendor root is known.
+inline constexpr std::string_view unjudged_basis =
+    "taken unjudged: this phone was given no vendor root to judge its signature by";
+
 // Pure. `answer` is empty at first; when a Question comes back, ask and call again with the answer. Faults: malformed,
 // untrusted, expired, too_large, conflict, unauthenticated (a wrong password).
 Verdict accept(const Candidate& candidate, const Circumstances& now, const std::optional<Answer>& answer);

@@ -26,8 +26,9 @@ enum class Switch {
     ftp_mode,
     check_sync,
     thumbprint,
+    root_version,
 };
-inline constexpr std::size_t switch_count = 14;
+inline constexpr std::size_t switch_count = 15;
 
 struct SwitchSpec {
     Switch id;
@@ -100,6 +101,11 @@ inline constexpr std::array<SwitchSpec, switch_count> switch_table = {{
      {"certificate", "public-key"},
      "5.3 I",
      "what the fingerprint of a SCEP authority is made of"},
+    {Switch::root_version,
+     "root-version",
+     {"obeyed", "ignored"},
+     "2.3 C for UNIStim",
+     "whether the VERSION of [USER_KEYS] decides, or its certificates identify themselves"},
 }};
 
 class Behaviour {

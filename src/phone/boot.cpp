@@ -25,6 +25,9 @@ using phonefile::SectionKind;
 // Enough to see what is wrong with a file; each takes an entry of the event log.
 constexpr std::size_t told_line_limit = 50;
 constexpr std::size_t told_name_limit = 8;
+// Several times what the fullest manifest names; a hostile one must not keep a phone busy for days.
+constexpr std::size_t fetch_limit = 100;
+constexpr unsigned silence_limit = 3;
 // What a set's file system can name.
 constexpr std::size_t path_limit = 255;
 
@@ -181,6 +184,10 @@ Step BootSession::start() {
                         settings_.server.without_login())});
     if (auto kept = keep_trust(*flash_, trust_, clock_.judging_time()); !kept) note({}, 0, kept.error().message);
 
+    report_.manifest.file = settings_.model;
+    // Without its roots and its policy the phone would judge as one fresh from the factory.
+    if (trust_fault_)
+        return fail_manifest(Action::refused, trust_fault_->message + "; only a reset of the phone helps");
     const auto name = manifest_name(settings_.model, load(), settings_.behaviour);
     if (!name) return fail_manifest(Action::failed, name.error().message);
     order_ = order_to(settings_.server.protocol, settings_.server.host, manifest_path(settings_.server, *name));
@@ -199,7 +206,6 @@ Step BootSession::start() {
 }
 
 std::optional<std::string> BootSession::reason_against_https() const {
-    if (trust_fault_) return trust_fault_->message;
     if (!trust_.has_customer_root() && !trust_.trust_list())
         return "no root certificate is installed, so this server cannot be verified";
     if (identity_ == nullptr && settings_.behaviour.is(Switch::tls_start, "needs-certificate"))
@@ -308,12 +314,26 @@ void BootSession::decide_section() {
     const Section& now = section();
     if (now.download_mode == DownloadMode::forced)
         wanted_ = {true, "DOWNLOAD_MODE is FORCED"};
-    else if (now.version.empty() && identifies_itself(now.kind))
-        wanted_ = {true, "without a VERSION its certificates identify themselves"};
+    else if (identifies_itself(now.kind) && (now.version.empty() || ignores_version(now.kind)))
+        wanted_ = {true, "its certificates identify themselves"};
+    else if (holds_unjudged_vendor_file())
+        wanted_ = {true, "what is installed was never judged by a vendor root"};
     else
         wanted_ =
             judge_version(offered_version(), flash_->state().find_version(stored_version_key()),
                           {now.kind == SectionKind::fw && settings_.behaviour.is(Switch::load_names, "by-digits")});
+}
+
+bool BootSession::ignores_version(SectionKind kind) const {
+    return kind == SectionKind::user_keys && settings_.behaviour.is(Switch::root_version, "ignored");
+}
+
+// Taken while this phone was given no vendor root, so that its VERSION counts for nothing.
+bool BootSession::holds_unjudged_vendor_file() const {
+    const std::string name(to_string(section().kind));
+    if (!needs_vendor(name) || trust_.vendor_anchors().empty()) return false;
+    const auto files = flash_->state().files_of(name);
+    return std::any_of(files.begin(), files.end(), [](const auto* file) { return file->basis == unjudged_basis; });
 }
 
 std::string BootSession::stored_version_key() const {
@@ -342,13 +362,19 @@ std::optional<BootSession::EarlyVerdict> BootSession::verdict_before_fetch() con
         if (auto verdict = verdict_on_profile()) return verdict;
     if (order_.protocol != Protocol::https && needs_https())
         return EarlyVerdict{Action::refused,
-                            fmt::format("it came over https before and is not taken over {}; only a reset of the phone "
-                                        "allows that again",
+                            fmt::format("it came over https before and is not taken over {}; a set would take it; "
+                                        "here only a reset of the phone allows that again",
                                         to_string(order_.protocol))};
-    if (trust_fault_ && is_trust_section(candidate_.section))
-        return EarlyVerdict{Action::refused, trust_fault_->message};
+    if (trust_fault_) return EarlyVerdict{Action::refused, trust_fault_->message};
     if (order_.protocol == Protocol::https)
         if (auto reason = reason_against_https()) return EarlyVerdict{Action::refused, std::move(*reason)};
+    if (fetch_count_ >= fetch_limit)
+        return EarlyVerdict{Action::refused, fmt::format("a boot fetches {} files at most", fetch_limit)};
+    if (const auto silent = silences_.find(order_.host); silent != silences_.end() && silent->second >= silence_limit)
+        return EarlyVerdict{Action::failed,
+                            fmt::format("this server was not reached {} times in a row, and is not asked "
+                                        "again in this boot",
+                                        silence_limit)};
     return std::nullopt;
 }
 
@@ -397,6 +423,7 @@ Step BootSession::order_file() {
         return after_file();
     }
     note_login();
+    ++fetch_count_;
     return send();
 }
 
@@ -406,12 +433,16 @@ Step BootSession::fetched(FetchOutcome outcome) {
     if (flash_->stage().stage == Stage::fetching_manifest) return read_manifest(std::move(outcome));
 
     RINGFENCE_ASSERT(flash_->stage().stage == Stage::fetching);
+    note_silence(outcome);
     if (!outcome.verified_by.empty())
         explain(fmt::format("the server's certificate leads to {}", printable(outcome.verified_by)));
     if (!outcome.body) {
-        if (wants_boot_loader(outcome.body.error()))
+        if (wants_boot_loader(outcome.body.error())) {
             ask_for_restart(Load::boot_loader, "the image is larger than this load has room for");
-        settle_fault(outcome.body.error());
+            settle(Action::kept, "the image is larger than this load has room for; the boot loader fetches it");
+        } else {
+            settle_fault(outcome.body.error());
+        }
         return after_file();
     }
     candidate_.bytes = std::move(*outcome.body);
@@ -420,6 +451,12 @@ Step BootSession::fetched(FetchOutcome outcome) {
         return after_file();
     }
     return judge_file(std::nullopt);
+}
+
+void BootSession::note_silence(const FetchOutcome& outcome) {
+    const bool is_silent = !outcome.body && outcome.body.error().code == FaultCode::unavailable;
+    unsigned& silences = silences_[order_.host];
+    silences = is_silent ? silences + 1 : 0;
 }
 
 Step BootSession::answered(const Answer& answer) {
@@ -480,14 +517,18 @@ bool BootSession::holds_same_firmware() const {
 }
 
 void BootSession::install(const AcceptedFile& accepted) {
-    if (!accepted.anchor().empty()) explain(fmt::format("{} decided", printable(accepted.anchor())));
+    if (!accepted.anchor().empty()) explain(fmt::format("the root {} decided", printable(accepted.anchor())));
+    if (needs_vendor(candidate_.section) && accepted.basis() == unjudged_basis)
+        explain("a set refuses this file unless its vendor signed it");
     const auto commit = commit_for(accepted);
     if (!commit) return settle_fault(commit.error());
     const auto* stored = flash_->state().find_version(stored_version_key());
     const bool brings_version = commit->version && (stored == nullptr || *stored != *commit->version);
+    // From now on this section comes over HTTPS only, also where it brought nothing new.
+    const bool binds_wire = candidate_.came_by_https() && !flash_->state().seen_over_https.contains(candidate_.section);
     const bool holds_it = accepted.is_already_installed() || holds_same_firmware();
     const std::string kept_because = accepted.is_already_installed() ? accepted.basis() : "this image is installed";
-    if (holds_it && !brings_version) return settle(Action::kept, kept_because);
+    if (holds_it && !brings_version && !binds_wire) return settle(Action::kept, kept_because);
 
     const EffectiveSettings before = flash_->state().settings;
     auto done = enter(Stage::installing);
@@ -546,11 +587,18 @@ Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
         auto fits = fit_beside_others(accepted, commit);
         if (!fits) return fail(std::move(fits.error()));
     }
-    if (now.kind == SectionKind::dev_cert) commit.profile = now.profile;
+    if (now.kind == SectionKind::dev_cert) {
+        commit.profile = now.profile;
+        commit.purpose = now.purpose;
+    }
+    if (now.kind == SectionKind::sec_policy)
+        if (const auto reading = phonefile::parse_security_policy_as_phone(accepted.content()); reading)
+            note_dropped(accepted.file().name, reading->dropped);
     if (now.kind == SectionKind::fw && accepted.is_runnable()) commit.load = Load::sip;
     const bool stands_alone =
         !phonefile::takes_several_files(now.kind) && !stands_beside_others && now.kind != SectionKind::dev_cert;
-    if (stands_alone) commit.keep_only = {task().file};
+    // What is met again under another name stands under its own.
+    if (stands_alone && !accepted.is_already_installed()) commit.keep_only = {task().file};
     // Also when the manifest gives no number: what is stored must not keep the file of a clear wire in its place.
     const auto* stored = flash_->state().find_version(commit.version_key);
     const bool displaces = !is_settings(now.kind) && !candidate_.came_by_https() && !accepted.is_already_installed();
@@ -600,6 +648,7 @@ Result<EffectiveSettings> BootSession::settings_with(const AcceptedFile& accepte
     }
     pass_over_empty(*reading);
     note_dropped(accepted.file().name, reading->dropped);
+    explain_settings(reading->file);
     const auto unchanged =
         overlay(settings, reading->file,
                 {accepted.file().section, accepted.file().came_by_https(), accepted.file().name}, *family_);
@@ -620,6 +669,22 @@ Result<EffectiveSettings> BootSession::settings_with(const AcceptedFile& accepte
         }
     }
     return settings;
+}
+
+void BootSession::explain_settings(const phonefile::SettingsFile& file) {
+    std::size_t unknown = 0;
+    for (const auto& line : file.lines) {
+        const auto* spec = family_->find_setting(line.name);
+        if (spec == nullptr) {
+            ++unknown;
+            continue;
+        }
+        const auto fits = line.value.empty() ? Status() : family::check_value(*spec, line.value.reveal());
+        if (!fits && facts_.size() < told_line_limit)
+            explain(
+                fmt::format("line {}: {} is kept and does not fit: {}", line.line, line.name, fits.error().message));
+    }
+    if (unknown > 0) explain(fmt::format("{} settings are unknown here; they are kept as they came", unknown));
 }
 
 void BootSession::pass_over_empty(phonefile::SettingsReading& reading) const {
@@ -717,10 +782,14 @@ void BootSession::note_weaker_wire() {
 }
 
 void BootSession::note_login() {
+    if (order_.login && !order_.login->user.empty())
+        explain(fmt::format("the server is offered the login of {}", printable(order_.login->user)));
+    if (order_.identity) explain("the server is shown this phone's certificate if it asks");
     if (order_.protocol == Protocol::https) return;
     if (has_withheld_login_)
         note(candidate_.name, section().line,
-             fmt::format("the login of [{}] is not sent over {}, since files of it came over https before",
+             fmt::format("the login of [{}] is not sent over {}, since files of it came over https before; a set would "
+                         "send it",
                          candidate_.section, to_string(order_.protocol)));
     if (!order_.login || order_.login->password.empty()) return;
     note(candidate_.name, section().line,
@@ -759,16 +828,17 @@ Step BootSession::finish() {
     current_ = plan_.tasks.size();
     if (!restart_into_ && needs_restart_ && flash_->state().restarts == 0)
         ask_for_restart(Load::sip, "settings changed that take effect after a restart");
-    Status done;
-    if (flash_->stage().stage != Stage::idle) done = enter(Stage::reporting);
+    const bool was_entered = flash_->stage().stage != Stage::idle;
+    Status done = was_entered ? enter(Stage::reporting) : Status();
+    if (done) done = flash_->end_boot(restart_into_);
+    // A restart that is not written down would be asked for again without end.
+    if (!done) report_.restart.reset();
     if (report_.restart)
         record({EventCode::restart, Severity::information, "the phone restarts: " + report_.restart->reason});
     record({EventCode::boot_finished, report_.is_clean() ? Severity::information : Severity::minor,
             report_.is_clean() ? "boot finished" : "boot finished with something refused or failed"});
-    if (done && flash_->stage().stage != Stage::idle) {
-        done = flash_->end_boot(restart_into_);
-        if (done) done = enter(Stage::idle);
-    }
+    if (done && was_entered) done = enter(Stage::idle);
+    if (!done) report_.restart.reset();
     if (!done && report_.flash_fault.empty()) report_.flash_fault = done.error().message;
     return Finished{};
 }

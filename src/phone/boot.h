@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,8 @@ private:
     void decide_section();
     std::optional<EarlyVerdict> verdict_before_fetch() const;
     std::optional<EarlyVerdict> verdict_on_profile() const;
+    bool ignores_version(phonefile::SectionKind kind) const;
+    bool holds_unjudged_vendor_file() const;
     std::string stored_version_key() const;
     bool came_by_https() const;
     const InstalledFile* find_namesake_of_https() const;
@@ -105,6 +108,7 @@ private:
     void install(const AcceptedFile& accepted);
     Result<Commit> commit_for(const AcceptedFile& accepted);
     Status fit_beside_others(const AcceptedFile& accepted, Commit& commit);
+    void explain_settings(const phonefile::SettingsFile& file);
     void pass_over_empty(phonefile::SettingsReading& reading) const;
     SectionVersion offered_version() const;
     Result<EffectiveSettings> settings_with(const AcceptedFile& accepted);
@@ -120,6 +124,7 @@ private:
     Status reload_trust();
     Step send();
     std::optional<Step> learn_time(const FetchOutcome& outcome);
+    void note_silence(const FetchOutcome& outcome);
     void note_weaker_wire();
     void note_login();
 
@@ -147,6 +152,8 @@ private:
     phonefile::Manifest manifest_;
     BootPlan plan_;
     std::size_t current_ = 0;
+    std::size_t fetch_count_ = 0;
+    std::map<std::string, unsigned> silences_;  // fetches in a row that reached nobody, by host
 
     // Of the section under way.
     std::optional<std::size_t> decided_section_;

@@ -200,10 +200,13 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
         });
         next.files.push_back({file.section, file.name, file.source, accepted.basis(), sha256, accepted.stored().size(),
                               std::chrono::floor<Duration>(clock_->wall_now())});
-        if (next.files.back().came_by_https()) next.seen_over_https.insert(file.section);
     }
+    if (file.came_by_https()) next.seen_over_https.insert(file.section);
     if (accepted.signed_at()) note_signature(next, file.section, file.name, *accepted.signed_at());
-    if (commit.profile) give_identity(next, *commit.profile, sha256);
+    if (commit.profile) {
+        give_identity(next, *commit.profile, sha256);
+        next.profiles[*commit.profile].purpose = commit.purpose;
+    }
     if (commit.load) next.load = commit.load;
     if (commit.keep_only)
         std::erase_if(next.files, [&](const InstalledFile& other) {
@@ -231,7 +234,7 @@ Status Flash::note_manifest(std::optional<WallTime> signed_at) {
 }
 
 Status Flash::end_boot(std::optional<Load> restart_into) {
-    RINGFENCE_ASSERT(stage_.stage == Stage::reporting);
+    RINGFENCE_ASSERT(stage_.stage == Stage::reporting || stage_.stage == Stage::idle);
     FlashState next = state_;
     if (restart_into) next.load = restart_into;
     next.restarts = restart_into ? state_.restarts + 1 : 0;

@@ -40,6 +40,7 @@ struct Commit {
     bool replaces_namesake = true;                      // else a file of the same name stays beside it
     std::vector<std::string> supersedes;                // hashes of the section's files that go
     std::optional<unsigned> profile;                    // a device certificate's, which takes the identity
+    std::int32_t purpose = all_purposes;                // of that profile from now on
     std::optional<Load> load;                           // what runs after the next restart
     std::optional<std::vector<std::string>> keep_only;  // other files of the section go, by the wire rule
     std::optional<EffectiveSettings> settings;          // the whole store as it shall be
@@ -78,7 +79,8 @@ public:
     // When the manifest that is obeyed was signed; an earlier one is not taken any more. Empty changes nothing.
     Status note_manifest(std::optional<WallTime> signed_at);
 
-    // How the boot ends: with a restart into `load`, or without one. Only at Stage::reporting.
+    // How the boot ends: with a restart into `load`, or without one. Only at Stage::reporting, or where no stage
+    // was entered.
     Status end_boot(std::optional<Load> restart_into);
 
     // All files and the version of a section go. Only between boots, or before the first file of one.

@@ -1,6 +1,9 @@
 #include "phone/section_facts.h"
 
+#include <algorithm>
 #include <string_view>
+
+#include "base/text.h"
 
 namespace ringfence::phone {
 
@@ -23,6 +26,11 @@ constexpr DefaultFact default_table[] = {
 
 bool is_stated(const Section& section, Keyword keyword) { return section.keyword_lines.count(keyword) > 0; }
 
+bool is_usual_version(std::string_view version) {
+    return version.size() >= phonefile::min_version_digits && version.size() <= phonefile::max_version_digits &&
+           std::all_of(version.begin(), version.end(), is_ascii_digit);
+}
+
 }  // namespace
 
 std::vector<std::string> default_facts(const Section& section) {
@@ -31,6 +39,9 @@ std::vector<std::string> default_facts(const Section& section) {
         if (!is_stated(section, entry.keyword)) facts.emplace_back(entry.sentence);
     if (section.filenames.empty()) facts.emplace_back("FILENAME is not stated, so SIP<MAC>.cfg is meant");
     if (section.version.empty()) facts.emplace_back("VERSION is not stated");
+    if (!section.version.empty() && section.kind != SectionKind::fw && !is_usual_version(section.version))
+        facts.emplace_back("VERSION is not the 6 to 10 digits that the manual asks for");
+    if (!section.security_mode.empty()) facts.emplace_back("what SECURITY_MODE means is not known; it changes nothing");
     if (section.kind == SectionKind::dev_cert && !is_stated(section, Keyword::profile))
         facts.emplace_back("PROFILE is not stated, so profile 1 is meant");
     if (section.protocol == Protocol::ftp && section.user_name.empty())

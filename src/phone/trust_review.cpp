@@ -52,7 +52,8 @@ Status keep_trust(Flash& flash, TrustStore& trust, const crypto::JudgingTime& ti
     for (const auto& event : review(trust, time))
         if (done) done = flash.log(event);
     const auto& list = trust.trust_list();
-    if (!list || !has_ended(*list, time)) return done;
+    const crypto::JudgingTime proved{flash.state().proved_time, false};
+    if (!list || !has_ended(*list, proved)) return done;
     done = flash.forget(trust_list_section);
     if (done)
         done =

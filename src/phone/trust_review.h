@@ -17,7 +17,8 @@ class Flash;
 // One event for each. Nothing is removed: a root that ended or was revoked verifies nothing as it stands.
 std::vector<Event> review(const TrustStore& trust, const crypto::JudgingTime& time);
 
-// Logs them, and deletes a trust list that ran out (event 0x0015); `trust` is then as the flash stands.
+// Logs them, and deletes a trust list that ran out at a time that some server proved (event 0x0015): by a clock that is
+// wrong it only does not count. `trust` is then as the flash stands.
 Status keep_trust(Flash& flash, TrustStore& trust, const crypto::JudgingTime& time);
 
 }  // namespace ringfence::phone

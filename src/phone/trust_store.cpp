@@ -43,6 +43,9 @@ Result<TrustList> read_trust_list(std::string_view content) {
 }
 
 Result<RootFile> read_root_file(std::string_view content) {
+    // A signed trust list that names an authority would pass for roots.
+    if (content.find("NOT_VALID_BEFORE:") != std::string_view::npos)
+        return fail(FaultCode::malformed, "this is a certificate trust list and no file of root certificates");
     RootFile file;
     auto lists = read_revocation_lists(content);
     if (!lists) return fail(std::move(lists.error()));

@@ -98,6 +98,19 @@ TEST_F(BootFirmware, WithoutAVendorNothingRuns) {
     EXPECT_EQ(boot_to_rest().size(), 1u);
 }
 
+TEST_F(BootFirmware, WhatWasTakenUnjudgedIsJudgedOnceAVendorIsKnown) {
+    vendor_anchors_.clear();
+    announce(newer);
+    serve("fw.bin", "junk");
+    EXPECT_EQ(actions(boot()), "fw.bin fetched\n");
+    EXPECT_EQ(actions(boot()), "fw.bin kept\n");
+    vendor_anchors_ = {vendor().root()};
+    EXPECT_EQ(actions(boot()), "fw.bin refused\n");
+    announce(newer);
+    EXPECT_EQ(boot_to_rest().size(), 2u);
+    EXPECT_EQ(held("FW")["fw.bin"], image(newer));
+}
+
 TEST_F(BootFirmware, ALargeImageTakesTheBootLoader) {
     image_room_ = 4096;
     serve("1230SIP.cfg", std::string("[TONES]\nVERSION 1\nFILENAME t.wav\n[FW]\nDOWNLOAD_MODE FORCED\nVERSION ") +
@@ -107,7 +120,7 @@ TEST_F(BootFirmware, ALargeImageTakesTheBootLoader) {
     const auto reports = boot_to_rest();
     ASSERT_EQ(reports.size(), 3u);
     EXPECT_EQ(reports[0].load, "sip");
-    EXPECT_EQ(actions(reports[0]), "t.wav fetched\nfw.bin refused\n");
+    EXPECT_EQ(actions(reports[0]), "t.wav fetched\nfw.bin kept\n");
     EXPECT_EQ(reports[1].load, "boot-loader");
     EXPECT_EQ(actions(reports[1]), "fw.bin fetched\n") << "it obeys [FW] only";
     EXPECT_EQ(reports[2].load, "sip");
@@ -125,6 +138,28 @@ TEST_F(BootFirmware, ABootLoaderThatFailsGivesTheSetBack) {
     EXPECT_EQ(reports[2].load, "sip");
     EXPECT_FALSE(reports[2].is_clean());
     EXPECT_TRUE(held("FW").empty());
+}
+
+TEST_F(BootFirmware, ARestartThatCannotBeWrittenDownIsNone) {
+    load_ = Load::boot_loader;
+    for (const auto breakage : {Breakage::dead, Breakage::refused}) {
+        for (std::size_t change = 1; change < 20; ++change) {
+            auto opened = Flash::open(disk_, folder, clock_);
+            ASSERT_TRUE(opened.has_value() && opened->recover().has_value());
+            disk_.break_at(change, breakage);
+            BootSession session(settings_for("tftp://192.0.2.1"), family(), *opened, clock_);
+            Step step = session.start();
+            while (const auto* order = std::get_if<FetchOrder>(&step))
+                step = session.fetched(StagedNetwork::serve(*order));
+            const bool has_broken = disk_.has_broken();
+            disk_.heal();
+            if (session.report().restart) {
+                EXPECT_EQ(opened->stage().stage, Stage::idle) << change;
+            }
+            if (!has_broken) break;
+        }
+        ASSERT_TRUE(Flash::erase(disk_, folder).has_value());
+    }
 }
 
 TEST_F(BootFirmware, TheBootLoaderWithoutAServerGivesTheSetBack) {

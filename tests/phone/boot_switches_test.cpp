@@ -21,6 +21,17 @@ TEST_F(BootSwitches, AnEmptyValueIsSetOrIgnored) {
     }
 }
 
+TEST_F(BootSwitches, TheVersionOfRootsMayBeIgnored) {
+    served_["tftp://192.0.2.1/1230SIP.cfg"] = "[USER_KEYS]\nVERSION 000001\nFILENAME root.pem\n";
+    served_["tftp://192.0.2.1/root.pem"] = root_pem("first");
+    boot();
+    boot();
+    EXPECT_EQ(orders_.size(), 1u);
+    ASSERT_TRUE(behaviour_.set("root-version=ignored").has_value());
+    EXPECT_EQ(actions(boot()), "root.pem kept\n");
+    EXPECT_EQ(orders_.size(), 2u);
+}
+
 TEST_F(BootSwitches, TheDevicesLoginMayGoFirst) {
     served_["tftp://192.0.2.1/1230SIP.cfg"] =
         "[USER_KEYS]\nFILENAME root.pem\n"

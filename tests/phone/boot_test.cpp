@@ -187,10 +187,10 @@ TEST_F(Boot, ADamagedRootIsNotAFreshPhone) {
     install_root();
     for (auto& [path, bytes] : disk_.files())
         if (path.find("/files/") != std::string::npos) bytes += "x";
-    serve_manifest("[USER_KEYS]\nFILENAME root.pem\n[USER_CONFIG]\nDOWNLOAD_MODE FORCED\nPROTOCOL HTTPS\n");
-    served_["tftp://192.0.2.1/root.pem"] = root_pem("second");
-    served_["https://192.0.2.1/SIP00247F0102AB.cfg"] = "VMAIL 101\n";
-    EXPECT_EQ(actions(boot()), "root.pem refused\nSIP00247F0102AB.cfg refused\n");
+    const auto report = boot();
+    EXPECT_EQ(report.manifest.action, Action::refused);
+    EXPECT_FALSE(report.is_clean());
+    EXPECT_TRUE(orders_.empty());
     EXPECT_TRUE(questions_.empty());
 }
 

@@ -18,6 +18,8 @@ EXTENSIONS = {
     "ca": "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n",
     "server": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n"
               "extendedKeyUsage=serverAuth\n",
+    "signer": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+              "extendedKeyUsage=codeSigning,emailProtection\n",
     "client": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n",
 }
 IDENTIFIERS = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
@@ -70,6 +72,51 @@ class Pki:
         path = self.folder / f"{name}-chain.pem"
         path.write_bytes(b"\n".join(cert.read_bytes() for cert in certs))
         return path
+
+
+def sign_file(work, content, signer, *options):
+    """The manual's recipe: the file, directly followed by a detached PKCS#7 signature in PEM."""
+    certificate, key = signer
+    plain = work.path("plain")
+    plain.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = run(["openssl", "smime", "-sign", "-binary", "-outform", "PEM", "-in", plain, "-signer", certificate,
+                "-inkey", key, *options], check=True)
+    return plain.read_bytes() + done.out_bytes
+
+
+def trust_list(*certificates, begins="01/01/2020 00:00:00", ends="01/01/2040 00:00:00"):
+    text = f"NOT_VALID_BEFORE: {begins}\nNOT_VALID_AFTER: {ends}\n".encode()
+    return text + b"".join(certificate.read_bytes() for certificate in certificates)
+
+
+def device_p12(work, issuer, password, *options):
+    """A device certificate with its key of RSA-2048."""
+    key, request, cert = (work.path(f"device.{kind}") for kind in ("key", "csr", "pem"))
+    run(["openssl", "genrsa", "-out", key, "2048"], check=True)
+    run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=00247F0102AB", "-out", request], check=True)
+    extensions = work.path("extensions")
+    extensions.write_text(EXTENSIONS["client"] + IDENTIFIERS)
+    run(["openssl", "x509", "-req", "-in", request, "-CA", issuer[0], "-CAkey", issuer[1], "-days", "20",
+         "-CAcreateserial", "-extfile", extensions, "-out", cert], check=True)
+    return cert, run(["openssl", "pkcs12", "-export", "-in", cert, "-inkey", key, "-passout", f"pass:{password}", *options],
+                     check=True).out_bytes
+
+
+def revocation_list(work, issuer, certificate=None, entries=0, made=None):
+    """A list of this authority that names the certificate and so many others."""
+    folder = work.path("crl")
+    folder.mkdir()
+    (folder / "index").write_text("".join(f"R\t400101000000Z\t260101000000Z\t{n + 0x1000:04X}\tunknown\t/CN=gone-{n}\n"
+                                          for n in range(entries)))
+    (folder / "number").write_text("01\n")
+    (folder / "conf").write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index\ndefault_md=sha256\n"
+                                 f"crlnumber={folder}/number\ndefault_crl_days=30\n")
+    signer = ["-cert", issuer[0], "-keyfile", issuer[1], "-config", folder / "conf"]
+    if certificate:
+        run(["openssl", "ca", *signer, "-revoke", certificate], check=True)
+    begin = ["-crl_lastupdate", made] if made else []
+    run(["openssl", "ca", *signer, "-gencrl", *begin, "-out", folder / "crl.pem"], check=True)
+    return (folder / "crl.pem").read_bytes()
 
 
 def start_nginx(work, www, servers, preexec=None):
@@ -184,7 +231,7 @@ def _seeing_account(work, user, password):
 
 
 def start_vsftpd(work, www, login=None):
-    """Passive only; anonymous, or for `login` alone, which needs root."""
+    """Anonymous, or for `login` alone, which needs root."""
     port = free_port()
     empty = work.path("empty")
     empty.mkdir(mode=0o755)
@@ -196,7 +243,7 @@ def start_vsftpd(work, www, login=None):
     conf = work.write(f"vsftpd-{port}.conf",
                       f"listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n{access}"
                       f"write_enable=NO\nseccomp_sandbox=NO\nisolate=NO\n"
-                      f"isolate_network=NO\nsecure_chroot_dir={empty}\nport_enable=NO\nrun_as_launching_user=NO\n"
+                      f"isolate_network=NO\nsecure_chroot_dir={empty}\nconnect_from_port_20=NO\nrun_as_launching_user=NO\n"
                       f"xferlog_enable=YES\nlog_ftp_protocol=YES\nvsftpd_log_file={work.folder}/vsftpd-{port}.log\n")
     child = work.start([need_program("vsftpd"), conf], preexec=preexec)
     child.wait_for_port(port)

@@ -2,14 +2,17 @@
 revocation lists, PKCS#12 device certificates, the vendor's firmware; and what `boot --explain` tells of them."""
 
 import hashlib
+import os
+import pty
+import subprocess
+import time
 import unittest
 
-from foreign import EXTENSIONS, Pki, needs_certificate, start_nginx, tls_server
-from harness import PHONE, free_port, run
+from foreign import (EXTENSIONS, PHONE_LOGIN, Pki, device_p12, needs_certificate, revocation_list, sign_file,
+                     start_lighttpd, start_nginx, start_tftpd, start_vsftpd, tls_server, trust_list)
+from harness import PATIENCE, PHONE, free_port, run
 from phone_boot import MAC, OWN_FILE, Booted, PhoneTest, fingerprint
 
-EXTENSIONS["signer"] = ("basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                        "extendedKeyUsage=codeSigning,emailProtection\n")
 EXTENSIONS["weak-signer"] = "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n"
 LOAD, NEWER_LOAD = "SIP12x004.03.00.00", "SIP12x004.04.09.00"
 
@@ -45,12 +48,7 @@ class Trust(PhoneTest):
         start.wait_for_port(cls.ports["https"])
 
     def sign(self, content, signer=None, *options):
-        """The manual's recipe: the file, directly followed by a detached signature."""
-        certificate, key = signer or self.signer
-        plain = self.work.write("plain", content)
-        done = run(["openssl", "smime", "-sign", "-binary", "-outform", "PEM", "-in", plain, "-signer", certificate,
-                    "-inkey", key, *options], check=True)
-        return plain.read_bytes() + done.out_bytes
+        return sign_file(self.work, content, signer or self.signer, *options)
 
     def boot_with(self, *sections, options=(), code=0, https=None, files=None):
         """Boots over HTTP with these sections ((name, file, content, more lines) each)."""
@@ -133,9 +131,8 @@ class Trust(PhoneTest):
         self.assertEqual(booted.actions(), {"site.cfg": "fetched"})
         self.assertEqual(set(self.show()["settings"]), {"BANNER"})
 
-    def trust_list(self, *certificates, begins="01/01/2020 00:00:00", ends="01/01/2040 00:00:00"):
-        text = f"NOT_VALID_BEFORE: {begins}\nNOT_VALID_AFTER: {ends}\n".encode()
-        return self.sign(text + b"".join(certificate.read_bytes() for certificate in certificates))
+    def trust_list(self, *certificates, **dates):
+        return self.sign(trust_list(*certificates, **dates))
 
     def test_a_trust_list_is_exclusive(self):
         self.install_root()
@@ -155,24 +152,10 @@ class Trust(PhoneTest):
         self.assertIn("trust list", refused["reason"])
         self.assertEqual(len(self.show()["trust"]["trust_list"]["certificates"]), 1)
 
-    def revoke(self, certificate, name, authority=None):
-        """A revocation list of the root, or another authority, that names this certificate."""
-        authority_certificate, authority_key = authority or self.root
-        work = self.work.path(f"crl-{name}")
-        work.mkdir()
-        (work / "index").touch()
-        (work / "number").write_text("01\n")
-        (work / "conf").write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={work}/index\ndefault_md=sha256\n"
-                                   f"crlnumber={work}/number\ndefault_crl_days=30\n")
-        signer = ["-cert", authority_certificate, "-keyfile", authority_key, "-config", work / "conf"]
-        run(["openssl", "ca", *signer, "-revoke", certificate], check=True)
-        run(["openssl", "ca", *signer, "-gencrl", "-out", work / "crl.pem"], check=True)
-        return (work / "crl.pem").read_bytes()
-
     def test_revocation(self):
         self.install_root()
         self.assertEqual(self.boot_https(self.https["other"])["action"], "fetched")
-        revoked = self.revoke(self.other_server[0], "other")
+        revoked = revocation_list(self.work, self.root, self.other_server[0])
         der = run(["openssl", "crl", "-outform", "DER"], input=revoked, check=True).out_bytes
         booted = self.boot_with(("CRL", "list.crl", der))
         self.assertEqual(booted.actions(), {"list.crl": "fetched"})
@@ -181,12 +164,12 @@ class Trust(PhoneTest):
         self.assertEqual(self.boot_https()["action"], "fetched")
         # Another issuer's list, under the same name, takes this one's place no more than an older one does.
         self.boot_with(("USER_KEYS", "second.sig", self.sign(self.second[0].read_bytes())))
-        booted = self.boot_with(("CRL", "list.crl", self.revoke(self.server[0], "second", self.second)))
+        booted = self.boot_with(("CRL", "list.crl", revocation_list(self.work, self.second, self.server[0])))
         self.assertEqual(booted.actions(), {"list.crl": "fetched"})
         self.assertEqual(len(self.show()["trust"]["revocation_lists"]), 2)
         self.assertIn("revoked", self.boot_https(self.https["other"], code=1)["reason"])
         # In a root file too, and a signer that is revoked signs nothing more.
-        revoked = self.revoke(self.signer[0], "signer")
+        revoked = revocation_list(self.work, self.root, self.signer[0])
         booted = self.boot_with(("USER_KEYS", "root.pem", self.root[0].read_bytes() + b"\n" + revoked))
         self.assertEqual(booted.actions(), {"root.pem": "fetched"})
         booted = self.boot_with(("USER_KEYS", "more.sig", self.sign(self.stranger[0].read_bytes())), code=1)
@@ -195,21 +178,116 @@ class Trust(PhoneTest):
 
     def test_a_foreign_revocation_list_is_refused(self):
         self.install_root()
-        foreign = self.revoke(self.server[0], "foreign", self.stranger)
+        foreign = revocation_list(self.work, self.stranger, self.server[0])
         booted = self.boot_with(("CRL", "list.crl", foreign), code=1)
         self.assertIn("no installed root signed", booted.files["list.crl"]["reason"])
 
     def p12(self, password, *options):
-        key = self.work.path("device.key")
-        run(["openssl", "genrsa", "-out", key, "2048"], check=True)
-        request, cert = self.work.path("device.csr"), self.work.path("device.pem")
-        run(["openssl", "req", "-new", "-key", key, "-subj", "/CN=00247F0102AB", "-out", request], check=True)
-        extensions = self.work.write("ext", EXTENSIONS["client"] + "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
-        run(["openssl", "x509", "-req", "-in", request, "-CA", self.root[0], "-CAkey", self.root[1], "-days", "20",
-             "-CAcreateserial", "-extfile", extensions, "-out", cert], check=True)
-        done = run(["openssl", "pkcs12", "-export", "-in", cert, "-inkey", key, "-passout", f"pass:{password}", *options],
-                   check=True)
-        return done.out_bytes
+        return device_p12(self.work, self.root, password, *options)[1]
+
+    def test_revocation_lists_are_bounded_and_never_older(self):
+        self.install_root()
+        made = {"old": "260101000000Z", "new": "260601000000Z"}
+        for name, entries, when, action in (("hundred.crl", 100, "new", "fetched"), ("more.crl", 101, "new", "refused"),
+                                            ("old.crl", 5, "old", "refused")):
+            content = revocation_list(self.work, self.root, entries=entries, made=made[when])
+            booted = self.boot_with(("CRL", name, content), code=0 if action == "fetched" else 1)
+            self.assertEqual(booted.actions(), {name: action}, booted.files)
+        self.assertIn("older than the installed one", booted.files["old.crl"]["reason"])
+        self.assertEqual(self.show()["trust"]["revocation_lists"][0]["entries"], 100)
+
+    def test_a_revoked_device_certificate_is_not_installed(self):
+        self.install_root()
+        run([PHONE, "profile", "--state", self.state, "--source", "pkcs12", "--active", "yes"], check=True)
+        certificate, p12 = device_p12(self.work, self.root, "Set-2031!")
+        self.boot_with(("CRL", "list.crl", revocation_list(self.work, self.root, certificate)))
+        password = self.work.write("password", "Set-2031!\n")
+        booted = self.boot_with(("DEV_CERT", "*.p12", p12), options=("--certificate-password-file", password), code=1)
+        self.assertIn("revoked", booted.files["00247F0102AB.p12"]["reason"])
+
+    def test_the_reference_manifest_of_a_certificate_roll_out(self):
+        """Shape 3 of reference 2.6: root, policy, device certificate and trust list, over two wires."""
+        self.install_root()
+        run([PHONE, "profile", "--state", self.state, "--source", "pkcs12", "--active", "yes"], check=True)
+        tftpd, type(self).ports["tftp"] = start_tftpd(self.work, self.work.folder / "www")
+        self.serve("1120eSIP.cfg", """# 1120eSIP.cfg - certificates
+[USER_KEYS]
+DOWNLOAD_MODE  AUTO
+VERSION        000001
+PROTOCOL       TFTP
+FILENAME       root-2031.pem.sig
+
+[SEC_POLICY]
+DOWNLOAD_MODE  AUTO
+VERSION        000003
+PROTOCOL       TFTP
+FILENAME       policy.txt.sig
+
+[DEV_CERT]
+DOWNLOAD_MODE  AUTO
+VERSION        000004
+PROTOCOL       HTTPS
+PROFILE        1
+PURPOSE        -1
+FILENAME       phone-*.p12
+
+[CTL]
+DOWNLOAD_MODE  AUTO
+VERSION        000002
+PROTOCOL       HTTPS
+FILENAME       ctl.pem.sig
+""")
+        self.serve("root-2031.pem.sig", self.sign(self.second[0].read_bytes()))
+        self.serve("policy.txt.sig", self.sign("KEY_SIZE 2048\n"))
+        self.serve("phone-00247F0102AB.p12", self.p12("Set-2031!", "-legacy"))
+        self.serve("ctl.pem.sig", self.trust_list(self.server[0]))
+        password = self.work.write("password", "Set-2031!\n")
+        booted = self.boot("tftp://127.0.0.1", "--certificate-password-file", password, model="1120e")
+        self.assertEqual(set(booted.actions().values()), {"fetched"}, booted.files)
+        self.assertEqual(len(booted.files), 4)
+        again = self.boot("tftp://127.0.0.1", "--certificate-password-file", password, model="1120e")
+        self.assertEqual(set(again.actions().values()), {"kept"}, again.files)
+        tftpd.stop()
+        del type(self).ports["tftp"]
+
+    def test_nobody_at_the_prompt_for_thirty_seconds_is_a_no(self):
+        self.serve("1230SIP.cfg", "[USER_KEYS]\nPROTOCOL HTTP\nFILENAME root.pem\n")
+        self.serve("root.pem", self.root[0].read_bytes())
+        master, terminal = pty.openpty()
+        begun = time.monotonic()
+        ended = subprocess.run([str(word) for word in self.command("http://127.0.0.1")], stdin=terminal,
+                               capture_output=True, timeout=120)
+        os.close(master)
+        os.close(terminal)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b"no answer within 30 seconds", ended.stdout)
+        self.assertAlmostEqual(time.monotonic() - begun, 30, delta=10 * PATIENCE)
+
+    def test_the_way_of_a_login_and_of_ftp_are_switches(self):
+        self.serve("1230SIP.cfg", "[TONES]\nDOWNLOAD_MODE FORCED\nVERSION 000001\nPROTOCOL HTTP\nSERVER_IP localhost\n"
+                                  f"SRV_USER_NAME {PHONE_LOGIN[0]}\nSRV_USER_PASS {PHONE_LOGIN[1]}\nFILENAME t.wav\n")
+        self.serve("t.wav", b"tone")
+        server, port = start_lighttpd(self.work, self.work.folder / "www", "digest")
+        url = f"http://127.0.0.1:{self.ports['http']}"
+        before = self.ports["http"]
+        try:
+            type(self).ports["http"] = port
+            for value, action in (("basic", "failed"), ("digest", "fetched"), ("asked", "fetched")):
+                booted = self.boot(url, "--switch", f"http-login={value}", code=0 if action == "fetched" else 1)
+                self.assertEqual(booted.actions(), {"t.wav": action}, value)
+        finally:
+            type(self).ports["http"] = before
+            server.stop()
+        self.serve("1230SIP.cfg", "[TONES]\nDOWNLOAD_MODE FORCED\nVERSION 000001\nPROTOCOL FTP\nFILENAME t.wav\n")
+        server, type(self).ports["ftp"] = start_vsftpd(self.work, self.work.folder / "www")
+        for value in ("passive", "active"):
+            self.assertEqual(self.boot("http://127.0.0.1", "--switch", f"ftp-mode={value}").actions(),
+                             {"t.wav": "fetched"}, value)
+        talk = server.transfer_log.read_text()
+        self.assertIn("EPSV", talk)
+        self.assertIn("EPRT", talk)
+        server.stop()
+        del type(self).ports["ftp"]
 
     def test_a_device_certificate_comes_by_pkcs12(self):
         self.install_root()

@@ -5,6 +5,7 @@
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
+#include "base/text.h"
 #include "phone/device_profile.h"
 #include "phone/flash.h"
 
@@ -44,8 +45,9 @@ int profile(const ProfileOptions& options) {
     if (stored && options.deletes) stored = flash->delete_identity(options.index);
     if (!stored) return complain(stored.error().message, exit_failed);
     const auto now = flash->state().profile(options.index);
-    print(fmt::format("profile {}: {}, {}, purpose {}, {}\n", options.index, to_string(now.source),
-                      now.is_active ? "active" : "off", now.purpose,
+    print(fmt::format("profile {}: {}, {}, purpose {}, CA {}, host name {}, {}\n", options.index, to_string(now.source),
+                      now.is_active ? "active" : "off", now.purpose, printable(now.ca_server_name),
+                      now.host_name.empty() ? "by the MAC" : printable(now.host_name),
                       now.identity.empty() ? "without a certificate" : "with a certificate"));
     return finish_output(exit_done);
 }

@@ -11,8 +11,9 @@ namespace ringfence::app {
 int reset(const ResetOptions& asked) {
     const StateOptions& options = asked.state;
     if (!asked.typed.empty()) {
+        if (asked.mac.empty()) return complain("--typed needs --mac, which the keys must name", exit_misused);
         const auto mac = MacAddress::parse(asked.mac);
-        if (!mac) return complain("--typed needs --mac: " + mac.error().message, exit_misused);
+        if (!mac) return complain(mac.error().message, exit_misused);
         if (asked.typed != phone::reset_keys(*mac)) return complain("these keys reset nothing", exit_failed);
     }
     SystemDisk disk;

@@ -140,6 +140,7 @@ private:
             say(options_, "retry", fmt::format("in {} s", std::chrono::ceil<std::chrono::seconds>(wait).count()));
         }
         if (end) take_settings(end->settings);
+        plan_check();
     }
 
     void daily_boot() {
@@ -151,10 +152,14 @@ private:
         const auto remote = settings.find("REMOTE_CHECK_FOR_UPDATE");
         obeys_notify_ = remote != settings.end() && remote->second.value == "YES";
         networks_ = given_networks_.empty() && socket_ ? provisioned_servers(settings) : given_networks_;
-        const auto window = phone::read_update_window(settings);
+        window_ = phone::read_update_window(settings);
+    }
+
+    // After every boot, also one that failed: a time that has passed must not be met again.
+    void plan_check() {
         next_check_.reset();
-        if (!window) return;
-        next_check_ = phone::next_update(*window, clock_.wall_now(), last_check_, random_);
+        if (!window_) return;
+        next_check_ = phone::next_update(*window_, clock_.wall_now(), last_check_, random_);
         say(options_, "next", "daily check at " + format_time(*next_check_));
     }
 
@@ -237,6 +242,7 @@ private:
     SteadyTime last_boot_{};
     SteadyTime next_review_{};
     std::optional<SteadyTime> retry_at_;
+    std::optional<phone::UpdateWindow> window_;
     std::optional<WallTime> next_check_;
     std::optional<WallTime> last_check_;
 };

@@ -71,6 +71,7 @@ int show_effective(const ShowOptions& options, phone::Flash& flash) {
 int show(const ShowOptions& options) {
     SystemDisk disk;
     const SystemClock clock;
+    if (!disk.exists(options.state)) return complain("there is no " + options.state, exit_failed);
     if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
     auto flash = phone::Flash::open(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);

@@ -117,6 +117,7 @@ int translate_baresip(const TranslateOptions& options) {
     const auto family =
         family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
     if (!family) return complain(family.error().message, exit_failed);
+    if (!disk.exists(options.state)) return complain("there is no " + options.state, exit_failed);
     if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
     auto flash = phone::Flash::open(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);
