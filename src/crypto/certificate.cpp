@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "crypto/names.h"
 #include "crypto/openssl.h"
 #include "crypto/pem.h"
 
@@ -80,17 +81,7 @@ Result<std::vector<Certificate>> Certificate::parse_bundle(std::string_view pem)
 std::string Certificate::subject() const { return format_name(X509_get_subject_name(certificate_.get())); }
 std::string Certificate::issuer() const { return format_name(X509_get_issuer_name(certificate_.get())); }
 
-std::string Certificate::common_name() const {
-    const X509_NAME* name = X509_get_subject_name(certificate_.get());
-    const int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    if (index < 0) return {};
-    unsigned char* utf8 = nullptr;
-    const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
-    ERR_clear_error();
-    if (size < 0) return {};
-    const BytesOwner<unsigned char> owner(utf8);
-    return {reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size)};
-}
+std::string Certificate::common_name() const { return common_name_in(X509_get_subject_name(certificate_.get())); }
 
 std::string Certificate::serial() const { return format_integer(X509_get0_serialNumber(certificate_.get())); }
 
@@ -109,29 +100,11 @@ WallTime Certificate::not_before() const { return to_wall_time(X509_get0_notBefo
 WallTime Certificate::not_after() const { return to_wall_time(X509_get0_notAfter(certificate_.get())); }
 
 std::vector<std::string> Certificate::dns_names() const {
-    const NamesOwner names = subject_alternative_names(certificate_.get());
-    std::vector<std::string> found;
-    for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-        const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-        if (name->type == GEN_DNS) found.emplace_back(as_text(name->d.dNSName));
-    }
-    return found;
+    return dns_names_in(subject_alternative_names(certificate_.get()).get());
 }
 
 std::vector<IpAddress> Certificate::addresses() const {
-    const NamesOwner names = subject_alternative_names(certificate_.get());
-    std::vector<IpAddress> found;
-    for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-        const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-        if (name->type != GEN_IPADD) continue;
-        const std::string_view bytes = as_text(name->d.iPAddress);
-        std::array<std::uint8_t, 16> octets{};
-        if (bytes.size() > octets.size()) continue;
-        std::copy(bytes.begin(), bytes.end(), octets.begin());
-        if (bytes.size() == 4) found.push_back(IpAddress::from_v4({octets[0], octets[1], octets[2], octets[3]}));
-        if (bytes.size() == 16) found.push_back(IpAddress::from_v6(octets));
-    }
-    return found;
+    return addresses_in(subject_alternative_names(certificate_.get()).get());
 }
 
 bool Certificate::is_ca() const {
@@ -157,6 +130,14 @@ unsigned Certificate::key_bits() const {
     const EVP_PKEY* key = X509_get0_pubkey(certificate_.get());
     ERR_clear_error();
     return key == nullptr ? 0 : static_cast<unsigned>(EVP_PKEY_get_bits(key));
+}
+
+std::string Certificate::public_key_der() const {
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_.get()), &der);
+    RINGFENCE_ASSERT(size > 0);
+    const BytesOwner<unsigned char> owner(der);
+    return {reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
 }
 
 std::string Certificate::to_pem() const {

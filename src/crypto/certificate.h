@@ -47,6 +47,7 @@ public:
     bool is_self_issued() const;                 // subject equals issuer
     KeyKind key_kind() const;
     unsigned key_bits() const;
+    std::string public_key_der() const;  // SubjectPublicKeyInfo
 
     std::string to_pem() const;  // ends with a line feed
     std::string to_der() const;
