@@ -142,6 +142,20 @@ Result<std::string> from_base64(std::string_view text) {
     return out;
 }
 
+std::string percent_encode(std::string_view text, std::string_view keep) {
+    constexpr std::string_view marks = "-._~";
+    std::string out;
+    for (const char c : text) {
+        const bool is_letter = to_lower(c) >= 'a' && to_lower(c) <= 'z';
+        const bool is_kept = marks.find(c) != marks.npos || keep.find(c) != keep.npos;
+        if (is_letter || is_ascii_digit(c) || is_kept)
+            out += c;
+        else
+            out += "%" + to_upper(to_hex(std::string_view(&c, 1)));
+    }
+    return out;
+}
+
 Result<std::string> percent_decode(std::string_view text) {
     std::string out;
     out.reserve(text.size());

@@ -34,7 +34,9 @@ Result<std::string> from_hex(std::string_view hex);
 std::string to_base64(std::string_view bytes);           // with padding, one line
 Result<std::string> from_base64(std::string_view text);  // strict: padding required, no white space
 
-// RFC 3986 section 2.1. Refuses a '%' that is not followed by two hex digits.
+// RFC 3986 section 2.1. Encodes all but the unreserved characters of section 2.3; `keep` stay too.
+std::string percent_encode(std::string_view text, std::string_view keep = {});
+// Refuses a '%' that is not followed by two hex digits.
 Result<std::string> percent_decode(std::string_view text);
 
 // For logs and error sentences: control bytes and non-ASCII become \xNN, and the text is cut at `limit` bytes.

@@ -20,6 +20,7 @@ namespace {
 constexpr const char* user_agent = "AVAYA/SIP12x0\xFF/04.04.23.00";
 
 using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 // Room made at once for a file whose length is announced; above the largest firmware of the 12x0. What is announced
 // beyond it costs memory only as it comes.
@@ -90,28 +91,13 @@ CURLcode configure_tls(CURL*, void* ssl_ctx, void* user) {
     return CURLE_ABORTED_BY_CALLBACK;
 }
 
-bool is_unreserved(char c) {
-    return is_ascii_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
-}
-
-std::string percent_encode_path(std::string_view path) {
-    std::string out;
-    for (const char c : path) {
-        if (is_unreserved(c) || c == '/')
-            out += c;
-        else
-            out += "%" + to_upper(to_hex(std::string_view(&c, 1)));
-    }
-    return out;
-}
-
 std::string wire_url(const FetchOrder& order, const PortMap& ports) {
     const auto mapped = ports.find(order.protocol);
     const std::uint16_t standard = mapped == ports.end() ? standard_port(order.protocol) : mapped->second;
     const bool is_v6 = order.host.find(':') != std::string::npos;
-    return fmt::format("{}://{}{}{}:{}/{}", to_string(order.protocol), is_v6 ? "[" : "", order.host, is_v6 ? "]" : "",
-                       order.port.value_or(standard), percent_encode_path(order.path));
+    return fmt::format("{}://{}{}{}:{}/{}{}{}", to_string(order.protocol), is_v6 ? "[" : "", order.host,
+                       is_v6 ? "]" : "", order.port.value_or(standard), percent_encode(order.path, "/"),
+                       order.query.empty() ? "" : "?", order.query);
 }
 
 bool is_http(Protocol protocol) { return protocol == Protocol::http || protocol == Protocol::https; }
@@ -160,6 +146,18 @@ void set_http(CURL* curl, const FetcherSettings& settings, Transfer& transfer) {
     curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, watch_talk);
     curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+}
+
+// The bytes are the order's and outlive the transfer; so must the headers.
+HeaderList set_upload(CURL* curl, const Upload& upload) {
+    curl_slist* headers = curl_slist_append(nullptr, ("Content-Type: " + upload.content_type).c_str());
+    HeaderList owner(headers, &curl_slist_free_all);
+    headers = curl_slist_append(headers, "Expect:");  // old servers know no 100 Continue
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(upload.bytes.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, upload.bytes.data());
+    return owner;
 }
 
 void set_tls(CURL* curl, Transfer& transfer) {
@@ -336,6 +334,8 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
         curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, static_cast<long>(settings_.patience.stall.count()));
     }
     if (is_http(order.protocol)) set_http(curl, settings_, transfer);
+    HeaderList headers(nullptr, &curl_slist_free_all);
+    if (is_http(order.protocol) && order.upload) headers = set_upload(curl, *order.upload);
     if (order.protocol == Protocol::https) {
         if (order.trust == nullptr || (order.trust->anchors.empty() && !order.trust->only_leaves))
             return {fail(FaultCode::untrusted, "no root certificate is installed, so no server can be verified")};

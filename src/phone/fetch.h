@@ -21,6 +21,12 @@ struct Login {
     Secret password;
 };
 
+// Bytes that an HTTP server is given by POST.
+struct Upload {
+    std::string content_type;
+    std::string bytes;
+};
+
 // One file from one server, over a connection of its own that is closed afterwards (reference 4.1).
 struct FetchOrder {
     Protocol protocol = Protocol::tftp;
@@ -33,8 +39,10 @@ struct FetchOrder {
     std::shared_ptr<const crypto::ServerTrust> trust{};  // HTTPS: whom to believe; null: nobody
     crypto::JudgingTime time;                            // HTTPS: when the server's certificate is judged
     std::size_t size_limit = 0;                          // bytes; a longer file is too_large
+    std::string query{};                // HTTP, HTTPS: behind the path's '?', percent-encoded; empty: none
+    std::optional<Upload> upload{};     // HTTP, HTTPS: POST in place of GET; "the file" is then the answer
 
-    // Without the login: fit for reports and logs.
+    // Without login and query: fit for reports and logs.
     std::string url() const;
 };
 

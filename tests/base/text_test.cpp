@@ -42,6 +42,14 @@ TEST(text, numbers_are_digits_that_fit) {
         EXPECT_FALSE(parse_number(bad)) << bad;
 }
 
+TEST(text, percent_encoding_keeps_what_every_place_allows) {
+    EXPECT_EQ(percent_encode("aZ09-._~"), "aZ09-._~");
+    EXPECT_EQ(percent_encode("a b/+=%\xff"), "a%20b%2F%2B%3D%25%FF");
+    EXPECT_EQ(percent_encode("a/b", "/"), "a/b");
+    const std::string all = "\0\x01 &?#[]@!$'()*,;:";
+    EXPECT_EQ(percent_decode(percent_encode(all)).value(), all);
+}
+
 TEST(text, percent_decoding_refuses_what_is_cut_off) {
     EXPECT_EQ(percent_decode("a%2Fb%00").value(), std::string("a/b\0", 4));
     for (const auto* bad : {"%", "%2", "a%2", "%zz"}) EXPECT_FALSE(percent_decode(bad)) << bad;
