@@ -18,11 +18,6 @@ namespace {
 
 std::shared_ptr<X509> share_owned(X509* certificate) { return {certificate, X509_free}; }
 
-std::string_view as_text(const ASN1_STRING* text) {
-    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-            static_cast<std::size_t>(ASN1_STRING_length(text))};
-}
-
 NamesOwner subject_alternative_names(const X509* certificate) {
     NamesOwner names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));

@@ -39,8 +39,8 @@ struct FetchOrder {
     std::shared_ptr<const crypto::ServerTrust> trust{};  // HTTPS: whom to believe; null: nobody
     crypto::JudgingTime time;                            // HTTPS: when the server's certificate is judged
     std::size_t size_limit = 0;                          // bytes; a longer file is too_large
-    std::string query{};                // HTTP, HTTPS: behind the path's '?', percent-encoded; empty: none
-    std::optional<Upload> upload{};     // HTTP, HTTPS: POST in place of GET; "the file" is then the answer
+    std::string query{};             // HTTP, HTTPS: behind the path's '?', percent-encoded; empty: none
+    std::optional<Upload> upload{};  // HTTP, HTTPS: POST in place of GET; "the file" is then the answer
 
     // Without login and query: fit for reports and logs.
     std::string url() const;

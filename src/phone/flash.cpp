@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "phone/enrolment_store.h"
 #include "phone/trust_store.h"
 
 namespace ringfence::phone {
@@ -356,7 +357,8 @@ Status Flash::erase(Disk& disk, const std::string& folder) {
         auto names = disk.list(directory);
         if (!names) return fail(std::move(names.error()));
         for (const auto& name : *names) {
-            if (directory == folder && !is_temporary(name)) continue;
+            const bool is_ours = is_temporary(name) || name.starts_with(enrolment_file_prefix);
+            if (directory == folder && !is_ours) continue;
             auto removed = disk.remove(fmt::format("{}/{}", directory, name));
             if (!removed) return removed;
         }

@@ -21,6 +21,8 @@ using crypto::ScepStatus;
 constexpr std::size_t max_common_name = 64;           // ub-common-name, RFC 5280 appendix A.1
 constexpr std::size_t mac_digits = 6;                 // of the default subject
 constexpr std::size_t capabilities_limit = 4 * 1024;  // a dozen keywords
+// What was issued a moment ago may begin a moment ahead of when this run began, and clocks differ.
+constexpr Duration issuing_tolerance = std::chrono::minutes(5);
 constexpr int max_chain = 4;                          // CAs between the accepted one and the leaf
 constexpr std::string_view message_type = "application/x-pki-message";
 
@@ -30,7 +32,7 @@ Status judge_dates(const Certificate& certificate, const crypto::JudgingTime& ti
         return fail(FaultCode::expired,
                     fmt::format("the certificate of {} ended on {}", printable(certificate.subject()),
                                 format_time(certificate.not_after())));
-    if (!time.is_floor && *time.at < certificate.not_before())
+    if (!time.is_floor && *time.at + issuing_tolerance < certificate.not_before())
         return fail(FaultCode::expired,
                     fmt::format("the certificate of {} begins on {} only; if that is wrong, set the clock",
                                 printable(certificate.subject()), format_time(certificate.not_before())));
@@ -227,7 +229,7 @@ Result<PendingEnrolment> ScepEnrolment::make_pending() const {
 
 Result<crypto::CertificationRequest> ScepEnrolment::make_request() const {
     if (report_.is_renewal)
-        return crypto::CertificationRequest::renew(settings_.present->leaf, Secret(), pending_->key);
+        return crypto::CertificationRequest::renew(settings_.present->leaf, settings_.challenge, pending_->key);
     return crypto::CertificationRequest::make({settings_.common_name, "", {}, {}}, settings_.challenge, pending_->key);
 }
 

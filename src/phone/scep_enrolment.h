@@ -9,8 +9,8 @@
 // GetCACaps may fail; an error in GetCACert ends the run (reference 5.4). The key is stored before the request leaves,
 // so a run that was cut off, or whose request still waits for an administrator, goes on with the same key and the same
 // transaction. A present certificate of the same authority is renewed: message type 17 if the authority knows it, else
-// 19, in both cases signed by the present certificate and without a challenge. Registration authorities' certificates
-// live as long as the session.
+// 19, in both cases signed by the present certificate; a challenge is sent if one is given, since some servers want it
+// all the same. Registration authorities' certificates live as long as the session.
 #pragma once
 
 #include <functional>

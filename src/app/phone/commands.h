@@ -13,6 +13,7 @@ namespace ringfence::app {
 inline constexpr int exit_done = 0;
 inline constexpr int exit_failed = 1;  // something was refused or failed
 inline constexpr int exit_misused = 2;
+inline constexpr int exit_pending = 3;  // enrol: the authority has not decided yet
 
 struct BootOptions {
     std::string mac;
@@ -39,6 +40,25 @@ struct BootOptions {
     unsigned on_change_seconds = 0;
     bool json = false;
     bool explain = false;
+};
+
+// Getting a device certificate by SCEP (reference 5.4). What is empty is the profile's.
+struct EnrolOptions {
+    std::string scep;  // URL of the SCEP server
+    std::string state;
+    std::string mac;
+    std::string domain;
+    std::string host_name;
+    std::string ca_name;
+    std::string challenge_file;  // "-": standard input
+    std::vector<std::string> accepted_fingerprints;
+    std::vector<std::string> switches;  // "name=value"
+    unsigned profile = 1;
+    bool allows_single_des = false;
+    std::optional<unsigned> polls;
+    unsigned poll_seconds = 0;
+    unsigned patience_seconds = 0;
+    bool json = false;
 };
 
 struct RunOptions {
@@ -107,6 +127,7 @@ struct TranslateOptions {
 };
 
 int boot(const BootOptions& options);
+int enrol(const EnrolOptions& options);
 int run(const RunOptions& options);
 int configure(const ConfigureOptions& options);
 int dhcp_request(const DhcpRequestOptions& options);

@@ -9,6 +9,7 @@ namespace {
 using ringfence::app::BootOptions;
 using ringfence::app::ConfigureOptions;
 using ringfence::app::DhcpRequestOptions;
+using ringfence::app::EnrolOptions;
 using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
 using ringfence::app::RunOptions;
@@ -60,6 +61,32 @@ void add_boot(CLI::App& app, BootOptions& options) {
                    "names as JSON on standard input");
     app.add_option("--on-change-limit", options.on_change_seconds, "Seconds after which that program is killed (60)")
         ->check(CLI::Range(1U, 3600U));
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
+void add_enrol(CLI::App& app, EnrolOptions& options) {
+    app.add_option("--scep", options.scep, "SCEP server: http or https URL with its path")->required();
+    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
+    app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
+    app.add_option("--domain", options.domain, "Domain that is put behind the host name");
+    app.add_option("--host-name", options.host_name,
+                   "Name to be certified; without one, the profile's or NTIPP and six digits of the MAC address");
+    app.add_option("--ca-name", options.ca_name, "Identity of the authority; without one, the profile's (AdminCA1)");
+    app.add_option("--challenge-file", options.challenge_file,
+                   "File whose first line is the challenge password; - reads standard input");
+    app.add_option("--accept-fingerprint", options.accepted_fingerprints,
+                   "SHA-1 or SHA-256 of the authority that may become a root; colons and case are ignored")
+        ->allow_extra_args(false);
+    app.add_option("--switch", options.switches, "thumbprint=public-key: that fingerprint is of the authority's key")
+        ->allow_extra_args(false);
+    app.add_option("--profile", options.profile, "Device certificate profile to fill (1)")->check(CLI::Range(1U, 8U));
+    app.add_flag("--allow-des", options.allows_single_des,
+                 "Take answers that are encrypted with single DES; some servers know nothing else");
+    app.add_option("--polls", options.polls, "How often a request that waits for a decision is asked about (3)")
+        ->check(CLI::Range(0U, 1000U));
+    app.add_option("--poll-interval", options.poll_seconds, "Seconds between them (60)")->check(CLI::Range(1U, 86400U));
+    app.add_option("--patience", options.patience_seconds, "Seconds after which a silent server is given up (20)")
+        ->check(CLI::Range(1U, 600U));
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
@@ -149,6 +176,7 @@ int run(int argc, char** argv) {
     app.name("ringfence-phone");
     app.require_subcommand(1);
     BootOptions boot_options;
+    EnrolOptions enrol_options;
     RunOptions run_options;
     ConfigureOptions configure_options;
     DhcpRequestOptions dhcp_options;
@@ -160,6 +188,8 @@ int run(int argc, char** argv) {
     auto* run =
         app.add_subcommand("run", "Stay on: boot, then look for updates daily, on SIGHUP and on NOTIFY check-sync");
     add_run(*run, run_options);
+    auto* enrol = app.add_subcommand("enrol", "Get a device certificate by SCEP, renew it, or ask for a decision");
+    add_enrol(*enrol, enrol_options);
     auto* configure = app.add_subcommand("configure", "Type parameters in by hand, or clear them; shows what holds");
     auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, as arguments of udhcpc");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
@@ -182,6 +212,7 @@ int run(int argc, char** argv) {
         return app.exit(error) == 0 ? ringfence::app::exit_done : ringfence::app::exit_misused;
     }
     if (boot->parsed()) return ringfence::app::boot(boot_options);
+    if (enrol->parsed()) return ringfence::app::enrol(enrol_options);
     if (run->parsed()) return ringfence::app::run(run_options);
     if (configure->parsed()) return ringfence::app::configure(configure_options);
     if (dhcp->parsed()) return ringfence::app::dhcp_request(dhcp_options);

@@ -1,0 +1,13 @@
+// What `enrol` prints. Carries no secrets.
+#pragma once
+
+#include <string>
+
+#include "phone/scep_enrolment.h"
+
+namespace ringfence::app {
+
+std::string enrol_text(const phone::EnrolmentReport& report);  // lines, each ended
+std::string enrol_json(const phone::EnrolmentReport& report);  // one object, without a line end
+
+}  // namespace ringfence::app
