@@ -23,7 +23,7 @@ constexpr std::size_t mac_digits = 6;                 // of the default subject
 constexpr std::size_t capabilities_limit = 4 * 1024;  // a dozen keywords
 // What was issued a moment ago may begin a moment ahead of when this run began, and clocks differ.
 constexpr Duration issuing_tolerance = std::chrono::minutes(5);
-constexpr int max_chain = 4;                          // CAs between the accepted one and the leaf
+constexpr int max_chain = 4;  // CAs between the accepted one and the leaf
 constexpr std::string_view message_type = "application/x-pki-message";
 
 Status judge_dates(const Certificate& certificate, const crypto::JudgingTime& time) {

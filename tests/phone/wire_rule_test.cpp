@@ -33,8 +33,10 @@ TEST(VersionRule, NothingStoredAndNothingOffered) {
 
 TEST(VersionRule, SaysWhichVersionDoesNotCountAndWhy) {
     const SectionVersion in_clear{"2147483647"};
-    EXPECT_EQ(judge_version({"000008", true}, &in_clear, {}).reason,
-              "version 000008 is offered over https, and the stored 2147483647 came over a clear wire");
+    EXPECT_EQ(
+        judge_version({"000008", true}, &in_clear, {}).reason,
+        "version 000008 is offered over https, and the stored 2147483647 came over a clear wire; a set would go by the "
+        "numbers alone");
 }
 
 }  // namespace

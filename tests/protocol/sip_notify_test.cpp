@@ -52,11 +52,11 @@ TEST(SipNotify, WhatCannotBeAnsweredIsPassedOver) {
     const std::string whole = request("NOTIFY", "Event: check-sync\r\n");
     for (std::size_t size = 0; size < whole.size() - 2; ++size)
         EXPECT_EQ(read_notify(whole.substr(0, size), "t").kind, NotifyKind::nothing) << size;
-    for (const std::string& bytes :
-         {std::string("SIP/2.0 200 OK\r\n\r\n"), request("ACK", ""), request("CANCEL", ""),
-          std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string(5000, 'x'),
-          request("NOTIFY", "Event: check-sync\r\nX: a" + std::string(1, '\0') + "b\r\n"), request("NOTIFY", std::string("X: a\x01") + "b\r\n"),
-          request("NOTIFY", "Call-ID: second\r\n"), request("NOTIFY", "no colon\r\n")})
+    for (const std::string& bytes : {std::string("SIP/2.0 200 OK\r\n\r\n"), request("ACK", ""), request("CANCEL", ""),
+                                     std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string(5000, 'x'),
+                                     request("NOTIFY", "Event: check-sync\r\nX: a" + std::string(1, '\0') + "b\r\n"),
+                                     request("NOTIFY", std::string("X: a\x01") + "b\r\n"),
+                                     request("NOTIFY", "Call-ID: second\r\n"), request("NOTIFY", "no colon\r\n")})
         EXPECT_EQ(read_notify(bytes, "t").kind, NotifyKind::nothing) << bytes;
 }
 
