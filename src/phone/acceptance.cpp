@@ -172,7 +172,7 @@ private:
         const auto& held = now_.trust.revocation_lists();
         return std::any_of(lists.begin(), lists.end(), [&](const auto& list) {
             return std::none_of(held.begin(), held.end(), [&](const auto& other) {
-                return other.issuer() == list.issuer() && other.this_update() >= list.this_update();
+                return other == list || (other.issuer() == list.issuer() && other.this_update() > list.this_update());
             });
         });
     }

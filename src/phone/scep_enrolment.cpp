@@ -21,8 +21,6 @@ using crypto::ScepStatus;
 constexpr std::size_t max_common_name = 64;           // ub-common-name, RFC 5280 appendix A.1
 constexpr std::size_t mac_digits = 6;                 // of the default subject
 constexpr std::size_t capabilities_limit = 4 * 1024;  // a dozen keywords
-// What was issued a moment ago may begin a moment ahead of when this run began, and clocks differ.
-constexpr Duration issuing_tolerance = std::chrono::minutes(5);
 constexpr int max_chain = 4;  // CAs between the accepted one and the leaf
 constexpr std::string_view message_type = "application/x-pki-message";
 
@@ -32,7 +30,7 @@ Status judge_dates(const Certificate& certificate, const crypto::JudgingTime& ti
         return fail(FaultCode::expired,
                     fmt::format("the certificate of {} ended on {}", printable(certificate.subject()),
                                 format_time(certificate.not_after())));
-    if (!time.is_floor && *time.at + issuing_tolerance < certificate.not_before())
+    if (!time.is_floor && *time.at < certificate.not_before())
         return fail(FaultCode::expired,
                     fmt::format("the certificate of {} begins on {} only; if that is wrong, set the clock",
                                 printable(certificate.subject()), format_time(certificate.not_before())));
@@ -307,7 +305,8 @@ EnrolmentStep ScepEnrolment::take_certificates(const std::vector<Certificate>& c
     if (leaf->is_ca()) return end(Outcome::refused, "the authority sent a CA's certificate in place of a phone's");
     auto chain = find_chain(*leaf, certificates, authority_->ca);
     if (!chain) return refuse(chain.error());
-    if (auto judged = judge_dates(*leaf, settings_.time); !judged) return refuse(judged.error());
+    // It begins when it was issued, which is later than this run began.
+    if (auto judged = judge_dates(*leaf, {settings_.time.at, true}); !judged) return refuse(judged.error());
     if (leaf->common_name() != request_->common_name())
         report_.notes.push_back("the authority named this phone " + printable(leaf->subject()));
     if (chain->back().is_self_issued()) chain->pop_back();  // whoever verifies the leaf has the root

@@ -119,7 +119,7 @@ Status TrustStore::add_content(std::string_view section, std::string_view conten
 void TrustStore::add_revocation_list(crypto::RevocationList list) {
     for (auto& held : revocation_lists_) {
         if (held.issuer() != list.issuer()) continue;
-        if (held.this_update() < list.this_update()) held = std::move(list);
+        if (held.this_update() <= list.this_update()) held = std::move(list);
         return;
     }
     revocation_lists_.push_back(std::move(list));

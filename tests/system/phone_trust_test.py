@@ -9,7 +9,7 @@ import time
 import unittest
 
 from foreign import (EXTENSIONS, PHONE_LOGIN, Pki, device_p12, needs_certificate, revocation_list, sign_file,
-                     start_lighttpd, start_nginx, start_tftpd, start_vsftpd, tls_server, trust_list)
+                     start_lighttpd, start_nginx, start_vsftpd, tls_server, trust_list)
 from harness import PATIENCE, PHONE, free_port, run
 from phone_boot import MAC, OWN_FILE, Booted, PhoneTest, fingerprint
 
@@ -204,51 +204,6 @@ class Trust(PhoneTest):
         password = self.work.write("password", "Set-2031!\n")
         booted = self.boot_with(("DEV_CERT", "*.p12", p12), options=("--certificate-password-file", password), code=1)
         self.assertIn("revoked", booted.files["00247F0102AB.p12"]["reason"])
-
-    def test_the_reference_manifest_of_a_certificate_roll_out(self):
-        """Shape 3 of reference 2.6: root, policy, device certificate and trust list, over two wires."""
-        self.install_root()
-        run([PHONE, "profile", "--state", self.state, "--source", "pkcs12", "--active", "yes"], check=True)
-        tftpd, type(self).ports["tftp"] = start_tftpd(self.work, self.work.folder / "www")
-        self.serve("1120eSIP.cfg", """# 1120eSIP.cfg - certificates
-[USER_KEYS]
-DOWNLOAD_MODE  AUTO
-VERSION        000001
-PROTOCOL       TFTP
-FILENAME       root-2031.pem.sig
-
-[SEC_POLICY]
-DOWNLOAD_MODE  AUTO
-VERSION        000003
-PROTOCOL       TFTP
-FILENAME       policy.txt.sig
-
-[DEV_CERT]
-DOWNLOAD_MODE  AUTO
-VERSION        000004
-PROTOCOL       HTTPS
-PROFILE        1
-PURPOSE        -1
-FILENAME       phone-*.p12
-
-[CTL]
-DOWNLOAD_MODE  AUTO
-VERSION        000002
-PROTOCOL       HTTPS
-FILENAME       ctl.pem.sig
-""")
-        self.serve("root-2031.pem.sig", self.sign(self.second[0].read_bytes()))
-        self.serve("policy.txt.sig", self.sign("KEY_SIZE 2048\n"))
-        self.serve("phone-00247F0102AB.p12", self.p12("Set-2031!", "-legacy"))
-        self.serve("ctl.pem.sig", self.trust_list(self.server[0]))
-        password = self.work.write("password", "Set-2031!\n")
-        booted = self.boot("tftp://127.0.0.1", "--certificate-password-file", password, model="1120e")
-        self.assertEqual(set(booted.actions().values()), {"fetched"}, booted.files)
-        self.assertEqual(len(booted.files), 4)
-        again = self.boot("tftp://127.0.0.1", "--certificate-password-file", password, model="1120e")
-        self.assertEqual(set(again.actions().values()), {"kept"}, again.files)
-        tftpd.stop()
-        del type(self).ports["tftp"]
 
     def test_nobody_at_the_prompt_for_thirty_seconds_is_a_no(self):
         self.serve("1230SIP.cfg", "[USER_KEYS]\nPROTOCOL HTTP\nFILENAME root.pem\n")
