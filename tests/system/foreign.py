@@ -21,6 +21,8 @@ EXTENSIONS = {
     "signer": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
               "extendedKeyUsage=codeSigning,emailProtection\n",
     "client": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n",
+    "signer": "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+              "extendedKeyUsage=codeSigning,emailProtection\n",
 }
 IDENTIFIERS = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
 
@@ -41,15 +43,18 @@ class Pki:
     def _openssl(self, *args):
         return run(["openssl", *args], check=True)
 
-    def _key(self, name):
+    def _key(self, name, kind):
         key = self.folder / f"{name}.key"
-        self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        algorithm = {"ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+                     "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+        self._openssl("genpkey", "-algorithm", *algorithm[kind], "-out", key)
         return key
 
-    def issue(self, name, issuer=None, kind="server", san="IP:127.0.0.1", common_name=None, begins=-1, ends=30):
+    def issue(self, name, issuer=None, kind="server", san="IP:127.0.0.1", common_name=None, begins=-1, ends=30,
+              key="ec"):
         """`issuer` None: self-signed. `begins` and `ends` are days from now; an empty `san` leaves it out."""
         self.made += 1
-        key = self._key(name)
+        key = self._key(name, key)
         request, cert = self.folder / f"{name}.csr", self.folder / f"{name}.pem"
         self._openssl("req", "-new", "-key", key, "-subj", f"/O=Foreign/CN={common_name or name}", "-out", request)
         extensions = EXTENSIONS[kind] + IDENTIFIERS + (f"subjectAltName={san}\n" if san else "")
@@ -67,6 +72,25 @@ class Pki:
 
     def authority(self, name, issuer=None):
         return self.issue(name, issuer, "ca", san="")
+
+    def sign(self, content, signer):
+        """The manuals' recipe (reference 5.6): the file, directly followed by a detached signature."""
+        self.made += 1
+        plain = self.folder / f"plain-{self.made}"
+        plain.write_bytes(content if isinstance(content, bytes) else content.encode())
+        signature = self._openssl("smime", "-sign", "-binary", "-outform", "PEM", "-in", plain, "-signer", signer[0],
+                                  "-inkey", signer[1])
+        return plain.read_bytes() + signature.out_bytes
+
+    def trust_list(self, *certificates):
+        """A CTL's content, valid for years."""
+        dates = b"NOT_VALID_BEFORE: 01/01/2020 00:00:00\nNOT_VALID_AFTER: 01/01/2040 00:00:00\n"
+        return dates + b"".join(certificate[0].read_bytes() for certificate in certificates)
+
+    def pkcs12(self, certificate, password):
+        done = self._openssl("pkcs12", "-export", "-in", certificate[0], "-inkey", certificate[1], "-passout",
+                             f"pass:{password}")
+        return done.out_bytes
 
     def chain(self, name, *certs):
         path = self.folder / f"{name}-chain.pem"

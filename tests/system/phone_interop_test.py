@@ -11,7 +11,7 @@ import unittest
 
 from foreign import (NEEDS_LOGIN, PHONE_LOGIN, Pki, start_dnsmasq, start_lighttpd, start_nginx, start_tftpd,
                      start_vsftpd, tls_server)
-from harness import PATIENCE, free_port
+from harness import PATIENCE, PHONE, free_port, run
 from namespaces import need_network
 from phone_boot import OWN_FILE, PhoneTest, fingerprint
 from phone_hostile_test import IMPATIENT, TcpScript, http_answer
@@ -181,6 +181,35 @@ FILENAME       lang/French.lng
 FILENAME       lang/German.lng
 """
 
+CERTIFICATES = """\
+# 1120eSIP.cfg - certificates
+[USER_KEYS]
+DOWNLOAD_MODE  AUTO
+VERSION        000001
+PROTOCOL       TFTP
+FILENAME       root-2031.pem.sig
+
+[SEC_POLICY]
+DOWNLOAD_MODE  AUTO
+VERSION        000003
+PROTOCOL       TFTP
+FILENAME       policy.txt.sig
+
+[DEV_CERT]
+DOWNLOAD_MODE  AUTO
+VERSION        000004
+PROTOCOL       HTTPS
+PROFILE        1
+PURPOSE        -1
+FILENAME       phone-*.p12
+
+[CTL]
+DOWNLOAD_MODE  AUTO
+VERSION        000002
+PROTOCOL       HTTPS
+FILENAME       ctl.pem.sig
+"""
+
 CONVERSION = """\
 # 1220.cfg (UNIStim load) or 12xxBoot.cfg
 [FW]
@@ -202,15 +231,15 @@ class ReferenceManifests(PhoneTest):
         network = need_network(cls.work)
         cls.phone = network.add("192.0.2.2")
         servers = network.add(cls.PROVISIONING, cls.FIRMWARE_HOST)
-        pki = Pki(cls.work.path("pki"))
-        cls.root = pki.authority("root")
-        certificate = pki.issue("server", cls.root, san="DNS:prov.example.net")
+        cls.pki = Pki(cls.work.path("pki"))
+        cls.root = cls.pki.authority("root")
+        cls.certificate = cls.pki.issue("server", cls.root, san=f"DNS:prov.example.net,IP:{cls.PROVISIONING}")
         cls.www = cls.work.folder / "www"
         cls.www.mkdir()
         cls.nginx = start_nginx(cls.work, cls.www, [
             f"listen {cls.PROVISIONING}:80;\nlocation /fw/ {{ return 404; }}",
             f"listen {cls.FIRMWARE_HOST}:80;",
-            tls_server(443, *certificate, NEEDS_LOGIN, cls.PROVISIONING)], servers.enter)
+            tls_server(443, *cls.certificate, NEEDS_LOGIN, cls.PROVISIONING)], servers.enter)
         cls.dnsmasq = start_dnsmasq(cls.work, cls.www, servers.enter)
         cls.hosts = cls.work.write("hosts", f"{cls.PROVISIONING} prov.example.net\n")
         for name, content in {"trust/lab-root.pem": cls.root[0].read_bytes(), "common/site-a.cfg": "BANNER site-a\n",
@@ -256,6 +285,34 @@ class ReferenceManifests(PhoneTest):
         again = self.boot(f"http://{self.PROVISIONING}").actions()
         self.assertEqual({name for name, action in again.items() if action == "fetched"}, {OWN_FILE}, "FORCED alone")
         self.assertNotIn(PHONE_LOGIN[1], str(booted.done))
+
+    def test_certificates(self):
+        """Signed by a certificate of the first root, as the manuals' recipe does."""
+        signer = self.pki.issue("signer", self.root, "signer", san="")
+        device = self.pki.issue("device", self.root, "client", san="", key="rsa")
+        password = self.work.write("p12-password", "Set-2031!\n", 0o600)
+        for name, content in {
+                "root-2031.pem.sig": self.pki.sign(self.pki.authority("root-2031")[0].read_bytes(), signer),
+                "policy.txt.sig": self.pki.sign("KEY_SIZE 2048\nCERT_ADMIN_UI_ENABLE YES\n", signer),
+                "ctl.pem.sig": self.pki.sign(self.pki.trust_list(self.certificate), signer),
+                "phone-00247F0102AB.p12": self.pki.pkcs12(device, "Set-2031!")}.items():
+            self.serve(name, content)
+        url = f"tftp://{self.PROVISIONING}"
+        self.serve("1120eSIP.cfg", "[USER_KEYS]\nFILENAME trust/lab-root.pem\n")
+        self.boot(url, *self.accept, model="1120e")
+        run([PHONE, "profile", "--state", self.state, "--source", "pkcs12", "--active", "yes"], check=True)
+        self.serve("1120eSIP.cfg", CERTIFICATES)
+        login = ["--device-id", PHONE_LOGIN[0], "--password-file", self.work.write("pw", PHONE_LOGIN[1], 0o600)]
+        booted = self.boot(url, *login, "--certificate-password-file", password, model="1120e")
+        names = ["root-2031.pem.sig", "policy.txt.sig", "phone-00247F0102AB.p12", "ctl.pem.sig"]
+        self.assert_fetched(booted, *names)
+        shown = self.show()
+        self.assertEqual(len(shown["roots"]), 2)
+        self.assertEqual(shown["trust"]["policy"]["KEY_SIZE"], "2048")
+        self.assertEqual(len(shown["trust"]["trust_list"]["certificates"]), 1)
+        self.assertIn("CN=device", shown["profiles"][0]["certificate"])
+        again = self.boot(url, *login, model="1120e")
+        self.assertEqual(again.actions(), {name: "kept" for name in names})
 
     def test_conversion(self):
         for name in ("1220.cfg", "12xxBoot.cfg"):
