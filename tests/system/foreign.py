@@ -87,6 +87,18 @@ class Pki:
         dates = b"NOT_VALID_BEFORE: 01/01/2020 00:00:00\nNOT_VALID_AFTER: 01/01/2040 00:00:00\n"
         return dates + b"".join(certificate[0].read_bytes() for certificate in certificates)
 
+    def revocation_list(self, authority):
+        """One that revokes nothing, as an authority issues it from its first day."""
+        self.made += 1
+        work = self.folder / f"crl-{self.made}"
+        work.mkdir()
+        (work / "index").touch()
+        (work / "number").write_text("01\n")
+        (work / "conf").write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={work}/index\ndefault_md=sha256\n"
+                                   f"crlnumber={work}/number\ndefault_crl_days=30\n")
+        return self._openssl("ca", "-gencrl", "-config", work / "conf", "-cert", authority[0], "-keyfile",
+                             authority[1]).out_bytes
+
     def pkcs12(self, certificate, password):
         done = self._openssl("pkcs12", "-export", "-in", certificate[0], "-inkey", certificate[1], "-passout",
                              f"pass:{password}")

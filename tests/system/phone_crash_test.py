@@ -5,7 +5,9 @@ strace kills by SIGKILL on entering the call, and the kernel then leaves the cal
 kill at call n shows the disk just behind call n - 1, and all n together show both sides of each call.
 """
 
+import hashlib
 import itertools
+import json
 import os
 import re
 import shutil
@@ -30,7 +32,7 @@ HARMLESS = ("fsync", "fdatasync", "sendto", "sendmsg")
 HARMLESS_STRIDE = 7
 AT_ONCE = 2  # kills under way at the same time
 # Programs with sanitizers are slower by so much that only every few n are taken.
-STRIDE = 1 if PATIENCE <= 1 else 12
+STRIDE = 1 if PATIENCE <= 1 else 5
 
 CALL = re.compile(r"^(?:\d+ +)?(\w+)\((.*)")
 # A killed program loses nothing that the kernel was given, so it does not matter what the flash stands on, and memory
@@ -79,16 +81,16 @@ class Killed(PhoneTest):
         super().setUpClass()
         if not may_trace(cls.work.folder):
             raise unittest.SkipTest("ptrace is forbidden here, so no program can be killed at a system call")
-        pki = Pki(cls.work.path("pki"))
-        cls.root = pki.authority("root")
-        cls.rogue = pki.authority("rogue")
-        server = pki.issue("server", cls.root)
+        cls.pki = Pki(cls.work.path("pki"))
+        cls.root = cls.pki.authority("root")
+        cls.rogue = cls.pki.authority("rogue")
+        cls.server = cls.pki.issue("server", cls.root)
         cls.www = cls.work.folder / "www"
         cls.www.mkdir()
         cls.tftpd, tftp = start_tftpd(cls.work, cls.www)
         cls.ports = {"tftp": tftp, "http": free_port(), "https": free_port()}
         cls.nginx = start_nginx(cls.work, cls.www, [f"listen 127.0.0.1:{cls.ports['http']};",
-                                                    tls_server(cls.ports["https"], *server, NEEDS_LOGIN)])
+                                                    tls_server(cls.ports["https"], *cls.server, NEEDS_LOGIN)])
         cls.nginx.wait_for_port(cls.ports["https"])
         cls.options = ["--device-id", PHONE_LOGIN[0], "--password-file",
                        cls.work.write("password", PHONE_LOGIN[1], 0o600)]
@@ -147,20 +149,24 @@ class Killed(PhoneTest):
     def boot_on(self, state, *options):
         return run(self.boot_of(state, *options), timeout=120)
 
-    def installed(self, state):
-        """All that counts: files with their contents' hashes, versions, settings, roots."""
-        return self.look(state)[0]
-
     def look(self, state):
-        """What is installed, and the stage; `show` must work."""
+        """All that counts, as text, and the stage; `show` must work, and each file have its bytes."""
         shown = run([PHONE, "show", "--state", state, "--json"], check=True).json()
-        files = tuple(sorted((f["section"], f["file"], f["sha256"]) for f in shown["files"]))
         for file in shown["files"]:
             stored = (state / "files" / file["sha256"]).read_bytes()
-            self.assertEqual(len(stored), file["bytes"])
-        roots = tuple(root["sha256"] for root in shown["roots"])
-        settings = tuple(sorted((name, setting["value"]) for name, setting in shown["settings"].items()))
-        return (files, tuple(sorted(shown["versions"].items())), settings, roots), shown["stage"]
+            self.assertEqual(hashlib.sha256(stored).hexdigest(), file["sha256"])
+            del file["installed_at"]
+        shown["files"].sort(key=lambda file: (file["section"], file["file"]))
+        del shown["events"]
+        stage = shown.pop("stage")
+        return json.dumps(shown, sort_keys=True), stage
+
+    def installed(self, state):
+        return self.look(state)[0]
+
+    @staticmethod
+    def roots(held):
+        return json.loads(held)["roots"]
 
     def old_flash(self):
         self.offer_old()
@@ -207,7 +213,7 @@ class Killed(PhoneTest):
         self.assertGreater(sum(killed), 0.95 * len(calls) - 2, "the kills did not happen")
         return len(calls)
 
-    def states_between(self, start, sections):
+    def states_between(self, start, sections, *options):
         """What may stand at any moment of a boot from `start`: the state before it and one after each file."""
         states = [self.installed(start)]
         ends = []
@@ -219,7 +225,7 @@ class Killed(PhoneTest):
         for end in ends:
             self.offer(*end)
             state = self.fresh(start)
-            self.boot_on(state, *self.accept)
+            self.boot_on(state, *options)
             states.append(self.installed(state))
         return states
 
@@ -240,12 +246,13 @@ class Killed(PhoneTest):
     def test_every_kill_leaves_the_old_or_the_new(self):
         start = self.old_flash()
         sections = self.new_sections()
-        legal = self.states_between(start, sections)
+        legal = self.states_between(start, sections, *self.accept)
         self.assertEqual(len(legal), len(set(legal)), "each file changes something")
         self.offer(*sections)
         calls, whole = self.recorded(start, *self.accept)
         self.assertEqual(self.installed(whole), legal[-1])
         self.assertGreater(len(calls), 100, "the trace sees the boot's writes")
+        kept = {file["sha256"] for file in json.loads(legal[-1])["files"]}
         seen = set()
 
         def check(state):
@@ -257,7 +264,7 @@ class Killed(PhoneTest):
             self.assertEqual(self.look(state), (legal[-1], "idle"), "the next boot comes to the same end")
             self.assertEqual("was cut off" in again.out, stage != "idle", again)
             self.assertEqual([path.name for path in state.rglob("*~")], [])
-            self.assertEqual({path.name for path in (state / "files").iterdir()}, {sha for _, _, sha in legal[-1][0]})
+            self.assertEqual({path.name for path in (state / "files").iterdir()}, kept)
             third = self.boot_on(state, *self.accept)
             self.assertEqual({entry["action"] for entry in third.json()["sections"]}, {"kept"}, "nothing is done twice")
         self.kill_everywhere(start, every(calls, STRIDE), check, *self.accept)
@@ -288,10 +295,10 @@ class Killed(PhoneTest):
         self.offer(*self.new_sections())
         calls, whole = self.recorded(start)
         wanted = self.installed(whole)
-        self.assertEqual(wanted[3], (), "nobody accepted the root")
+        self.assertEqual(self.roots(wanted), [], "nobody accepted the root")
 
         def check(state):
-            self.assertEqual(self.installed(state)[3], ())
+            self.assertEqual(self.roots(self.installed(state)), [])
             again = self.boot_on(state)
             self.assertEqual(again.code, 1, again)
             self.assertEqual({e["file"]: e["action"] for e in again.json()["sections"]}["new/root.pem"], "refused")
@@ -314,6 +321,48 @@ class Killed(PhoneTest):
             self.assertEqual({e["file"]: e["action"] for e in again.json()["sections"]}["new/rogue.pem"], "refused")
             self.assertEqual(self.installed(state), before)
         self.kill_everywhere(start, every(calls, STRIDE), check, *believed)
+
+    def test_trust_and_firmware_are_whole_after_every_kill(self):
+        """All that a set is told to trust, and the vendor's firmware, for which it restarts once."""
+        signer = self.pki.issue("signer", self.root, "signer", san="")
+        device = self.pki.issue("device", self.root, "client", san="", key="rsa")
+        vendor = self.pki.authority("vendor")
+        load = "SIP12x004.04.09.00"
+        image = self.pki.sign(f"RINGFENCE TEST IMAGE 1 {load}\n" + "image" * 1000,
+                              self.pki.issue("vendor-signer", vendor, "signer", san=""))
+        for name, content in {"later.sig": self.pki.sign(self.pki.authority("later")[0].read_bytes(), signer),
+                              "policy.sig": self.pki.sign("SECURITY_LOG_UI_ENABLE YES\n", signer),
+                              "list.crl": self.pki.revocation_list(self.root), "image.bin": image,
+                              "ctl.sig": self.pki.sign(self.pki.trust_list(self.server), signer),
+                              "phone-00247F0102AB.p12": self.pki.pkcs12(device, "Set-2031!")}.items():
+            self.serve(f"trust/{name}", content)
+        self.offer(self.section("USER_KEYS", 1, "new/root.pem"))
+        start = self.fresh()
+        self.assertEqual(self.boot_on(start, *self.accept).code, 0)
+        run([PHONE, "profile", "--state", start, "--source", "pkcs12", "--active", "yes"], check=True)
+        sections = [self.section(kind, 2, f"trust/{name}") for kind, name in (
+            ("USER_KEYS", "later.sig"), ("SEC_POLICY", "policy.sig"), ("CRL", "list.crl"), ("CTL", "ctl.sig"),
+            ("DEV_CERT", "phone-*.p12"))]
+        sections.append(f"[FW]\nDOWNLOAD_MODE FORCED\nVERSION {load}\nPROTOCOL HTTP\nFILENAME trust/image.bin\n")
+        options = ["--certificate-password-file", self.work.write("p12-password", "Set-2031!\n", 0o600),
+                   "--vendor-roots", vendor[0]]
+        legal = self.states_between(start, sections, *options)
+        self.assertEqual(len(legal), len(set(legal)), "each file changes something")
+        self.offer(*sections)
+        undisturbed = self.boot_on(self.fresh(start), *options)
+        self.assertEqual(len(undisturbed.json_lines()), 2, "the firmware restarts the set")
+        calls, whole = self.recorded(start, *options)
+        self.assertEqual(self.installed(whole), legal[-1])
+
+        def check(state):
+            self.assertIn(self.installed(state), legal, "a mixture")
+            again = self.boot_on(state, *options)
+            self.assertEqual(again.code, 0, again)
+            self.assertEqual(self.look(state), (legal[-1], "idle"))
+            self.assertLessEqual(len(again.json_lines()), 2, "one restart at most")
+            third = self.boot_on(state, *options)
+            self.assertEqual((third.code, len(third.json_lines())), (0, 1), "FORCED makes no boot loop")
+        self.kill_everywhere(start, every(calls, 3 * STRIDE), check, *options)
 
 
 if __name__ == "__main__":
