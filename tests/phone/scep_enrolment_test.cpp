@@ -32,8 +32,8 @@ protected:
         settings_.server.host = "scep.example.net";
         settings_.server.path = "scep";
         settings_.common_name = "NTIPP0102AB";
-        // The openssl command issues from the present second on.
-        settings_.time.at = std::chrono::floor<Duration>(std::chrono::system_clock::now()) + std::chrono::minutes(1);
+        // The registration authority's certificate begins with the present second.
+        settings_.time.at = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now());
         settings_.make_key = [this] { return made_key("phone " + std::to_string(++keys_made_)); };
     }
 
@@ -312,6 +312,18 @@ TEST_F(Enrolment, AnAuthorityOfAnotherTimeIsRefused) {
     EXPECT_NE(enrol().reason.find("set the clock"), std::string::npos);
     settings_.time.is_floor = true;
     EXPECT_EQ(enrol().outcome, Outcome::enrolled) << "a floor says nothing about what begins later";
+}
+
+TEST_F(Enrolment, AnAuthorityWhoseClockIsAheadIsBorne) {
+    give_root();
+    authority_.issue = [&](const crypto::CertificationRequest&) {
+        auto later = test::request(crypto::CertificateRole::device, "NTIPP0102AB");
+        later.not_before = test::at(2034, 1, 1);
+        later.not_after = test::at(2034, 12, 31);
+        return std::vector{authority_.party().ca().issue(later, *made_key("phone 1"))};
+    };
+    const auto report = enrol();
+    EXPECT_EQ(report.outcome, Outcome::enrolled) << report.reason;
 }
 
 TEST_F(Enrolment, AStrangersAnswerEndsTheRunAndKeepsTheKey) {

@@ -124,11 +124,14 @@ class Walk(SystemTest):
     def test_a_devices_own_pkcs12_is_asked_for_by_pattern_and_opens_to_it_alone(self):
         self.house.add_device(OTHER)
         paths = {mac: f"cert/phone-{mac.replace(':', '')}.p12" for mac in (MAC, OTHER)}
+        issued = {mac: self.house.issue(mac, key="rsa2048") for mac in paths}
         for mac, path in paths.items():
-            self.house.put(path, f"PKCS#12 of {mac}", "--section", "DEV_CERT", "--class", "secret", "--device", mac)
-        # Our phone says that a person must type the password; but it asks where a set would.
-        _, files = self.boot("--accept-fingerprint", self.fingerprint(), *self.login(), code=1)
-        self.assertEqual(files[paths[MAC]]["section"], "DEV_CERT")
+            self.house.put(path, (issued[mac] / "device.p12").read_bytes(), "--section", "DEV_CERT", "--class", "secret",
+                           "--device", mac)
+        run([PHONE, "profile", "--state", self.state, "--source", "pkcs12", "--active", "yes"], check=True)
+        _, files = self.boot("--accept-fingerprint", self.fingerprint(), *self.login(),
+                             "--certificate-password-file", issued[MAC] / "p12.txt")
+        self.assertEqual((files[paths[MAC]]["section"], files[paths[MAC]]["action"]), ("DEV_CERT", "fetched"))
         self.assertEqual(files[paths[MAC]]["url"], f"https://127.0.0.1/{paths[MAC]}")
         self.assertNotIn(paths[OTHER], files)
 
