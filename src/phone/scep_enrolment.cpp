@@ -21,7 +21,7 @@ using crypto::ScepStatus;
 constexpr std::size_t max_common_name = 64;           // ub-common-name, RFC 5280 appendix A.1
 constexpr std::size_t mac_digits = 6;                 // of the default subject
 constexpr std::size_t capabilities_limit = 4 * 1024;  // a dozen keywords
-constexpr int max_chain = 4;  // CAs between the accepted one and the leaf
+constexpr int max_chain = 4;                          // CAs between the accepted one and the leaf
 constexpr std::string_view message_type = "application/x-pki-message";
 
 Status judge_dates(const Certificate& certificate, const crypto::JudgingTime& time) {

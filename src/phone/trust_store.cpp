@@ -115,13 +115,15 @@ Status TrustStore::add_content(std::string_view section, std::string_view conten
     return {};
 }
 
-// Of one issuer only the latest list counts: what it leaves out is revoked no more.
+// Of one issuer only the latest list counts: what it leaves out is revoked no more. Of several made in one second all.
 void TrustStore::add_revocation_list(crypto::RevocationList list) {
-    for (auto& held : revocation_lists_) {
-        if (held.issuer() != list.issuer()) continue;
-        if (held.this_update() <= list.this_update()) held = std::move(list);
-        return;
-    }
+    const auto same_issuer = [&](const auto& held) { return held.issuer() == list.issuer(); };
+    const bool is_outdated = std::any_of(revocation_lists_.begin(), revocation_lists_.end(), [&](const auto& held) {
+        return held == list || (same_issuer(held) && held.this_update() > list.this_update());
+    });
+    if (is_outdated) return;
+    std::erase_if(revocation_lists_,
+                  [&](const auto& held) { return same_issuer(held) && held.this_update() < list.this_update(); });
     revocation_lists_.push_back(std::move(list));
 }
 
