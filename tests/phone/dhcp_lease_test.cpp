@@ -13,6 +13,7 @@
 namespace ringfence::phone {
 namespace {
 
+using namespace std::string_view_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -107,7 +108,7 @@ TEST(DhcpEnvironment, PassesOverWhatIsNoClients) {
 }
 
 TEST(DhcpEnvironment, TakesNulsInPlaceOfLineEndsAndTheLastOfARepeatedName) {
-    const auto lease = read(std::string_view("tftp=192.0.2.1\0domain=a.example\nopt43=00\0tftp=192.0.2.2", 57));
+    const auto lease = read("tftp=192.0.2.1\0domain=a.example\nopt43=00\0tftp=192.0.2.2"sv);
     EXPECT_EQ(lease.server->host, "192.0.2.2");
     EXPECT_EQ(lease.options.count(43), 0U);
     EXPECT_EQ(read("tftp=192.0.2.1\r\n").server->host, "192.0.2.1");
