@@ -126,6 +126,8 @@ void set_common(CURL* curl, const FetchOrder& order, const FetcherSettings& sett
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    // Who asks to stop does not wait for a look-up that nobody answers.
+    if (settings.stop != nullptr) curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
     if (!order.login) return;
     curl_easy_setopt(curl, CURLOPT_USERNAME, order.login->user.c_str());
     curl_easy_setopt(curl, CURLOPT_PASSWORD, std::string(order.login->password.reveal()).c_str());

@@ -12,6 +12,7 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 constexpr seconds day = hours(24);
+constexpr int usual_begin = 2;                             // seconds after midnight, as families/avaya-1200 has it
 constexpr int longest_window = 6;                          // hours (reference 1.5)
 constexpr int farthest_zone = 14 * 3600;                   // seconds; no place on earth is farther from Greenwich
 constexpr Duration first_retry = std::chrono::minutes(1);  // a server that restarts is back by then
@@ -40,7 +41,7 @@ std::optional<UpdateWindow> read_update_window(const EffectiveSettings& settings
     if (wanted == settings.end() || wanted->second.value != "YES") return std::nullopt;
     UpdateWindow window;
     constexpr int last_second = 86399;
-    window.begin = seconds(find_number(settings, "AUTO_UPDATE_TIME", 0, last_second).value_or(0));
+    window.begin = seconds(find_number(settings, "AUTO_UPDATE_TIME", 0, last_second).value_or(usual_begin));
     window.length = hours(find_number(settings, "AUTO_UPDATE_TIME_RANGE", 1, longest_window).value_or(1));
     window.from_gmt = seconds(find_number(settings, "TIMEZONE_OFFSET", -farthest_zone, farthest_zone).value_or(0));
     return window;

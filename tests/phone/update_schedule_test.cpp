@@ -35,7 +35,7 @@ TEST(UpdateSchedule, WhatCannotBeReadHasItsDefault) {
                                                {"AUTO_UPDATE_TIME", value},
                                                {"AUTO_UPDATE_TIME_RANGE", value},
                                                {"TIMEZONE_OFFSET", "999999"}})),
-                  (UpdateWindow{seconds(0), hours(1), seconds(0)}))
+                  (UpdateWindow{seconds(2), hours(1), seconds(0)}))
             << value;
 }
 

@@ -37,6 +37,10 @@ constexpr Duration notify_spacing = std::chrono::minutes(1);
 constexpr Duration review_spacing = std::chrono::hours(24);
 // So that a clock that was set is noticed.
 constexpr Duration longest_sleep = std::chrono::minutes(1);
+// Sleeping is cut at a minute, so a check that is later than this was passed by a clock that was set.
+constexpr Duration most_lateness = std::chrono::minutes(2);
+// A window of today that is over, and the longest of tomorrow.
+constexpr Duration farthest_check = std::chrono::hours(54);
 constexpr std::size_t tag_bytes = 8;
 constexpr std::size_t addresses_of_one_server = 16;
 
@@ -107,6 +111,7 @@ public:
             sleep();
             if (must_stop) break;
             answer_notifies();
+            follow_clock();
             if (must_check.exchange(false))
                 boot("asked for");
             else if (is_notified_ && clock_.steady_now() >= last_boot_ + notify_spacing)
@@ -141,6 +146,13 @@ private:
         }
         if (end) take_settings(end->settings);
         plan_check();
+    }
+
+    // A clock that was set meanwhile moves the check: sets that get the time at once do not all check at once.
+    void follow_clock() {
+        if (!next_check_) return;
+        const Duration late = clock_.wall_now() - *next_check_;
+        if (late > most_lateness || -late > farthest_check) plan_check();
     }
 
     void daily_boot() {
@@ -184,7 +196,7 @@ private:
 
     void answer_notifies() {
         if (!socket_) return;
-        constexpr int most_at_once = 64;  // what more there is waits for the next turn
+        constexpr int most_at_once = 1024;  // several sockets' worth; what more there is waits for the next turn
         for (int i = 0; i < most_at_once; ++i) {
             const auto datagram = socket_->receive(protocol::max_sip_datagram);
             if (!datagram) return;
