@@ -83,13 +83,7 @@ std::string Certificate::serial() const { return format_integer(X509_get0_serial
 std::string Certificate::fingerprint_sha256() const { return to_hex(sha256(to_der())); }
 std::string Certificate::fingerprint_sha1() const { return to_hex(sha1(to_der())); }
 
-std::string Certificate::public_key_sha1() const {
-    unsigned char* der = nullptr;
-    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_.get()), &der);
-    RINGFENCE_ASSERT(size > 0);
-    const BytesOwner<unsigned char> owner(der);
-    return to_hex(sha1({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)}));
-}
+std::string Certificate::public_key_sha1() const { return to_hex(sha1(public_key_der())); }
 
 WallTime Certificate::not_before() const { return to_wall_time(X509_get0_notBefore(certificate_.get())); }
 WallTime Certificate::not_after() const { return to_wall_time(X509_get0_notAfter(certificate_.get())); }

@@ -21,6 +21,7 @@ public:
     static constexpr std::size_t max_size = std::size_t{16} * 1024;  // DER or one PEM block; ours are below 2 kB
     static constexpr std::size_t max_in_bundle = 64;                 // certificates and CRLs in one file
     static constexpr std::size_t max_bundle_size = std::size_t{1024} * 1024;  // 64 of 16 kB
+    static constexpr std::string_view pem_begin = "-----BEGIN CERTIFICATE-----";
 
     // Exactly one certificate. Faults malformed, too_large.
     static Result<Certificate> parse_der(std::string_view der);

@@ -369,7 +369,7 @@ private:
     // ---- Files that nothing names
 
     ImportItem judge_by_content(const OldFile& file, ImportItem item) {
-        if (file.text && file.text->find("-----BEGIN CERTIFICATE-----") != std::string::npos)
+        if (file.text && file.text->find(crypto::Certificate::pem_begin) != std::string::npos)
             return judge_root(file, std::move(item));
         if (family_.find_load_name(file.path)) return judge_firmware(file, nullptr, std::move(item));
         if (ends_ignoring_case(file.path, ".lng")) return judge_unannounced(OldFileKind::language, std::move(item));

@@ -4,10 +4,6 @@
 
 namespace ringfence::phone {
 
-namespace {
-constexpr std::string_view certificate_mark = "-----BEGIN CERTIFICATE-----";
-}
-
 std::string_view to_string(ProfileSource source) { return source == ProfileSource::scep ? "scep" : "pkcs12"; }
 
 std::optional<ProfileSource> parse_profile_source(std::string_view name) {
@@ -32,7 +28,7 @@ Secret format_identity(const crypto::ClientIdentity& identity) {
 }
 
 Result<crypto::ClientIdentity> parse_identity(std::string_view text) {
-    const auto split_at = text.find(certificate_mark);
+    const auto split_at = text.find(crypto::Certificate::pem_begin);
     if (split_at == std::string_view::npos) return fail(FaultCode::malformed, "there is no certificate");
     auto key = crypto::PrivateKey::parse_pem(Secret(std::string(text.substr(0, split_at))));
     if (!key) return fail(std::move(key.error()));

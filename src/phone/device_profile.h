@@ -16,8 +16,7 @@ namespace ringfence::phone {
 // The 1100 sets know one; no manual says how many the 1200 sets do.
 inline constexpr unsigned profile_limit = 8;
 inline constexpr std::int32_t all_purposes = -1;
-// Certificates with SHA-1 3DES or AES, key and chain: some kilobytes.
-inline constexpr std::size_t pkcs12_limit = std::size_t{64} * 1024;
+inline constexpr std::string_view default_ca_name = "AdminCA1";  // reference 5.4
 
 enum class ProfileSource { scep, pkcs12 };
 std::string_view to_string(ProfileSource source);  // "scep", "pkcs12"
@@ -26,9 +25,9 @@ std::optional<ProfileSource> parse_profile_source(std::string_view name);
 struct DeviceProfile {
     ProfileSource source = ProfileSource::pkcs12;
     bool is_active = true;
-    std::int32_t purpose = all_purposes;      // bit mask; whatever its bits mean, 0 serves nothing
-    std::string ca_server_name = "AdminCA1";  // SCEP
-    std::string host_name;                    // SCEP; empty: NTIPP and six digits of the MAC
+    std::int32_t purpose = all_purposes;                        // bit mask; whatever its bits mean, 0 serves nothing
+    std::string ca_server_name = std::string(default_ca_name);  // SCEP
+    std::string host_name;                                      // SCEP; empty: NTIPP and six digits of the MAC
     std::string identity;  // hash of key and certificates in the flash, lower-case hex; empty: none is installed
 
     friend bool operator==(const DeviceProfile&, const DeviceProfile&) = default;

@@ -12,7 +12,6 @@ constexpr std::size_t file_limit = std::size_t{64} * 1024;  // a key and two cer
 constexpr std::string_view header = "ringfence-phone enrolment 1";
 constexpr std::string_view awaited = "awaited";  // is_acknowledged
 constexpr std::string_view asked = "asked";
-constexpr std::string_view certificate_mark = "-----BEGIN CERTIFICATE-----";
 constexpr std::size_t head_lines = 4;
 
 auto damaged() { return fail(FaultCode::corrupt, "what was stored of the enrolment under way is damaged"); }
@@ -26,7 +25,7 @@ Secret format_pending_enrolment(const PendingEnrolment& pending) {
 }
 
 Result<PendingEnrolment> parse_pending_enrolment(std::string_view text) {
-    const auto certificates_at = text.find(certificate_mark);
+    const auto certificates_at = text.find(crypto::Certificate::pem_begin);
     const auto key_at = text.find("-----BEGIN");
     if (certificates_at == std::string_view::npos || key_at == certificates_at) return damaged();
     const auto head = split(text.substr(0, key_at), '\n');

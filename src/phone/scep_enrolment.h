@@ -28,12 +28,11 @@
 #include "crypto/scep_message.h"
 #include "crypto/tls_client.h"
 #include "phone/boot.h"
+#include "phone/device_profile.h"
 #include "phone/fetch.h"
 #include "phone/fingerprint.h"
 
 namespace ringfence::phone {
-
-inline constexpr std::string_view default_ca_name = "AdminCA1";  // reference 5.4
 
 // Host name and domain, parted by a dot; without a host name NTIPP and the last six hex digits of the MAC alone
 // (reference 5.4, C). malformed for more than the 64 characters of a common name, or for what is no host name.

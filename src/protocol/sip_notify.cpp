@@ -14,7 +14,7 @@ namespace ringfence::protocol {
 namespace {
 
 constexpr std::string_view version = "SIP/2.0";
-constexpr int ok = 200, forbidden = 403, method_not_allowed = 405, bad_event = 489;
+constexpr int ok = 200, method_not_allowed = 405, bad_event = 489;
 
 struct Header {
     std::string name;  // long form, lower case
@@ -110,7 +110,7 @@ std::optional<std::string> check_sync_parameters(const std::vector<Header>& head
 std::string_view reason_of(int status) {
     switch (status) {
         case ok: return "OK";
-        case forbidden: return "Forbidden";
+        case sip_forbidden: return "Forbidden";
         case method_not_allowed: return "Method Not Allowed";
         default: return "Bad Event";
     }

@@ -28,7 +28,9 @@ struct Notify {
 // `to_tag` is random: it goes into the answer.
 Notify read_notify(std::string_view datagram, std::string_view to_tag);
 
-// The whole answer with this status: 200, 403, 405, 489.
+inline constexpr int sip_forbidden = 403;
+
+// The whole answer with this status: 200, sip_forbidden, 405, 489.
 std::string format_sip_answer(const Notify& notify, int status);
 
 }  // namespace ringfence::protocol

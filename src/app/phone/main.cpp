@@ -3,6 +3,7 @@
 
 #include "app/phone/commands.h"
 #include "app/phone/output.h"
+#include "phone/device_profile.h"
 
 namespace {
 
@@ -16,6 +17,7 @@ using ringfence::app::RunOptions;
 using ringfence::app::ShowOptions;
 using ringfence::app::StateOptions;
 using ringfence::app::TranslateOptions;
+using ringfence::phone::profile_limit;
 
 void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
@@ -79,7 +81,8 @@ void add_enrol(CLI::App& app, EnrolOptions& options) {
         ->allow_extra_args(false);
     app.add_option("--switch", options.switches, "thumbprint=public-key: that fingerprint is of the authority's key")
         ->allow_extra_args(false);
-    app.add_option("--profile", options.profile, "Device certificate profile to fill (1)")->check(CLI::Range(1U, 8U));
+    app.add_option("--profile", options.profile, "Device certificate profile to fill (1)")
+        ->check(CLI::Range(1U, profile_limit));
     app.add_flag("--allow-des", options.allows_single_des,
                  "Take answers that are encrypted with single DES; some servers know nothing else");
     app.add_option("--polls", options.polls, "How often a request that waits for a decision is asked about (3)")
@@ -142,7 +145,7 @@ void add_reset(CLI::App& app, ResetOptions& options) {
 
 void add_profile(CLI::App& app, ProfileOptions& options) {
     app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
-    app.add_option("--index", options.index, "Which profile")->check(CLI::Range(1U, 8U));
+    app.add_option("--index", options.index, "Which profile")->check(CLI::Range(1U, profile_limit));
     app.add_option("--source", options.source, "Where its certificate comes from: scep or pkcs12 ([DEV_CERT])")
         ->check(CLI::IsMember({"scep", "pkcs12"}));
     app.add_option("--active", options.active, "Whether it is shown to servers")->check(CLI::IsMember({"yes", "no"}));

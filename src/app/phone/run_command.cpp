@@ -212,9 +212,8 @@ private:
         if (!is_allowed) return;
         const auto notify = protocol::read_notify(datagram.bytes, to_hex(random_.bytes(tag_bytes)));
         if (notify.kind == protocol::NotifyKind::nothing) return;
-        constexpr int forbidden = 403;
         const bool is_check = notify.kind == protocol::NotifyKind::check_sync;
-        const int status = is_check && !obeys_notify_ ? forbidden : notify.status;
+        const int status = is_check && !obeys_notify_ ? protocol::sip_forbidden : notify.status;
         socket_->send(datagram.sender, protocol::format_sip_answer(notify, status));
         if (is_check && obeys_notify_) take_notify(datagram.sender);
     }
