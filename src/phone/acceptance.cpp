@@ -59,12 +59,6 @@ std::optional<Fault> find_fault_in_lists(const std::vector<crypto::RevocationLis
     return std::nullopt;
 }
 
-std::size_t count_entries(const std::vector<crypto::RevocationList>& lists) {
-    std::size_t count = 0;
-    for (const auto& list : lists) count += list.size();
-    return count;
-}
-
 std::vector<crypto::Certificate> joined(std::vector<crypto::Certificate> first,
                                         const std::vector<crypto::Certificate>& second) {
     first.insert(first.end(), second.begin(), second.end());
@@ -152,7 +146,6 @@ private:
         const auto issuers = joined(now_.trust.customer_anchors(), roots->certificates);
         if (auto fault = find_fault_in_lists(roots->revocation_lists, issuers, now_.trust.revocation_lists()))
             return std::move(*fault);
-        if (count_entries(roots->revocation_lists) > revocation_limit) return too_many_entries();
         const bool is_installed = std::all_of(roots->certificates.begin(), roots->certificates.end(),
                                               [&](const auto& one) { return now_.trust.holds_root(one); });
         const bool brings_roots = !roots->certificates.empty() && !is_installed;
@@ -252,17 +245,10 @@ private:
         auto lists = read_revocation_lists(file_.content);
         if (!lists) return std::move(lists.error());
         if (lists->empty()) return refuse(FaultCode::malformed, "this is no revocation list");
-        if (count_entries(*lists) > revocation_limit) return too_many_entries();
         if (auto fault = find_fault_in_lists(*lists, now_.trust.customer_anchors(), now_.trust.revocation_lists()))
             return std::move(*fault);
         if (!brings_lists(*lists)) return accept_known();
         return accept_because(fmt::format("signed by {}, an installed root", printable(lists->front().issuer())));
-    }
-
-    static Verdict too_many_entries() {
-        return refuse(
-            FaultCode::too_large,
-            fmt::format("a set keeps {} revoked certificates at most, and the file has more", revocation_limit));
     }
 
     Verdict judge_device_certificate() {

@@ -19,7 +19,7 @@ bool is_listed(const std::vector<crypto::RevocationList>& lists, const crypto::C
 }
 
 bool holds_pem_certificate(std::string_view content) {
-    return content.find("-----BEGIN CERTIFICATE-----") != std::string_view::npos;
+    return content.find(crypto::Certificate::pem_begin) != std::string_view::npos;
 }
 
 }  // namespace
@@ -60,10 +60,10 @@ Result<RootFile> read_root_file(std::string_view content) {
 Result<std::vector<crypto::RevocationList>> read_revocation_lists(std::string_view content) {
     constexpr std::string_view pem_mark = "-----BEGIN ";
     if (content.find(pem_mark) != std::string_view::npos)
-        return crypto::RevocationList::parse_bundle(content, revocation_limit);
+        return crypto::RevocationList::parse_bundle(content, crypto::RevocationList::max_entries_of_a_set);
     constexpr char der_sequence = 0x30;
     if (content.empty() || content.front() != der_sequence) return std::vector<crypto::RevocationList>();
-    auto list = crypto::RevocationList::parse_der(content, revocation_limit);
+    auto list = crypto::RevocationList::parse_der(content, crypto::RevocationList::max_entries_of_a_set);
     if (!list) return fail(std::move(list.error()));
     return std::vector<crypto::RevocationList>{std::move(*list)};
 }

@@ -49,11 +49,9 @@ struct RootFile {
     std::vector<crypto::RevocationList> revocation_lists;
 };
 
-inline constexpr std::size_t revocation_limit = 100;  // entries that a set keeps (reference 4.5)
-
 // Faults: malformed, too_large.
 Result<RootFile> read_root_file(std::string_view content);
-// PEM, several perhaps, or one in DER.
+// PEM, several perhaps, or one in DER; at most as many entries as a set keeps.
 Result<std::vector<crypto::RevocationList>> read_revocation_lists(std::string_view content);
 
 class TrustStore {
