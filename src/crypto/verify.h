@@ -32,6 +32,9 @@ enum class Strength {
 struct JudgingTime {
     std::optional<WallTime> at{};
     bool is_floor = false;
+
+    bool is_after(WallTime end) const { return at && *at > end; }
+    bool is_before(WallTime begin) const { return at && !is_floor && *at < begin; }
 };
 
 struct VerifyPolicy {

@@ -25,15 +25,13 @@ bool is_configuration(std::string_view section) {
     return section.empty() || section == "DEVICE_CONFIG" || section == "USER_CONFIG";
 }
 
-bool has_ended(WallTime not_after, const crypto::JudgingTime& time) { return time.at && *time.at > not_after; }
-
 std::optional<Fault> find_fault_in_roots(const RootFile& roots, const crypto::JudgingTime& time) {
     for (const auto& certificate : roots.certificates) {
         const std::string subject = printable(certificate.subject());
         if (!certificate.is_ca())
             return Fault{FaultCode::untrusted,
                          fmt::format("the certificate of {} is not a certificate authority's", subject)};
-        if (has_ended(certificate.not_after(), time))
+        if (time.is_after(certificate.not_after()))
             return Fault{FaultCode::expired, fmt::format("the root certificate of {} ended on {}", subject,
                                                          format_time(certificate.not_after()))};
     }
@@ -233,7 +231,7 @@ private:
                           fmt::format("a set takes trust lists of {} bytes at most", phonefile::max_trust_list_size));
         auto list = read_trust_list(file_.content);
         if (!list) return std::move(list.error());
-        if (has_ended(list->not_after, now_.time))
+        if (now_.time.is_after(list->not_after))
             return refuse(FaultCode::expired,
                           fmt::format("the certificate trust list ended on {}", format_time(list->not_after)));
         if (!now_.trust.has_customer_root())
@@ -273,7 +271,7 @@ private:
             return Fault{FaultCode::untrusted,
                          fmt::format("weak key: it has {} bits, and the security policy's KEY_SIZE is {}",
                                      identity.key.bits(), policy.key_size)};
-        if (has_ended(identity.leaf.not_after(), now_.time))
+        if (now_.time.is_after(identity.leaf.not_after()))
             return Fault{FaultCode::expired,
                          fmt::format("the device certificate ended on {}", format_time(identity.leaf.not_after()))};
         if (now_.trust.is_revoked(identity.leaf))

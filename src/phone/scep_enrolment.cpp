@@ -25,12 +25,11 @@ constexpr int max_chain = 4;                          // CAs between the accepte
 constexpr std::string_view message_type = "application/x-pki-message";
 
 Status judge_dates(const Certificate& certificate, const crypto::JudgingTime& time) {
-    if (!time.at) return {};
-    if (certificate.not_after() < *time.at)
+    if (time.is_after(certificate.not_after()))
         return fail(FaultCode::expired,
                     fmt::format("the certificate of {} ended on {}", printable(certificate.subject()),
                                 format_time(certificate.not_after())));
-    if (!time.is_floor && *time.at < certificate.not_before())
+    if (time.is_before(certificate.not_before()))
         return fail(FaultCode::expired,
                     fmt::format("the certificate of {} begins on {} only; if that is wrong, set the clock",
                                 printable(certificate.subject()), format_time(certificate.not_before())));

@@ -22,7 +22,7 @@ void add_events(const TrustStore& trust, const std::vector<crypto::Certificate>&
                 const crypto::JudgingTime& time, std::vector<Event>& events) {
     for (const auto& anchor : anchors) {
         const std::string subject = printable(anchor.subject());
-        if (time.at && *time.at > anchor.not_after())
+        if (time.is_after(anchor.not_after()))
             events.push_back(
                 {owner.expired, Severity::minor,
                  fmt::format("the {} root {} ended on {}", owner.name, subject, format_time(anchor.not_after()))});
@@ -34,14 +34,12 @@ void add_events(const TrustStore& trust, const std::vector<crypto::Certificate>&
 
 }  // namespace
 
-bool has_ended(const TrustList& list, const crypto::JudgingTime& time) { return time.at && *time.at > list.not_after; }
-
 std::vector<Event> review(const TrustStore& trust, const crypto::JudgingTime& time) {
     std::vector<Event> events;
     add_events(trust, trust.vendor_anchors(), vendor, time, events);
     add_events(trust, trust.customer_anchors(), customer, time, events);
     const auto& list = trust.trust_list();
-    if (list && has_ended(*list, time))
+    if (list && time.is_after(list->not_after))
         events.push_back({EventCode::trust_list_expired, Severity::minor,
                           fmt::format("the certificate trust list ended on {}", format_time(list->not_after))});
     return events;
@@ -53,7 +51,7 @@ Status keep_trust(Flash& flash, TrustStore& trust, const crypto::JudgingTime& ti
         if (done) done = flash.log(event);
     const auto& list = trust.trust_list();
     const crypto::JudgingTime proved{flash.state().proved_time, false};
-    if (!list || !has_ended(*list, proved)) return done;
+    if (!list || !proved.is_after(list->not_after)) return done;
     done = flash.forget(trust_list_section);
     if (done)
         done =

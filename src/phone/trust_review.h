@@ -10,8 +10,6 @@
 
 namespace ringfence::phone {
 
-bool has_ended(const TrustList& list, const crypto::JudgingTime& time);
-
 class Flash;
 
 // One event for each. Nothing is removed: a root that ended or was revoked verifies nothing as it stands.

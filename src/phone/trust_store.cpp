@@ -141,10 +141,9 @@ std::vector<crypto::Certificate> TrustStore::without_revoked(std::vector<crypto:
 }
 
 const TrustList* TrustStore::trust_list_at(const crypto::JudgingTime& time, const Behaviour& behaviour) const {
-    if (!trust_list_ || !time.at) return nullptr;
-    if (*time.at > trust_list_->not_after) return nullptr;
-    const bool obeys_begin = behaviour.is(Switch::trust_list_begin, "obeyed") && !time.is_floor;
-    if (obeys_begin && *time.at < trust_list_->not_before) return nullptr;
+    if (!trust_list_ || !time.at || time.is_after(trust_list_->not_after)) return nullptr;
+    const bool obeys_begin = behaviour.is(Switch::trust_list_begin, "obeyed");
+    if (obeys_begin && time.is_before(trust_list_->not_before)) return nullptr;
     return &*trust_list_;
 }
 
