@@ -49,7 +49,7 @@ std::optional<Fault> find_fault_in_lists(const std::vector<crypto::RevocationLis
             return Fault{FaultCode::untrusted,
                          fmt::format("no installed root signed the revocation list of {}", printable(list.issuer()))};
         for (const auto& held : installed)
-            if (held.issuer() == list.issuer() && list.this_update() < held.this_update())
+            if (is_outdated_by(list, held))
                 return Fault{
                     FaultCode::untrusted,
                     fmt::format("the revocation list of {} is older than the installed one", printable(list.issuer()))};
@@ -160,12 +160,7 @@ private:
     }
 
     bool brings_lists(const std::vector<crypto::RevocationList>& lists) const {
-        const auto& held = now_.trust.revocation_lists();
-        return std::any_of(lists.begin(), lists.end(), [&](const auto& list) {
-            return std::none_of(held.begin(), held.end(), [&](const auto& other) {
-                return other == list || (other.issuer() == list.issuer() && other.this_update() > list.this_update());
-            });
-        });
+        return std::any_of(lists.begin(), lists.end(), [&](const auto& list) { return !now_.trust.holds_list(list); });
     }
 
     Verdict judge_first_root() {

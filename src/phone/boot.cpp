@@ -94,13 +94,6 @@ bool identifies_itself(SectionKind kind) {
     return kind == SectionKind::user_keys || kind == SectionKind::ctl || kind == SectionKind::crl;
 }
 
-Result<RootFile> read_trust_file(std::string_view section, std::string_view content) {
-    if (section == root_section) return read_root_file(content);
-    auto lists = read_revocation_lists(content);
-    if (!lists) return fail(std::move(lists.error()));
-    return RootFile{{}, std::move(*lists)};
-}
-
 bool holds_all(const RootFile& whole, const RootFile& part) {
     const bool has_roots = std::all_of(part.certificates.begin(), part.certificates.end(), [&](const auto& one) {
         return std::find(whole.certificates.begin(), whole.certificates.end(), one) != whole.certificates.end();
@@ -620,7 +613,7 @@ Result<Commit> BootSession::commit_for(const AcceptedFile& accepted) {
 Status BootSession::fit_beside_others(const AcceptedFile& accepted, Commit& commit) {
     if (accepted.is_already_installed()) return {};
     commit.replaces_namesake = false;
-    const auto offered = read_trust_file(candidate_.section, accepted.content());
+    const auto offered = read_roots_and_lists(candidate_.section, accepted.content());
     if (!offered) return fail(offered.error());
     const auto files = flash_->state().files_of(candidate_.section);
     for (const auto* file : files) {
@@ -628,7 +621,7 @@ Status BootSession::fit_beside_others(const AcceptedFile& accepted, Commit& comm
         if (section().kind == SectionKind::user_keys && file->name != candidate_.name) continue;
         auto bytes = flash_->read(*file);
         if (!bytes) return fail(std::move(bytes.error()));
-        const auto held = read_trust_file(candidate_.section, phonefile::split_signed(*bytes).content);
+        const auto held = read_roots_and_lists(candidate_.section, phonefile::split_signed(*bytes).content);
         if (!held) return fail(held.error());
         if (holds_all(*offered, *held)) commit.supersedes.push_back(file->sha256);
     }

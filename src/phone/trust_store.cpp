@@ -68,6 +68,17 @@ Result<std::vector<crypto::RevocationList>> read_revocation_lists(std::string_vi
     return std::vector<crypto::RevocationList>{std::move(*list)};
 }
 
+Result<RootFile> read_roots_and_lists(std::string_view section, std::string_view content) {
+    if (section != revocation_section) return read_root_file(content);
+    auto lists = read_revocation_lists(content);
+    if (!lists) return fail(std::move(lists.error()));
+    return RootFile{{}, std::move(*lists)};
+}
+
+bool is_outdated_by(const crypto::RevocationList& list, const crypto::RevocationList& other) {
+    return list.issuer() == other.issuer() && list.this_update() < other.this_update();
+}
+
 Result<TrustStore> TrustStore::load(Flash& flash, std::vector<crypto::Certificate> vendor_anchors) {
     TrustStore store(std::move(vendor_anchors));
     for (const auto section : trust_sections) {
@@ -93,8 +104,8 @@ Status TrustStore::add_file(std::string_view section, std::string bytes) {
 }
 
 Status TrustStore::add_content(std::string_view section, std::string_view content) {
-    if (section == root_section || section == scep_section) {
-        auto roots = read_root_file(content);
+    if (section == root_section || section == scep_section || section == revocation_section) {
+        auto roots = read_roots_and_lists(section, content);
         if (!roots) return fail(std::move(roots.error()));
         for (auto& root : roots->certificates)
             if (!holds_root(root)) customer_.push_back(std::move(root));
@@ -107,28 +118,24 @@ Status TrustStore::add_content(std::string_view section, std::string_view conten
         auto list = read_trust_list(content);
         if (!list) return fail(std::move(list.error()));
         trust_list_ = std::move(*list);
-    } else if (section == revocation_section) {
-        auto lists = read_revocation_lists(content);
-        if (!lists) return fail(std::move(lists.error()));
-        for (auto& list : *lists) add_revocation_list(std::move(list));
     }
     return {};
 }
 
 // Of one issuer only the latest list counts: what it leaves out is revoked no more. Of several made in one second all.
 void TrustStore::add_revocation_list(crypto::RevocationList list) {
-    const auto same_issuer = [&](const auto& held) { return held.issuer() == list.issuer(); };
-    const bool is_outdated = std::any_of(revocation_lists_.begin(), revocation_lists_.end(), [&](const auto& held) {
-        return held == list || (same_issuer(held) && held.this_update() > list.this_update());
-    });
-    if (is_outdated) return;
-    std::erase_if(revocation_lists_,
-                  [&](const auto& held) { return same_issuer(held) && held.this_update() < list.this_update(); });
+    if (holds_list(list)) return;
+    std::erase_if(revocation_lists_, [&](const auto& held) { return is_outdated_by(held, list); });
     revocation_lists_.push_back(std::move(list));
 }
 
 bool TrustStore::holds_root(const crypto::Certificate& certificate) const {
     return std::find(customer_.begin(), customer_.end(), certificate) != customer_.end();
+}
+
+bool TrustStore::holds_list(const crypto::RevocationList& list) const {
+    return std::any_of(revocation_lists_.begin(), revocation_lists_.end(),
+                       [&](const auto& held) { return held == list || is_outdated_by(list, held); });
 }
 
 bool TrustStore::is_revoked(const crypto::Certificate& certificate) const {

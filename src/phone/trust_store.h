@@ -43,7 +43,7 @@ struct TrustList {
 // Faults: malformed (dates or certificates that cannot be read), too_large.
 Result<TrustList> read_trust_list(std::string_view content);
 
-// A root file's content.
+// The content of a file of roots or of revocation lists.
 struct RootFile {
     std::vector<crypto::Certificate> certificates;
     std::vector<crypto::RevocationList> revocation_lists;
@@ -53,6 +53,11 @@ struct RootFile {
 Result<RootFile> read_root_file(std::string_view content);
 // PEM, several perhaps, or one in DER; at most as many entries as a set keeps.
 Result<std::vector<crypto::RevocationList>> read_revocation_lists(std::string_view content);
+// By section: what stands in revocation_section holds lists alone.
+Result<RootFile> read_roots_and_lists(std::string_view section, std::string_view content);
+
+// Of the same issuer, and made earlier.
+bool is_outdated_by(const crypto::RevocationList& list, const crypto::RevocationList& other);
 
 class TrustStore {
 public:
@@ -71,6 +76,7 @@ public:
     // Byte for byte, in a section that is not empty.
     bool holds_file(std::string_view section, std::string_view bytes) const;
     bool holds_root(const crypto::Certificate& certificate) const;
+    bool holds_list(const crypto::RevocationList& list) const;  // that one, or a later one of its issuer
     // By a list whose issuer is an installed customer root and signed it.
     bool is_revoked(const crypto::Certificate& certificate) const;
     // Those of `anchors` that no list revokes: what is verified leads to these only.
