@@ -183,6 +183,13 @@ Status Flash::store(const FlashState& next) {
     return stored;
 }
 
+// Once the new state stands, contents that nothing names any more cost room only, and the next boot removes them too.
+Status Flash::store_and_tidy(const FlashState& next) {
+    auto stored = store(next);
+    if (stored) static_cast<void>(remove_leftovers());
+    return stored;
+}
+
 Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
     const Candidate& file = accepted.file();
     RINGFENCE_ASSERT(stage_.stage == Stage::installing && stage_.section == file.section && stage_.file == file.name);
@@ -220,11 +227,7 @@ Status Flash::install(const AcceptedFile& accepted, const Commit& commit) {
     if (commit.proved_time && (!next.proved_time || *next.proved_time < *commit.proved_time))
         next.proved_time = commit.proved_time;
 
-    auto stored = store(next);
-    if (!stored) return stored;
-    // The new state stands; contents that nothing names any more cost room only, and the next boot removes them too.
-    static_cast<void>(remove_leftovers());
-    return {};
+    return store_and_tidy(next);
 }
 
 Status Flash::note_manifest(std::optional<WallTime> signed_at) {
@@ -247,9 +250,7 @@ Status Flash::forget(std::string_view section) {
     FlashState next = state_;
     std::erase_if(next.files, [&](const InstalledFile& file) { return file.section == section; });
     next.versions.erase(std::string(section));
-    auto stored = store(next);
-    if (stored) static_cast<void>(remove_leftovers());
-    return stored;
+    return store_and_tidy(next);
 }
 
 Status Flash::store_profile(unsigned index, DeviceProfile profile) {
@@ -282,9 +283,7 @@ Status Flash::store_enrolment(const Enrolment& enrolment) {
     DeviceProfile& profile = next.profiles[enrolment.profile];
     profile.source = ProfileSource::scep;
     profile.is_active = true;
-    auto stored = store(next);
-    if (stored) static_cast<void>(remove_leftovers());
-    return stored;
+    return store_and_tidy(next);
 }
 
 Status Flash::delete_identity(unsigned index) {
@@ -292,9 +291,7 @@ Status Flash::delete_identity(unsigned index) {
     FlashState next = state_;
     give_identity(next, index, {});
     next.versions.erase(version_key(certificate_section, index));
-    auto stored = store(next);
-    if (stored) static_cast<void>(remove_leftovers());
-    return stored;
+    return store_and_tidy(next);
 }
 
 Result<crypto::ClientIdentity> Flash::read_identity(unsigned index) {

@@ -123,6 +123,7 @@ private:
     Status load();
     Status load_log();
     Status store(const FlashState& next);
+    Status store_and_tidy(const FlashState& next);
     Status store_content(const std::string& sha256, std::string_view bytes);
     Result<std::string> read_content(const std::string& sha256, std::string_view name);
     Status remove_leftovers();
