@@ -94,7 +94,7 @@ public:
     const std::string& stored() const;                     // what the flash keeps: the bytes, or key and certificates
     const std::string& basis() const { return basis_; }    // why it was accepted, for the record
     const std::string& anchor() const { return anchor_; }  // subject of the root that decided; empty: none did
-    bool is_already_installed() const { return is_already_installed_; }  // a root, byte for byte
+    bool is_already_installed() const { return is_already_installed_; }  // of trust: it brings nothing new
     bool is_unchecked() const { return is_unchecked_; }                  // a root that VAL_NO_CHECK let in
     bool is_runnable() const { return is_runnable_; }  // firmware that the vendor signed, for this set
     const std::optional<WallTime>& signed_at() const { return signed_at_; }

@@ -225,14 +225,7 @@ Step BootSession::read_manifest(FetchOutcome outcome) {
     if (!entered) return fail_manifest(Action::failed, entered.error().message);
 
     candidate_ = {{}, report_.manifest.file, report_.manifest.url, std::move(*outcome.body)};
-    const Circumstances now{trust_,
-                            settings_.behaviour,
-                            *family_,
-                            clock_.judging_time(),
-                            settings_.model,
-                            {},
-                            flash_->state().latest_signature({}, {})};
-    auto verdict = accept(candidate_, now, std::nullopt);
+    auto verdict = accept(candidate_, circumstances({}), std::nullopt);
     if (const auto* fault = std::get_if<Fault>(&verdict)) return fail_manifest(Action::refused, fault->message);
     const auto& accepted = std::get<AcceptedFile>(verdict);
     auto reading = phonefile::parse_manifest_as_phone(accepted.content());
@@ -283,20 +276,14 @@ std::optional<Step> BootSession::begin_file() {
     facts_ = default_facts(section());
     order_ = order_for_current();
     candidate_ = {std::string(to_string(section().kind)), task().file, order_.url(), {}};
-    if (auto entered = enter(Stage::deciding); !entered) {
-        settle_fault(entered.error());
-        return std::nullopt;
-    }
+    if (!enter_or_settle(Stage::deciding)) return std::nullopt;
     if (wanted_.newer) note_weaker_wire();
     if (auto verdict = verdict_before_fetch()) {
         settle(verdict->action, std::move(verdict->reason));
         return std::nullopt;
     }
     if (!section().prompt) return order_file();
-    if (auto entered = enter(Stage::consulting); !entered) {
-        settle_fault(entered.error());
-        return std::nullopt;
-    }
+    if (!enter_or_settle(Stage::consulting)) return std::nullopt;
     return Question{Question::Kind::consent, candidate_.section, candidate_.name, {}, false};
 }
 
@@ -411,10 +398,7 @@ bool BootSession::needs_https() const {
 }
 
 Step BootSession::order_file() {
-    if (auto entered = enter(Stage::fetching); !entered) {
-        settle_fault(entered.error());
-        return after_file();
-    }
+    if (!enter_or_settle(Stage::fetching)) return after_file();
     note_login();
     ++fetch_count_;
     return send();
@@ -439,10 +423,7 @@ Step BootSession::fetched(FetchOutcome outcome) {
         return after_file();
     }
     candidate_.bytes = std::move(*outcome.body);
-    if (auto entered = enter(Stage::accepting); !entered) {
-        settle_fault(entered.error());
-        return after_file();
-    }
+    if (!enter_or_settle(Stage::accepting)) return after_file();
     return judge_file(std::nullopt);
 }
 
@@ -461,30 +442,25 @@ Step BootSession::answered(const Answer& answer) {
         return after_file();
     }
     RINGFENCE_ASSERT(flash_->stage().stage == Stage::asking);
-    if (auto entered = enter(Stage::accepting); !entered) {
-        settle_fault(entered.error());
-        return after_file();
-    }
+    if (!enter_or_settle(Stage::accepting)) return after_file();
     return judge_file(answer);
 }
 
-Circumstances BootSession::circumstances() const {
+// Of the candidate, whose section the manifest offers in this version.
+Circumstances BootSession::circumstances(std::string_view version) const {
     return {trust_,
             settings_.behaviour,
             *family_,
             clock_.judging_time(),
             settings_.model,
-            section().version,
+            version,
             flash_->state().latest_signature(candidate_.section, candidate_.name)};
 }
 
 Step BootSession::judge_file(const std::optional<Answer>& answer) {
-    auto verdict = accept(candidate_, circumstances(), answer);
+    auto verdict = accept(candidate_, circumstances(section().version), answer);
     if (auto* question = std::get_if<Question>(&verdict)) {
-        if (auto entered = enter(Stage::asking); !entered) {
-            settle_fault(entered.error());
-            return after_file();
-        }
+        if (!enter_or_settle(Stage::asking)) return after_file();
         return std::move(*question);
     }
     if (const auto* fault = std::get_if<Fault>(&verdict)) {
@@ -523,16 +499,18 @@ void BootSession::install(const AcceptedFile& accepted) {
     const std::string kept_because = accepted.is_already_installed() ? accepted.basis() : "this image is installed";
     if (holds_it && !brings_version && !binds_wire) return settle(Action::kept, kept_because);
 
-    const EffectiveSettings before = flash_->state().settings;
+    const bool asks_restart =
+        commit->settings && asks_for_restart(flash_->state().settings, *commit->settings, *family_);
     auto done = enter(Stage::installing);
     if (done) done = flash_->install(accepted, *commit);
     if (!done) return settle(Action::failed, done.error().message);
     if (holds_it) return settle(Action::kept, kept_because);
     settle(Action::fetched, fmt::format("{}; {}", wanted_.reason, accepted.basis()));
-    after_install(accepted, before);
+    needs_restart_ = needs_restart_ || asks_restart;
+    after_install(accepted);
 }
 
-void BootSession::after_install(const AcceptedFile& accepted, const EffectiveSettings& before) {
+void BootSession::after_install(const AcceptedFile& accepted) {
     const SectionKind kind = section().kind;
     if (is_trust_section(accepted.file().section))
         if (auto loaded = reload_trust(); !loaded) trust_fault_ = std::move(loaded.error());
@@ -542,8 +520,6 @@ void BootSession::after_install(const AcceptedFile& accepted, const EffectiveSet
         note(accepted.file().name, section().line, text);
         record({EventCode::unchecked_root, Severity::minor, accepted.file().name + ": " + text});
     }
-    if (is_settings(kind))
-        needs_restart_ = needs_restart_ || asks_for_restart(before, flash_->state().settings, *family_);
     if (kind == SectionKind::fw && accepted.is_runnable())
         ask_for_restart(Load::sip, fmt::format("firmware {} is installed", printable(section().version)));
 }
@@ -800,6 +776,12 @@ Status BootSession::enter(Stage stage) {
         mark.file = report_.manifest.file;
     }
     return flash_->enter(std::move(mark));
+}
+
+bool BootSession::enter_or_settle(Stage stage) {
+    const auto entered = enter(stage);
+    if (!entered) settle_fault(entered.error());
+    return entered.has_value();
 }
 
 void BootSession::settle_fault(const Fault& fault) { settle(action_for(fault.code), fault.message); }

@@ -103,7 +103,7 @@ private:
     bool needs_https() const;
     Step order_file();
     Step judge_file(const std::optional<Answer>& answer);
-    Circumstances circumstances() const;
+    Circumstances circumstances(std::string_view version) const;
     void record_unfit_trust_list(const Fault& fault);
     void install(const AcceptedFile& accepted);
     Result<Commit> commit_for(const AcceptedFile& accepted);
@@ -112,7 +112,7 @@ private:
     void pass_over_empty(phonefile::SettingsReading& reading) const;
     SectionVersion offered_version() const;
     Result<EffectiveSettings> settings_with(const AcceptedFile& accepted);
-    void after_install(const AcceptedFile& accepted, const EffectiveSettings& before);
+    void after_install(const AcceptedFile& accepted);
     void note_unchanged(const Unchanged& unchanged);
     std::string list_names(const std::vector<std::string>& names) const;
     Step after_file();
@@ -133,6 +133,7 @@ private:
     void ask_for_restart(Load next, std::string reason);
 
     Status enter(Stage stage);
+    bool enter_or_settle(Stage stage);  // false: the file is settled with the fault
     void explain(std::string fact) { facts_.push_back(std::move(fact)); }
     void settle(Action action, std::string reason);
     void settle_fault(const Fault& fault);
