@@ -9,12 +9,12 @@
 #include "app/phone/answerer.h"
 #include "app/phone/change_hook.h"
 #include "app/phone/output.h"
+#include "app/phone/phone_family.h"
 #include "app/phone/report.h"
 #include "app/phone/server_choice.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
-#include "family/family.h"
 #include "phone/boot.h"
 #include "phone/curl_fetcher.h"
 #include "phone/effective_configuration.h"
@@ -84,20 +84,16 @@ void tell_change(const BootOptions& options, const phone::StateChange& change, p
 Checked<BootEnd> boot_to_rest(const BootOptions& options, const std::atomic<bool>* stop) {
     auto prepared = prepare(options);
     if (!prepared) return tl::unexpected<Complaint>(std::move(prepared.error()));
-    const auto family =
-        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
+    const auto family = load_phone_family();
     if (!family) return failed(family.error());
 
     SystemDisk disk;
     const SystemClock clock;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return failed(std::move(folder.error()));
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return failed(std::move(flash.error()));
-    auto recovered = flash->recover();
-    if (!recovered) return failed(std::move(recovered.error()));
+    auto held = hold_recovered_flash(disk, options.state, clock);
+    if (!held) return failed(std::move(held.error()));
+    phone::Flash& flash = held->flash;
 
-    const auto discovery = choose_server(*prepared, *flash);
+    const auto discovery = choose_server(*prepared, flash);
     if (!discovery) return tl::unexpected<Complaint>(discovery.error());
 
     const bool may_ask = readers_of_standard_input(options) == 0 && ::isatty(STDIN_FILENO) == 1;
@@ -106,21 +102,21 @@ Checked<BootEnd> boot_to_rest(const BootOptions& options, const std::atomic<bool
     const phone::CurlFetcher fetcher(std::move(prepared->fetcher));
     // What a boot that was cut off, or cut off before its restart, has changed nobody was told: all of it counts as
     // new.
-    const bool was_cut_off = flash->interrupted() || flash->state().restarts > 0;
-    const phone::FlashState before = was_cut_off ? phone::FlashState() : flash->state();
+    const bool was_cut_off = flash.interrupted() || flash.state().restarts > 0;
+    const phone::FlashState before = was_cut_off ? phone::FlashState() : flash.state();
     while (true) {
-        phone::BootSession session(prepared->settings, *family, *flash, clock);
+        phone::BootSession session(prepared->settings, *family, flash, clock);
         Timeline timeline(!options.json, options.explain ? Detail::explained : Detail::plain);
         if (!run(session, {fetcher, answerer, stop}, timeline)) return BootEnd{};
         phone::BootReport report = session.report();
-        if (!report.restart) tell_change(options, phone::changes_between(before, flash->state(), *family), report);
+        if (!report.restart) tell_change(options, phone::changes_between(before, flash.state(), *family), report);
         timeline.end(report);
         if (options.json) print(boot_json(report) + "\n");
         flush();
-        auto remembered = remember_server(*flash, *discovery, report);
+        auto remembered = remember_server(flash, *discovery, report);
         if (!remembered) return failed(std::move(remembered.error()));
         const bool has_served = report.manifest.action == phone::Action::fetched;
-        if (!report.restart) return BootEnd{report.is_clean(), has_served, flash->state().settings};
+        if (!report.restart) return BootEnd{report.is_clean(), has_served, flash.state().settings};
     }
 }
 

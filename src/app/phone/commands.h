@@ -81,11 +81,6 @@ struct DhcpRequestOptions {
     bool json = false;
 };
 
-struct StateOptions {
-    std::string state;
-    bool json = false;
-};
-
 // A device certificate profile (reference 5.4). What is empty stays as it is.
 struct ProfileOptions {
     std::string state;
@@ -99,9 +94,10 @@ struct ProfileOptions {
 };
 
 struct ResetOptions {
-    StateOptions state;
+    std::string state;
     std::string typed;  // the keys of the set's own reset, instead of the command's word
     std::string mac;    // which they must name
+    bool json = false;
 };
 
 struct ShowOptions {

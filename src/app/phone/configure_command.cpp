@@ -100,16 +100,14 @@ int configure(const ConfigureOptions& options) {
 
     SystemDisk disk;
     const SystemClock clock;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return complain(flash.error().message, exit_failed);
-    if (auto recovered = flash->recover(); !recovered) return complain(recovered.error().message, exit_failed);
-    auto memory = flash->state().parameters;
+    auto held = hold_recovered_flash(disk, options.state, clock);
+    if (!held) return complain(held.error().message, exit_failed);
+    phone::Flash& flash = held->flash;
+    auto memory = flash.state().parameters;
     enter(*entries, memory);
-    if (auto stored = flash->remember(memory); !stored) return complain(stored.error().message, exit_failed);
+    if (auto stored = flash.remember(memory); !stored) return complain(stored.error().message, exit_failed);
 
-    const auto values = phone::discover(memory, flash->state().settings, {}).values;
+    const auto values = phone::discover(memory, flash.state().settings, {}).values;
     print(options.json ? parameters_json(values) + "\n" : parameters_text(values));
     return finish_output(exit_done);
 }

@@ -145,14 +145,12 @@ int enrol(const EnrolOptions& options) {
     SystemDisk disk;
     const SystemClock clock;
     SystemRandom random;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return complain(flash.error().message, exit_failed);
-    auto prepared = flash->recover();
-    settings->time = phone::PhoneClock(clock, flash->state().proved_time).judging_time();
-    if (prepared) prepared = add_stored(*settings, *flash, disk, options);
-    if (!prepared) return complain(prepared.error().message, exit_failed);
+    auto held = hold_recovered_flash(disk, options.state, clock);
+    if (!held) return complain(held.error().message, exit_failed);
+    phone::Flash& flash = held->flash;
+    settings->time = phone::PhoneClock(clock, flash.state().proved_time).judging_time();
+    if (auto added = add_stored(*settings, flash, disk, options); !added)
+        return complain(added.error().message, exit_failed);
 
     phone::FetcherSettings fetching;
     if (options.patience_seconds > 0) fetching.patience.stall = std::chrono::seconds(options.patience_seconds);
@@ -164,7 +162,7 @@ int enrol(const EnrolOptions& options) {
     phone::ScepEnrolment session(std::move(*settings), random);
     run(session, {fetcher, answerer, enrolment_store});
 
-    const auto stored = store(session, enrolment_store, *flash, asked);
+    const auto stored = store(session, enrolment_store, flash, asked);
     if (!stored) return complain(stored.error().message, exit_failed);
     print(options.json ? enrol_json(session.report()) + "\n" : enrol_text(session.report()));
     return finish_output(exit_code(session.report().outcome));

@@ -15,14 +15,26 @@ using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
 using ringfence::app::RunOptions;
 using ringfence::app::ShowOptions;
-using ringfence::app::StateOptions;
 using ringfence::app::TranslateOptions;
 using ringfence::phone::profile_limit;
+
+void add_flash(CLI::App& app, std::string& folder) {
+    app.add_option("--state", folder, "Folder that is the phone's flash")->required();
+}
+
+void add_new_flash(CLI::App& app, std::string& folder) {
+    app.add_option("--state", folder, "Folder that is the phone's flash; made if absent")->required();
+}
+
+void add_identity(CLI::App& app, std::string& certificate, std::string& key) {
+    app.add_option("--certificate", certificate, "Device certificate in PEM, its chain behind it");
+    app.add_option("--key", key, "Private key of the device certificate in PEM");
+}
 
 void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
     app.add_option("--model", options.model, "Model, such as 1230 or 1140e; it names the manifest")->required();
-    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
+    add_new_flash(app, options.state);
     app.add_option("--url", options.url,
                    "Provisioning server: tftp, ftp, http or https URL, without a password; a folder or a .cfg file; an "
                    "address alone is a TFTP server. Remembered as typed, 0.0.0.0 forgets it");
@@ -39,8 +51,7 @@ void add_boot(CLI::App& app, BootOptions& options) {
         ->allow_extra_args(false);
     app.add_option("--accept-fingerprint-file", options.accepted_fingerprint_file,
                    "File whose first line is that fingerprint; - reads standard input");
-    app.add_option("--certificate", options.certificate, "Device certificate in PEM, its chain behind it");
-    app.add_option("--key", options.key, "Private key of the device certificate in PEM");
+    add_identity(app, options.certificate, options.key);
     app.add_option("--certificate-password-file", options.certificate_password_file,
                    "File whose first line is the password of the PKCS#12 device certificate that [DEV_CERT] brings");
     app.add_option("--consent", options.consent, "Answer to every PROMPT YES of a manifest")
@@ -68,7 +79,7 @@ void add_boot(CLI::App& app, BootOptions& options) {
 
 void add_enrol(CLI::App& app, EnrolOptions& options) {
     app.add_option("--scep", options.scep, "SCEP server: http or https URL with its path")->required();
-    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
+    add_new_flash(app, options.state);
     app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
     app.add_option("--domain", options.domain, "Domain that is put behind the host name");
     app.add_option("--host-name", options.host_name,
@@ -103,7 +114,7 @@ void add_run(CLI::App& app, RunOptions& options) {
 }
 
 void add_configure(CLI::App& app, ConfigureOptions& options) {
-    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")->required();
+    add_new_flash(app, options.state);
     app.add_option("--set", options.set, "NAME=VALUE: an entry by hand, such as provisioning-server=https://prov/sets")
         ->allow_extra_args(false);
     app.add_option("--set-from", options.set_from,
@@ -121,7 +132,7 @@ void add_dhcp_request(CLI::App& app, DhcpRequestOptions& options) {
 }
 
 void add_show(CLI::App& app, ShowOptions& options) {
-    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    add_flash(app, options.state);
     auto* effective = app.add_flag("--effective", options.effective,
                                    "Show each effective setting with its type, file and line instead");
     app.add_flag("--unknown", options.unknown,
@@ -131,20 +142,16 @@ void add_show(CLI::App& app, ShowOptions& options) {
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
-void add_state(CLI::App& app, StateOptions& options) {
-    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
-    app.add_flag("--json", options.json, "Print one JSON object");
-}
-
 void add_reset(CLI::App& app, ResetOptions& options) {
-    add_state(app, options.state);
+    add_flash(app, options.state);
     app.add_option("--typed", options.typed,
                    "Resets only if these are the keys that a set with --mac wants: **73639...");
     app.add_option("--mac", options.mac, "MAC address of the phone");
+    app.add_flag("--json", options.json, "Print one JSON object");
 }
 
 void add_profile(CLI::App& app, ProfileOptions& options) {
-    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    add_flash(app, options.state);
     app.add_option("--index", options.index, "Which profile")->check(CLI::Range(1U, profile_limit));
     app.add_option("--source", options.source, "Where its certificate comes from: scep or pkcs12 ([DEV_CERT])")
         ->check(CLI::IsMember({"scep", "pkcs12"}));
@@ -156,7 +163,7 @@ void add_profile(CLI::App& app, ProfileOptions& options) {
 }
 
 void add_baresip(CLI::App& app, TranslateOptions& options) {
-    app.add_option("--state", options.state, "Folder that is the phone's flash")->required();
+    add_flash(app, options.state);
     app.add_option("--out", options.out, "Folder of the configuration; made if absent, else one made here before")
         ->required();
     app.add_option("--sip-port", options.sip_port, "Local port in place of SIP_UDP_PORT; TLS is one above")
@@ -169,8 +176,7 @@ void add_baresip(CLI::App& app, TranslateOptions& options) {
         ->allow_extra_args(false);
     app.add_option("--audio", options.audio, "DRIVER,DEVICE as baresip names them (alsa,default)");
     app.add_option("--module-path", options.module_folder, "Folder of baresip's modules (/usr/lib/baresip/modules)");
-    app.add_option("--certificate", options.certificate, "Device certificate in PEM, its chain behind it");
-    app.add_option("--key", options.key, "Private key of the device certificate in PEM");
+    add_identity(app, options.certificate, options.key);
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 

@@ -32,19 +32,16 @@ Result<phone::DeviceProfile> changed(phone::DeviceProfile profile, const Profile
 int profile(const ProfileOptions& options) {
     SystemDisk disk;
     const SystemClock clock;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
-    if (!flash) return complain(flash.error().message, exit_failed);
-    auto recovered = flash->recover();
-    if (!recovered) return complain(recovered.error().message, exit_failed);
+    auto held = hold_recovered_flash(disk, options.state, clock);
+    if (!held) return complain(held.error().message, exit_failed);
+    phone::Flash& flash = held->flash;
 
-    auto wanted = changed(flash->state().profile(options.index), options);
+    auto wanted = changed(flash.state().profile(options.index), options);
     if (!wanted) return complain(wanted.error().message, exit_misused);
-    auto stored = flash->store_profile(options.index, std::move(*wanted));
-    if (stored && options.deletes) stored = flash->delete_identity(options.index);
+    auto stored = flash.store_profile(options.index, std::move(*wanted));
+    if (stored && options.deletes) stored = flash.delete_identity(options.index);
     if (!stored) return complain(stored.error().message, exit_failed);
-    const auto now = flash->state().profile(options.index);
+    const auto now = flash.state().profile(options.index);
     print(fmt::format("profile {}: {}, {}, purpose {}, CA {}, host name {}, {}\n", options.index, to_string(now.source),
                       now.is_active ? "active" : "off", now.purpose, printable(now.ca_server_name),
                       now.host_name.empty() ? "by the MAC" : printable(now.host_name),

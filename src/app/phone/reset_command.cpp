@@ -8,17 +8,16 @@
 
 namespace ringfence::app {
 
-int reset(const ResetOptions& asked) {
-    const StateOptions& options = asked.state;
-    if (!asked.typed.empty()) {
-        if (asked.mac.empty()) return complain("--typed needs --mac, which the keys must name", exit_misused);
-        const auto mac = MacAddress::parse(asked.mac);
+int reset(const ResetOptions& options) {
+    if (!options.typed.empty()) {
+        if (options.mac.empty()) return complain("--typed needs --mac, which the keys must name", exit_misused);
+        const auto mac = MacAddress::parse(options.mac);
         if (!mac) return complain(mac.error().message, exit_misused);
-        if (asked.typed != phone::reset_keys(*mac)) return complain("these keys reset nothing", exit_failed);
+        if (options.typed != phone::reset_keys(*mac)) return complain("these keys reset nothing", exit_failed);
     }
     SystemDisk disk;
-    auto folder = StateFolder::hold(disk, options.state);
-    if (!folder) return complain(folder.error().message, exit_failed);
+    const auto lock = StateLock::hold_folder(disk, options.state);
+    if (!lock) return complain(lock.error().message, exit_failed);
     auto erased = phone::Flash::erase(disk, options.state);
     if (!erased) return complain(erased.error().message, exit_failed);
     print(options.json ? "{\"reset\":true}\n" : "the phone is as fresh from the factory\n");

@@ -229,14 +229,13 @@ private:
     void review() {
         next_review_ = clock_.steady_now() + review_spacing;
         SystemDisk disk;
-        auto folder = StateFolder::hold(disk, options_.boot.state);
-        if (!folder) return say(options_, "failed", folder.error().message);
-        auto flash = phone::Flash::open(disk, options_.boot.state, clock_);
-        if (!flash) return say(options_, "failed", flash.error().message);
-        auto trust = phone::TrustStore::load(*flash, {});
+        auto held = hold_flash(disk, options_.boot.state, clock_);
+        if (!held) return say(options_, "failed", held.error().message);
+        phone::Flash& flash = held->flash;
+        auto trust = phone::TrustStore::load(flash, {});
         if (!trust) return say(options_, "failed", trust.error().message);
-        const phone::PhoneClock clock(clock_, flash->state().proved_time);
-        const auto kept = phone::keep_trust(*flash, *trust, clock.judging_time());
+        const phone::PhoneClock clock(clock_, flash.state().proved_time);
+        const auto kept = phone::keep_trust(flash, *trust, clock.judging_time());
         if (!kept) say(options_, "failed", kept.error().message);
     }
 
@@ -288,7 +287,7 @@ int run(const RunOptions& options) {
     auto networks = read_networks(options);
     if (!networks) return complain(networks.error().fault.message, networks.error().code);
     SystemDisk disk;
-    const auto lock = RunLock::hold(disk, options.boot.state);
+    const auto lock = StateLock::hold_run(disk, options.boot.state);
     if (!lock) return complain(lock.error().message, exit_failed);
     auto socket = open_socket(options);
     if (!socket) return complain(socket.error().fault.message, socket.error().code);

@@ -3,11 +3,11 @@
 #include "app/phone/commands.h"
 #include "app/phone/effective_report.h"
 #include "app/phone/output.h"
+#include "app/phone/phone_family.h"
 #include "app/phone/report.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
-#include "family/family.h"
 #include "phone/effective_configuration.h"
 #include "phone/fingerprint.h"
 #include "phone/flash.h"
@@ -56,8 +56,7 @@ Result<FlashView> view(phone::Flash& flash) {
 }
 
 int show_effective(const ShowOptions& options, phone::Flash& flash) {
-    const auto family =
-        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
+    const auto family = load_phone_family();
     if (!family) return complain(family.error().message, exit_failed);
     const auto entries =
         phone::effective_configuration(flash.state().settings, phone::installed_settings(flash, *family), *family);
@@ -71,9 +70,7 @@ int show_effective(const ShowOptions& options, phone::Flash& flash) {
 int show(const ShowOptions& options) {
     SystemDisk disk;
     const SystemClock clock;
-    if (!disk.exists(options.state)) return complain("there is no " + options.state, exit_failed);
-    if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
+    auto flash = open_existing_flash(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);
     if (options.effective) return show_effective(options, *flash);
     const auto shown = view(*flash);

@@ -6,6 +6,7 @@
 #include "app/phone/boot_options.h"
 #include "app/phone/commands.h"
 #include "app/phone/output.h"
+#include "app/phone/phone_family.h"
 #include "app/phone/state_folder.h"
 #include "app/phone/translate_report.h"
 #include "base/clock.h"
@@ -114,12 +115,9 @@ int translate_baresip(const TranslateOptions& options) {
         return complain("--certificate and --key go together", exit_misused);
     SystemDisk disk;
     const SystemClock clock;
-    const auto family =
-        family::Family::load(fmt::format("{}/{}", family::find_families(RINGFENCE_FAMILIES), family::avaya_1200));
+    const auto family = load_phone_family();
     if (!family) return complain(family.error().message, exit_failed);
-    if (!disk.exists(options.state)) return complain("there is no " + options.state, exit_failed);
-    if (!may_hold_flash(disk, options.state)) return complain(options.state + " is no phone's flash", exit_failed);
-    auto flash = phone::Flash::open(disk, options.state, clock);
+    auto flash = open_existing_flash(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);
     const auto folder = absolute_folder(options.out);
     if (!folder) return complain(folder.error().message, exit_failed);
