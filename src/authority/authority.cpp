@@ -32,8 +32,17 @@ constexpr std::size_t short_fingerprint_digits = 20;
 constexpr std::string_view root_path = "root.pem";
 
 // Everything that the authority keeps: a key and its certificate each.
-enum class Part { root, issuing_rsa, issuing_p256, issuing_legacy, server_rsa, server_p256, server_legacy };
-constexpr std::size_t part_count = 7;
+enum class Part {
+    root,
+    issuing_rsa,
+    issuing_p256,
+    issuing_legacy,
+    server_rsa,
+    server_p256,
+    server_legacy,
+    file_signer
+};
+constexpr std::size_t part_count = 8;
 
 struct PartPlan {
     Part part;
@@ -61,6 +70,8 @@ constexpr std::array<PartPlan, part_count> plans{{
      "server"},
     {Part::server_legacy, "server-legacy", CertificateRole::server, KeyType::rsa2048, Part::issuing_legacy, true, 0,
      "server"},
+    {Part::file_signer, "file-signer", CertificateRole::file_signer, KeyType::rsa2048, Part::issuing_rsa, false,
+     issuing_days, "File Signer"},
 }};
 
 constexpr std::size_t index_of(Part part) { return static_cast<std::size_t>(part); }
@@ -320,6 +331,12 @@ std::vector<Certificate> Authority::device_issuers(TlsLane lane) const {
     if (lane == TlsLane::legacy)
         return {parts_->certificate(Part::issuing_legacy), parts_->certificate(Part::issuing_rsa)};
     return {parts_->certificate(Part::issuing_p256), parts_->certificate(Part::issuing_rsa)};
+}
+
+Signer Authority::file_signer() const { return parts_->at(Part::file_signer); }
+
+std::vector<Certificate> Authority::file_signer_chain() const {
+    return {parts_->certificate(plan_of(Part::file_signer).issuer)};
 }
 
 std::vector<Certificate> Authority::own_certificates() const {

@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "crypto/certificate.h"
+#include "crypto/certificate_builder.h"
 #include "crypto/private_key.h"
 #include "crypto/tls_server.h"
 #include "registry/registry.h"
@@ -101,6 +102,9 @@ public:
     // The issuing CAs whose device certificates that lane takes: TlsServerProfile::client_anchors. The legacy lane
     // takes RSA certificates of the modern one too, which no set need carry twice; the modern one takes no other's.
     std::vector<crypto::Certificate> device_issuers(TlsLane lane) const;
+    // Signs roots, policies, trust lists and settings files for sets (reference 5.6).
+    crypto::Signer file_signer() const;
+    std::vector<crypto::Certificate> file_signer_chain() const;  // what its signatures carry beside it
     // Every CA and server certificate, for `check` and lists.
     std::vector<crypto::Certificate> own_certificates() const;
     const ServerNames& server_names() const;

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "registry/enrolment.h"
+
 namespace ringfence::registry {
 
 namespace {
@@ -18,9 +20,24 @@ std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std:
 constexpr std::array<std::string_view, 2> login_kinds = {"random", "keypad"};
 constexpr std::array<std::string_view, 3> purposes = {"device", "server", "authority"};
 constexpr std::array<std::string_view, 4> layers = {"global", "site", "model", "device"};
-constexpr std::array<std::string_view, 10> event_kinds = {"request",       "handshake", "login-failed", "downgrade",
+constexpr std::array<std::string_view, 12> event_kinds = {"request",       "handshake", "login-failed", "downgrade",
                                                           "misses",        "changed",   "revealed",     "window-opened",
-                                                          "window-closed", "server"};
+                                                          "window-closed", "server",    "enrolment",    "alarm"};
+constexpr std::array<std::string_view, 5> device_states = {"expected", "seen", "enrolled", "active", "retired"};
+constexpr std::array<std::string_view, 2> token_kinds = {"token", "challenge"};
+constexpr std::array<std::string_view, 2> profiles = {"modern", "legacy"};
+constexpr std::array<std::string_view, 4> enrolment_states = {"waiting", "approved", "refused", "issued"};
+constexpr std::array<std::string_view, 3> evidences = {"fetched", "verified", "reported"};
+
+struct NamedReason {
+    RevocationReason reason;
+    std::string_view name;
+};
+constexpr std::array<NamedReason, 5> reasons = {{{RevocationReason::unspecified, "unspecified"},
+                                                 {RevocationReason::key_compromise, "key-compromise"},
+                                                 {RevocationReason::affiliation_changed, "affiliation-changed"},
+                                                 {RevocationReason::superseded, "superseded"},
+                                                 {RevocationReason::cessation_of_operation, "cessation-of-operation"}}};
 
 }  // namespace
 
@@ -30,6 +47,30 @@ std::string_view to_string(CertificatePurpose purpose) { return purposes[static_
 std::optional<CertificatePurpose> parse_certificate_purpose(std::string_view name) {
     return find_name<CertificatePurpose>(purposes, name);
 }
+std::string_view to_string(DeviceState state) { return device_states[static_cast<std::size_t>(state)]; }
+std::optional<DeviceState> parse_device_state(std::string_view name) {
+    return find_name<DeviceState>(device_states, name);
+}
+std::string_view to_string(TokenKind kind) { return token_kinds[static_cast<std::size_t>(kind)]; }
+std::optional<TokenKind> parse_token_kind(std::string_view name) { return find_name<TokenKind>(token_kinds, name); }
+std::string_view to_string(EnrolmentProfile profile) { return profiles[static_cast<std::size_t>(profile)]; }
+std::optional<EnrolmentProfile> parse_enrolment_profile(std::string_view name) {
+    return find_name<EnrolmentProfile>(profiles, name);
+}
+std::string_view to_string(EnrolmentState state) { return enrolment_states[static_cast<std::size_t>(state)]; }
+std::string_view to_string(AnchorEvidence evidence) { return evidences[static_cast<std::size_t>(evidence)]; }
+
+std::string_view to_string(RevocationReason reason) {
+    for (const auto& named : reasons)
+        if (named.reason == reason) return named.name;
+    return reasons.front().name;
+}
+std::optional<RevocationReason> parse_revocation_reason(std::string_view name) {
+    for (const auto& named : reasons)
+        if (named.name == name) return named.reason;
+    return std::nullopt;
+}
+
 std::string_view to_string(Layer layer) { return layers[static_cast<std::size_t>(layer)]; }
 std::optional<Layer> parse_layer(std::string_view name) { return find_name<Layer>(layers, name); }
 std::string_view to_string(EventKind kind) { return event_kinds[static_cast<std::size_t>(kind)]; }
@@ -65,7 +106,9 @@ Retention retention_of(const Event& event) {
         case EventKind::handshake: return event.device ? Retention::alarm : Retention::routine;
         case EventKind::misses: return Retention::routine;
         case EventKind::login_failed:
-        case EventKind::downgrade: return Retention::alarm;
+        case EventKind::downgrade:
+        case EventKind::enrolment:
+        case EventKind::alarm: return Retention::alarm;
         case EventKind::changed:
         case EventKind::revealed:
         case EventKind::window_opened:

@@ -24,6 +24,17 @@ enum class LoginKind { random, keypad };
 std::string_view to_string(LoginKind kind);  // "random", "keypad"
 std::optional<LoginKind> parse_login_kind(std::string_view name);
 
+// A device's way to a certificate. Each step is an event; none leads back but by an administrator.
+enum class DeviceState {
+    expected,  // in the inventory
+    seen,      // something asked for its file
+    enrolled,  // a certificate was issued
+    active,    // it proved itself with that certificate
+    retired,   // let in nowhere any more; its record stays
+};
+std::string_view to_string(DeviceState state);  // "expected" ... "retired"
+std::optional<DeviceState> parse_device_state(std::string_view name);
+
 struct Device {
     MacAddress mac;
     std::string model{};  // as the family names it: "1230", "1140e"
@@ -31,6 +42,9 @@ struct Device {
     std::string user{};   // its login's user name
     LoginKind login_kind = LoginKind::random;
     bool requires_certificate = false;  // a password is not enough
+    std::string serial{};               // as printed on the box; stands in its certificate; empty: not known
+    std::vector<std::string> names{};   // DNS names that its certificate carries
+    DeviceState state = DeviceState::expected;
     WallTime added{};
     std::optional<WallTime> last_proved{};         // last time it proved itself over HTTPS
     std::optional<WallTime> last_proved_legacy{};  // of these, on the legacy lane
@@ -44,11 +58,23 @@ struct Login {
     Secret ha1_md5;     // lower-case hex of MD5(user:realm:password)
     Secret ha1_sha256;  // lower-case hex of SHA-256(user:realm:password)
     LoginKind kind = LoginKind::random;
+    bool is_next = false;  // handed out inside mutual TLS and not used yet; the one before it still holds
 };
 
 enum class CertificatePurpose { device, server, authority };
 std::string_view to_string(CertificatePurpose purpose);  // "device", "server", "authority"
 std::optional<CertificatePurpose> parse_certificate_purpose(std::string_view name);
+
+// Numbers of the wire (RFC 5280 section 5.3.1).
+enum class RevocationReason {
+    unspecified = 0,
+    key_compromise = 1,
+    affiliation_changed = 3,  // given away
+    superseded = 4,
+    cessation_of_operation = 5,
+};
+std::string_view to_string(RevocationReason reason);  // "unspecified", "key-compromise" ...
+std::optional<RevocationReason> parse_revocation_reason(std::string_view name);
 
 struct CertificateRecord {
     std::string fingerprint;  // lower-case hex SHA-256 of the DER
@@ -57,9 +83,12 @@ struct CertificateRecord {
     CertificatePurpose purpose = CertificatePurpose::device;
     std::optional<MacAddress> device;
     bool legacy_lane = false;
+    std::string issuer{};      // fingerprint of the CA's certificate; empty: recorded before that was kept
+    std::string public_key{};  // lower-case hex SHA-256 of the SubjectPublicKeyInfo
     WallTime not_before{};
     WallTime not_after{};
     std::optional<WallTime> revoked{};
+    RevocationReason reason = RevocationReason::unspecified;
 };
 
 struct Site {
@@ -160,7 +189,9 @@ enum class EventKind {
     revealed,   // an administrator read a secret
     window_opened,
     window_closed,
-    server,  // started, reloaded, stopped
+    server,     // started, reloaded, stopped
+    enrolment,  // a certificate was asked for, issued, refused, renewed, revoked
+    alarm,      // a second enrolment, a token guessed, a one-time file asked for twice
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view name);
