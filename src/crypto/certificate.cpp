@@ -129,6 +129,8 @@ std::string Certificate::public_key_der() const {
     return {reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
 }
 
+Result<PublicKey> Certificate::public_key() const { return PublicKey::parse_der(public_key_der()); }
+
 std::string Certificate::to_pem() const {
     const BioOwner bio = make_memory_bio();
     RINGFENCE_ASSERT(PEM_write_bio_X509(bio.get(), certificate_.get()) == 1);

@@ -49,6 +49,8 @@ public:
     KeyKind key_kind() const;
     unsigned key_bits() const;
     std::string public_key_der() const;  // SubjectPublicKeyInfo
+    // Fault malformed or too_large: a key that PublicKey does not take.
+    Result<PublicKey> public_key() const;
 
     std::string to_pem() const;  // ends with a line feed
     std::string to_der() const;

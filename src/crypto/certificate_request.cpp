@@ -14,7 +14,6 @@ namespace ringfence::crypto {
 namespace {
 
 constexpr std::size_t max_name_part = 64;  // ub-common-name and ub-organization-name
-constexpr int max_key_bits = 16384;        // OpenSSL verifies nothing larger; ours have 2048
 
 void release_extensions(STACK_OF(X509_EXTENSION) * extensions) {
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
@@ -113,15 +112,6 @@ NamesOwner alternative_names_of(X509_REQ* request) {
     return names;
 }
 
-bool has_usable_key(X509_REQ* request) {
-    const EVP_PKEY* key = X509_REQ_get0_pubkey(request);
-    if (key == nullptr || EVP_PKEY_get_bits(key) > max_key_bits) return false;
-    if (EVP_PKEY_is_a(key, "RSA") == 1) return true;
-    char group[64];  // a curve by its parameters has no name
-    std::size_t size = 0;
-    return EVP_PKEY_is_a(key, "EC") == 1 && EVP_PKEY_get_group_name(key, group, sizeof group, &size) == 1;
-}
-
 template <typename T, typename Encode>
 std::string encode(T* object, Encode encoder) {
     unsigned char* der = nullptr;
@@ -138,21 +128,25 @@ Result<CertificationRequest> CertificationRequest::make(const RequestedNames& na
                                                         const PrivateKey& key) {
     if (auto checked = check_names(names); !checked) return fail(std::move(checked).error());
     if (auto checked = check_challenge(challenge); !checked) return fail(std::move(checked).error());
+    auto public_key = key.public_key();
+    if (!public_key) return fail(std::move(public_key).error());
     const NameOwner subject = make_subject(names);
     auto alternative_names = make_alternative_names(names);
     const bool lacks_names = alternative_names == nullptr && !(names.dns_names.empty() && names.addresses.empty());
     if (subject == nullptr || lacks_names) return fail(openssl_fault("making a certification request"));
     auto request = build(subject.get(), std::move(alternative_names), challenge, key);
     if (request == nullptr) return fail(openssl_fault("making a certification request"));
-    return CertificationRequest(share_owned(request.release()));
+    return CertificationRequest(share_owned(request.release()), std::move(*public_key));
 }
 
 Result<CertificationRequest> CertificationRequest::renew(const Certificate& present, const Secret& challenge,
                                                          const PrivateKey& key) {
     if (auto checked = check_challenge(challenge); !checked) return fail(std::move(checked).error());
+    auto public_key = key.public_key();
+    if (!public_key) return fail(std::move(public_key).error());
     auto request = build(X509_get_subject_name(present.native()), copy_alternative_names(present), challenge, key);
     if (request == nullptr) return fail(openssl_fault("making a certification request"));
-    return CertificationRequest(share_owned(request.release()));
+    return CertificationRequest(share_owned(request.release()), std::move(*public_key));
 }
 
 Result<CertificationRequest> CertificationRequest::parse_der(std::string_view der) {
@@ -160,14 +154,16 @@ Result<CertificationRequest> CertificationRequest::parse_der(std::string_view de
     const auto* cursor = reinterpret_cast<const unsigned char*>(der.data());
     const auto* const end = cursor + der.size();
     RequestOwner parsed(d2i_X509_REQ(nullptr, &cursor, static_cast<long>(der.size())));
-    const bool is_whole = parsed != nullptr && cursor == end && has_usable_key(parsed.get());
     ERR_clear_error();
-    if (!is_whole) return fail(FaultCode::malformed, "this is not a certification request (PKCS#10)");
-    const bool is_proved = X509_REQ_verify(parsed.get(), X509_REQ_get0_pubkey(parsed.get())) == 1;
+    if (parsed == nullptr || cursor != end)
+        return fail(FaultCode::malformed, "this is not a certification request (PKCS#10)");
+    auto key = PublicKey::parse_der(encode(X509_REQ_get_X509_PUBKEY(parsed.get()), i2d_X509_PUBKEY));
+    if (!key) return fail(std::move(key).error().within("a certification request"));
+    const bool is_proved = X509_REQ_verify(parsed.get(), key->native()) == 1;
     ERR_clear_error();
     if (!is_proved)
         return fail(FaultCode::unauthenticated, "the certification request is not signed by the key that it carries");
-    return CertificationRequest(share_owned(parsed.release()));
+    return CertificationRequest(share_owned(parsed.release()), std::move(*key));
 }
 
 std::string CertificationRequest::subject() const { return format_name(X509_REQ_get_subject_name(request_.get())); }
@@ -198,18 +194,6 @@ std::optional<Secret> CertificationRequest::challenge() const {
     Secret out(std::string(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size)));
     OPENSSL_clear_free(utf8, static_cast<std::size_t>(size));
     return out;
-}
-
-KeyKind CertificationRequest::key_kind() const {
-    return EVP_PKEY_is_a(X509_REQ_get0_pubkey(request_.get()), "RSA") == 1 ? KeyKind::rsa : KeyKind::ec;
-}
-
-unsigned CertificationRequest::key_bits() const {
-    return static_cast<unsigned>(EVP_PKEY_get_bits(X509_REQ_get0_pubkey(request_.get())));
-}
-
-std::string CertificationRequest::public_key_der() const {
-    return encode(X509_REQ_get_X509_PUBKEY(request_.get()), i2d_X509_PUBKEY);
 }
 
 std::string CertificationRequest::to_der() const { return encode(request_.get(), i2d_X509_REQ); }

@@ -37,8 +37,8 @@ public:
     // For a renewal: subject and subjectAltName are those of `present`, byte for byte.
     static Result<CertificationRequest> renew(const Certificate& present, const Secret& challenge,
                                               const PrivateKey& key);
-    // Exactly one request, signed by the key that it carries: RSA of up to 16384 bits or a named curve. Faults:
-    // malformed, too_large, unauthenticated (its signature does not hold).
+    // Exactly one request, signed by the key that it carries (crypto/public_key.h). Faults: malformed, too_large,
+    // unauthenticated (its signature does not hold).
     static Result<CertificationRequest> parse_der(std::string_view der);
 
     std::string subject() const;                 // RFC 2253, UTF-8; cut at 1 kB
@@ -46,16 +46,19 @@ public:
     std::vector<std::string> dns_names() const;  // subjectAltName, as written
     std::vector<IpAddress> addresses() const;    // subjectAltName
     std::optional<Secret> challenge() const;     // empty: none, or one that is no text
-    KeyKind key_kind() const;
-    unsigned key_bits() const;
-    std::string public_key_der() const;  // SubjectPublicKeyInfo
-    std::string to_der() const;          // holds the challenge
+    const PublicKey& public_key() const { return key_; }
+    KeyKind key_kind() const { return key_.kind(); }
+    unsigned key_bits() const { return key_.bits(); }
+    std::string public_key_der() const { return key_.to_der(); }  // SubjectPublicKeyInfo
+    std::string to_der() const;                                   // holds the challenge
 
     X509_req_st* native() const { return request_.get(); }  // for this room; lives as long as this object
 
 private:
-    explicit CertificationRequest(std::shared_ptr<X509_req_st> request) : request_(std::move(request)) {}
+    CertificationRequest(std::shared_ptr<X509_req_st> request, PublicKey key)
+        : request_(std::move(request)), key_(std::move(key)) {}
     std::shared_ptr<X509_req_st> request_;
+    PublicKey key_;
 };
 
 }  // namespace ringfence::crypto

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "crypto/public_key.h"
 
 struct evp_pkey_st;  // OpenSSL's EVP_PKEY
 
@@ -18,9 +19,6 @@ class Certificate;
 enum class KeyType { rsa2048, p256 };
 std::string_view to_string(KeyType type);  // "rsa2048", "p256"
 std::optional<KeyType> parse_key_type(std::string_view name);
-
-// What a certificate or key file may hold.
-enum class KeyKind { rsa, ec, other };
 
 class PrivateKey {
 public:
@@ -36,6 +34,8 @@ public:
     Secret to_pem() const;  // PKCS#8, not encrypted: keep it in a file of mode 0600
     KeyKind kind() const;
     unsigned bits() const;
+    // Fault malformed or too_large: a key that PublicKey does not take.
+    Result<PublicKey> public_key() const;
     // Whether `certificate` carries this key's public part.
     bool matches(const Certificate& certificate) const;
 
