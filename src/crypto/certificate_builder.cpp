@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "base/url.h"
 #include "crypto/openssl.h"
 
 namespace ringfence::crypto {
@@ -22,11 +23,12 @@ using NumberOwner = Owner<BIGNUM, BN_free>;
 
 bool is_ca_role(CertificateRole role) { return role == CertificateRole::root || role == CertificateRole::issuing; }
 
+bool is_letter_or_digit(char c) { return is_ascii_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z'); }
+
 bool is_dns_label(std::string_view label) {
-    const auto is_plain = [](char c) { return is_ascii_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z'); };
     if (label.empty() || label.size() > max_dns_label) return false;
     if (label.front() == '-' || label.back() == '-') return false;
-    return std::all_of(label.begin(), label.end(), [&](char c) { return is_plain(c) || c == '-'; });
+    return std::all_of(label.begin(), label.end(), [&](char c) { return is_letter_or_digit(c) || c == '-'; });
 }
 
 bool is_dns_name(std::string_view name) {
@@ -39,6 +41,32 @@ bool is_dns_name(std::string_view name) {
 bool is_name_part(std::string_view part) {
     return part.size() <= max_name_part &&
            std::none_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
+// PrintableString (X.680 section 41.4), which X.520 prescribes for it.
+bool is_serial_number(std::string_view text) {
+    constexpr std::string_view signs = " '()+,-./:=?";
+    return text.size() <= max_name_part && std::all_of(text.begin(), text.end(), [&](char c) {
+               return is_letter_or_digit(c) || signs.find(c) != std::string_view::npos;
+           });
+}
+
+// Without a login, and without what OpenSSL's language of extensions takes for itself: ',' and ';'.
+bool is_public_url(std::string_view text) {
+    constexpr std::string_view signs = "-._~/:%[]?&=+";
+    const bool is_plain = std::all_of(text.begin(), text.end(), [&](char c) {
+        return is_letter_or_digit(c) || signs.find(c) != std::string_view::npos;
+    });
+    const auto url = Url::parse(text);
+    return is_plain && text.substr(0, 7) == "http://" && url.has_value();
+}
+
+Status check_urls(const CertificateRequest& request) {
+    for (const std::string_view url : {request.revocation_list_url, request.ocsp_url}) {
+        if (url.empty() || is_public_url(url)) continue;
+        return fail(FaultCode::malformed, fmt::format("\"{}\" is not a plain http URL", printable(url)));
+    }
+    return {};
 }
 
 Status check_request(const CertificateRequest& request) {
@@ -55,14 +83,22 @@ Status check_request(const CertificateRequest& request) {
     if (request.role == CertificateRole::server && request.dns_names.empty() && request.addresses.empty()) {
         return fail(FaultCode::malformed, "a server certificate needs a DNS name or an address");
     }
-    return {};
+    if (request.is_registration_authority && request.role != CertificateRole::server) {
+        return fail(FaultCode::malformed, "only a server's certificate can say that it registers too");
+    }
+    if (!is_serial_number(request.serial_number)) {
+        return fail(FaultCode::malformed, "a device's serial number has 1 to 64 letters, digits and plain signs");
+    }
+    return check_urls(request);
 }
 
-std::string key_usage(CertificateRole role, const PrivateKey& key) {
+std::string key_usage(CertificateRole role, const PublicKey& key) {
     if (is_ca_role(role)) return "critical,keyCertSign,cRLSign";
-    // RSA key exchange, which the old sets use, needs keyEncipherment in the server's certificate.
-    const bool enciphers = role == CertificateRole::server && key.kind() == KeyKind::rsa;
-    return enciphers ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature";
+    // RSA key exchange, which the old sets use, needs keyEncipherment in the server's certificate; what SCEP sends to a
+    // registration authority is enveloped to its key.
+    const bool is_sent_keys = role == CertificateRole::server || role == CertificateRole::registration;
+    return is_sent_keys && key.kind() == KeyKind::rsa ? "critical,digitalSignature,keyEncipherment"
+                                                      : "critical,digitalSignature";
 }
 
 std::string_view basic_constraints(CertificateRole role) {
@@ -71,16 +107,20 @@ std::string_view basic_constraints(CertificateRole role) {
         case CertificateRole::issuing: return "critical,CA:TRUE,pathlen:0";
         case CertificateRole::server:
         case CertificateRole::device:
-        case CertificateRole::file_signer: break;
+        case CertificateRole::file_signer:
+        case CertificateRole::registration:
+        case CertificateRole::ocsp_signer: break;
     }
     return "critical,CA:FALSE";
 }
 
-std::string extended_key_usage(CertificateRole role) {
-    switch (role) {
-        case CertificateRole::server: return "serverAuth";
+std::string extended_key_usage(const CertificateRequest& request) {
+    switch (request.role) {
+        case CertificateRole::server: return request.is_registration_authority ? "serverAuth,cmcRA" : "serverAuth";
         case CertificateRole::device: return "clientAuth";
         case CertificateRole::file_signer: return "codeSigning,emailProtection";
+        case CertificateRole::registration: return "cmcRA";
+        case CertificateRole::ocsp_signer: return "OCSPSigning";
         case CertificateRole::root:
         case CertificateRole::issuing: break;
     }
@@ -123,6 +163,7 @@ public:
     bool set_subject(const CertificateRequest& request) {
         X509_NAME* name = X509_get_subject_name(certificate_.get());
         if (!request.organization.empty() && !add_name(name, "O", request.organization)) return false;
+        if (!request.serial_number.empty() && !add_name(name, "serialNumber", request.serial_number)) return false;
         return add_name(name, "CN", request.common_name);
     }
 
@@ -130,18 +171,20 @@ public:
         return X509_set_issuer_name(certificate_.get(), X509_get_subject_name(issuer)) == 1;
     }
 
-    bool set_key(const PrivateKey& key) { return X509_set_pubkey(certificate_.get(), key.native()) == 1; }
+    bool set_key(const PublicKey& key) { return X509_set_pubkey(certificate_.get(), key.native()) == 1; }
 
     // `issuer` may be this certificate itself.
-    bool add_extensions(const CertificateRequest& request, const PrivateKey& subject_key, X509* issuer) {
-        const std::string names = alternative_names(request);
-        const std::string usage = extended_key_usage(request.role);
+    bool add_extensions(const CertificateRequest& request, const PublicKey& subject_key, X509* issuer) {
+        const bool is_unchecked = request.role == CertificateRole::ocsp_signer;
         return add(issuer, NID_basic_constraints, std::string(basic_constraints(request.role))) &&
                add(issuer, NID_key_usage, key_usage(request.role, subject_key)) &&
                add(issuer, NID_subject_key_identifier, "hash") &&
                add(issuer, NID_authority_key_identifier, "keyid:always") &&
-               (usage.empty() || add(issuer, NID_ext_key_usage, usage)) &&
-               (names.empty() || add(issuer, NID_subject_alt_name, names));
+               add_unless_empty(issuer, NID_ext_key_usage, "", extended_key_usage(request)) &&
+               add_unless_empty(issuer, NID_subject_alt_name, "", alternative_names(request)) &&
+               add_unless_empty(issuer, NID_crl_distribution_points, "URI:", request.revocation_list_url) &&
+               add_unless_empty(issuer, NID_info_access, "OCSP;URI:", request.ocsp_url) &&
+               (!is_unchecked || add(issuer, NID_id_pkix_OCSP_noCheck, "ignored"));
     }
 
     bool sign(const PrivateKey& key) { return X509_sign(certificate_.get(), key.native(), EVP_sha256()) > 0; }
@@ -153,6 +196,10 @@ private:
         return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
                                           reinterpret_cast<const unsigned char*>(value.data()),
                                           static_cast<int>(value.size()), -1, 0) == 1;
+    }
+
+    bool add_unless_empty(X509* issuer, int nid, std::string_view before, const std::string& value) {
+        return value.empty() || add(issuer, nid, std::string(before) + value);
     }
 
     bool add(X509* issuer, int nid, const std::string& value) {
@@ -167,7 +214,7 @@ private:
 };
 
 // An empty issuer: the certificate signs itself.
-Result<Certificate> build(const CertificateRequest& request, const PrivateKey& subject_key, const X509* issuer,
+Result<Certificate> build(const CertificateRequest& request, const PublicKey& subject_key, const X509* issuer,
                           const PrivateKey& signing_key, Random& random) {
     Builder builder;
     const bool filled = builder.set_version_and_serial(random) &&
@@ -188,10 +235,19 @@ Result<Certificate> build(const CertificateRequest& request, const PrivateKey& s
 Result<Certificate> make_root(const CertificateRequest& request, const PrivateKey& key, Random& random) {
     RINGFENCE_ASSERT(request.role == CertificateRole::root);
     if (auto checked = check_request(request); !checked) return fail(std::move(checked).error());
-    return build(request, key, nullptr, key, random);
+    auto subject_key = key.public_key();
+    if (!subject_key) return fail(std::move(subject_key).error());
+    return build(request, *subject_key, nullptr, key, random);
 }
 
 Result<Certificate> sign_certificate(const CertificateRequest& request, const PrivateKey& subject_key,
+                                     const Signer& signer, Random& random) {
+    auto public_key = subject_key.public_key();
+    if (!public_key) return fail(std::move(public_key).error());
+    return sign_certificate(request, *public_key, signer, random);
+}
+
+Result<Certificate> sign_certificate(const CertificateRequest& request, const PublicKey& subject_key,
                                      const Signer& signer, Random& random) {
     RINGFENCE_ASSERT(request.role != CertificateRole::root);
     if (auto checked = check_request(request); !checked) return fail(std::move(checked).error());

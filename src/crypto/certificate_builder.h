@@ -20,16 +20,27 @@ enum class CertificateRole {
     server,       // serverAuth; the names below as subjectAltName
     device,       // clientAuth
     file_signer,  // codeSigning and emailProtection, as the sets want it of whoever signs their files
+    // id-kp-cmcRA (RFC 6402 section 2.10): takes requests in for a CA; with an RSA key it also decrypts those of SCEP
+    // (RFC 8894 section 2.1.2).
+    registration,
+    ocsp_signer,  // OCSPSigning, and id-pkix-ocsp-nocheck: nobody asks whether it is revoked (RFC 6960 section 4.2.2.2)
 };
 
 struct CertificateRequest {
     CertificateRole role = CertificateRole::device;
-    std::string common_name;             // 1 to 64 characters (RFC 5280 appendix A.1)
-    std::string organization;            // empty: none
+    std::string common_name;      // 1 to 64 characters (RFC 5280 appendix A.1)
+    std::string organization;     // empty: none
+    std::string serial_number{};  // a device's own, in the subject (X.520): 1 to 64 of PrintableString; empty: none
     std::vector<std::string> dns_names;  // letters, digits, '-' and '.', perhaps "*." first
     std::vector<IpAddress> addresses;
     WallTime not_before{};  // cut to seconds
     WallTime not_after{};
+    // Where to learn of revocation: http URLs in plain ASCII; empty: not said. Only what resolves for the phones
+    // belongs here, since some clients wait for it.
+    std::string revocation_list_url{};  // CRL distribution point (RFC 5280 section 4.2.1.13)
+    std::string ocsp_url{};             // authority information access (RFC 5280 section 4.2.2.1)
+    // Of a server: id-kp-cmcRA too, which EST clients look for (RFC 7030 section 3.6.1).
+    bool is_registration_authority = false;
 };
 
 // A CA that signs.
@@ -38,9 +49,11 @@ struct Signer {
     PrivateKey key;
 };
 
-// Faults: malformed (names that a certificate cannot carry, times in the wrong order), conflict (key and certificate of
+// Faults: malformed (what a certificate cannot carry, times in the wrong order), conflict (key and certificate of
 // the signer do not match, or it ends before the certificate would).
 Result<Certificate> make_root(const CertificateRequest& request, const PrivateKey& key, Random& random);
+Result<Certificate> sign_certificate(const CertificateRequest& request, const PublicKey& subject_key,
+                                     const Signer& signer, Random& random);
 Result<Certificate> sign_certificate(const CertificateRequest& request, const PrivateKey& subject_key,
                                      const Signer& signer, Random& random);
 

@@ -103,5 +103,84 @@ TEST(CertificateBuilder, NothingOutlivesItsIssuerOrEndsBeforeItBegins) {
               FaultCode::conflict);
 }
 
+// Whether `extension` is one of the lines that OpenSSL's program shows.
+bool shows(const std::string& text, const std::string& extension) { return text.find(extension) != std::string::npos; }
+
+TEST(CertificateBuilder, RegistrationAuthorityDecryptsWithRsaOnly) {
+    test::LittleCa ca("registers");
+    const auto wanted = request(CertificateRole::registration, "RA");
+    const std::string rsa = text_of(ca.issue(wanted, key("ra", KeyType::rsa2048)));
+    EXPECT_TRUE(shows(rsa, "Digital Signature, Key Encipherment\n")) << rsa;
+    EXPECT_TRUE(shows(rsa, "CA:FALSE"));
+    EXPECT_TRUE(shows(rsa, "Extended Key Usage: \n                CMC Registration Authority\n")) << rsa;
+    EXPECT_TRUE(shows(text_of(ca.issue(wanted, key("ra"))), "Digital Signature\n"));
+}
+
+TEST(CertificateBuilder, OcspSignerIsNotAskedAbout) {
+    test::LittleCa ca("answers");
+    const std::string text = text_of(ca.issue(request(CertificateRole::ocsp_signer, "OCSP"), key("ocsp")));
+    EXPECT_TRUE(shows(text, "Digital Signature\n"));
+    EXPECT_TRUE(shows(text, "Extended Key Usage: \n                OCSP Signing\n")) << text;
+    EXPECT_TRUE(shows(text, "OCSP No Check"));
+}
+
+TEST(CertificateBuilder, OnlyAServerMayRegisterBeside) {
+    test::LittleCa ca("est");
+    auto wanted = server_request("est.example");
+    wanted.is_registration_authority = true;
+    const std::string text = text_of(ca.issue(wanted, key("est")));
+    EXPECT_TRUE(shows(text, "TLS Web Server Authentication, CMC Registration Authority\n")) << text;
+    SeededRandom random(7);
+    wanted.role = CertificateRole::device;
+    EXPECT_EQ(sign_certificate(wanted, key("d"), ca.issuing_signer(), random).error().code, FaultCode::malformed);
+}
+
+TEST(CertificateBuilder, SaysWhereRevocationIsToldOf) {
+    test::LittleCa ca("points");
+    auto wanted = request(CertificateRole::device, "D");
+    const std::string silent = text_of(ca.issue(wanted, key("d")));
+    EXPECT_FALSE(shows(silent, "CRL Distribution Points"));
+    EXPECT_FALSE(shows(silent, "Authority Information Access"));
+    wanted.revocation_list_url = "http://pki.example:8080/crl/issuing-p256.crl";
+    wanted.ocsp_url = "http://[2001:db8::1]/ocsp";
+    const std::string text = text_of(ca.issue(wanted, key("d")));
+    EXPECT_TRUE(shows(text, "Full Name:\n                  URI:http://pki.example:8080/crl/issuing-p256.crl\n"))
+        << text;
+    EXPECT_TRUE(shows(text, "OCSP - URI:http://[2001:db8::1]/ocsp\n")) << text;
+    SeededRandom random(7);
+    for (const char* url : {"https://pki.example/", "pki.example", "http://", "http://a.example/,URI:http://b.example/",
+                            "http://a.example/ b", "http://u:p@a.example/", "http://a.example/\xc3\xa4"}) {
+        for (const auto field : {&CertificateRequest::revocation_list_url, &CertificateRequest::ocsp_url}) {
+            auto bad = request(CertificateRole::device, "D");
+            bad.*field = url;
+            EXPECT_FALSE(sign_certificate(bad, key("d"), ca.issuing_signer(), random).has_value()) << url;
+        }
+    }
+}
+
+TEST(CertificateBuilder, SubjectMayCarryTheDevicesSerialNumber) {
+    test::LittleCa ca("numbers");
+    auto wanted = request(CertificateRole::device, "00247F0102AB");
+    wanted.organization = "Example";
+    wanted.serial_number = "NNTMJ12345/6";
+    EXPECT_EQ(ca.issue(wanted, key("d")).subject(), "CN=00247F0102AB,serialNumber=NNTMJ12345/6,O=Example");
+    SeededRandom random(7);
+    for (const std::string& number :
+         {std::string("a@b"), std::string("a*b"), std::string("\xc3\xa4"), std::string(65, '1')}) {
+        wanted.serial_number = number;
+        EXPECT_EQ(sign_certificate(wanted, key("d"), ca.issuing_signer(), random).error().code, FaultCode::malformed);
+    }
+}
+
+TEST(CertificateBuilder, SignsForAKeyOfWhichOnlyThePublicPartIsKnown) {
+    test::LittleCa ca("public");
+    SeededRandom random(7);
+    const auto subject_key = key("d").public_key();
+    const auto made =
+        sign_certificate(request(CertificateRole::device, "D"), *subject_key, ca.issuing_signer(), random);
+    ASSERT_TRUE(made.has_value());
+    EXPECT_TRUE(key("d").matches(*made));
+}
+
 }  // namespace
 }  // namespace ringfence::crypto
