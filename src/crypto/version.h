@@ -9,6 +9,9 @@ namespace ringfence::crypto {
 
 std::string library_version();  // "OpenSSL 3.0.22 25 Aug 2026"
 
+// Whether it is of 3.0.22 or later: SCEP, CMP and EST stay closed otherwise.
+bool is_library_safe();
+
 // One sentence for the log at start when the library is older than it should be.
 std::optional<std::string> library_warning();
 
