@@ -153,11 +153,8 @@ public:
     }
 
     bool set_dates(WallTime begin, WallTime end) {
-        const auto seconds = [](WallTime time) {
-            return static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
-        };
-        return ASN1_TIME_set(X509_getm_notBefore(certificate_.get()), seconds(begin)) != nullptr &&
-               ASN1_TIME_set(X509_getm_notAfter(certificate_.get()), seconds(end)) != nullptr;
+        return ASN1_TIME_set(X509_getm_notBefore(certificate_.get()), to_seconds(begin)) != nullptr &&
+               ASN1_TIME_set(X509_getm_notAfter(certificate_.get()), to_seconds(end)) != nullptr;
     }
 
     bool set_subject(const CertificateRequest& request) {

@@ -112,16 +112,6 @@ NamesOwner alternative_names_of(X509_REQ* request) {
     return names;
 }
 
-template <typename T, typename Encode>
-std::string encode(T* object, Encode encoder) {
-    unsigned char* der = nullptr;
-    const int size = encoder(object, &der);
-    RINGFENCE_ASSERT(size > 0);
-    std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
-    OPENSSL_free(der);
-    return out;
-}
-
 }  // namespace
 
 Result<CertificationRequest> CertificationRequest::make(const RequestedNames& names, const Secret& challenge,
@@ -157,7 +147,7 @@ Result<CertificationRequest> CertificationRequest::parse_der(std::string_view de
     ERR_clear_error();
     if (parsed == nullptr || cursor != end)
         return fail(FaultCode::malformed, "this is not a certification request (PKCS#10)");
-    auto key = PublicKey::parse_der(encode(X509_REQ_get_X509_PUBKEY(parsed.get()), i2d_X509_PUBKEY));
+    auto key = PublicKey::parse_der(encode_der(X509_REQ_get_X509_PUBKEY(parsed.get()), i2d_X509_PUBKEY));
     if (!key) return fail(std::move(key).error().within("a certification request"));
     const bool is_proved = X509_REQ_verify(parsed.get(), key->native()) == 1;
     ERR_clear_error();
@@ -196,6 +186,10 @@ std::optional<Secret> CertificationRequest::challenge() const {
     return out;
 }
 
-std::string CertificationRequest::to_der() const { return encode(request_.get(), i2d_X509_REQ); }
+std::string CertificationRequest::to_der() const {
+    std::string der = encode_der(request_.get(), i2d_X509_REQ);
+    RINGFENCE_ASSERT(!der.empty());
+    return der;
+}
 
 }  // namespace ringfence::crypto

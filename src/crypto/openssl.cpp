@@ -67,6 +67,12 @@ WallTime to_wall_time(const ASN1_TIME* time) {
            std::chrono::seconds(parts.tm_sec);
 }
 
+std::time_t to_seconds(WallTime time) {
+    return static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
+}
+
+TimeOwner make_time(WallTime time) { return TimeOwner(ASN1_TIME_set(nullptr, to_seconds(time))); }
+
 X509StackOwner make_stack(const std::vector<Certificate>& certificates) {
     X509StackOwner stack(sk_X509_new_null());
     RINGFENCE_ASSERT(stack != nullptr);

@@ -11,6 +11,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ using BytesOwner = std::unique_ptr<T, BytesReleaser>;
 using BioOwner = Owner<BIO, BIO_free_all>;
 using KeyOwner = Owner<EVP_PKEY, EVP_PKEY_free>;
 using X509Owner = Owner<X509, X509_free>;
+using TimeOwner = Owner<ASN1_TIME, ASN1_TIME_free>;
 using NamesOwner = Owner<STACK_OF(GENERAL_NAME), release_names>;
 // A stack that does not own what stands in it.
 using X509StackOwner = Owner<STACK_OF(X509), release_references>;
@@ -55,6 +57,15 @@ using X509StackOwner = Owner<STACK_OF(X509), release_references>;
 BioOwner make_memory_bio();
 BioOwner read_memory(std::string_view bytes);  // reads `bytes` in place
 std::string take_bytes(BIO* memory);
+
+// What OpenSSL's i2d function `encoder` makes of `object`; empty: it cannot be written.
+template <typename T, typename Encoder>
+std::string encode_der(T* object, Encoder encoder) {
+    unsigned char* der = nullptr;
+    const int size = encoder(object, &der);
+    const BytesOwner<unsigned char> owner(der);
+    return size > 0 ? std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)) : std::string();
+}
 
 // Fault internal with OpenSSL's own words, which name no secret. Empties the error queue.
 Fault openssl_fault(std::string_view doing);
@@ -64,6 +75,8 @@ std::string format_name(const X509_NAME* name);
 // Lower-case hex without leading zero bytes, "-" before it if negative.
 std::string format_integer(const ASN1_INTEGER* integer);
 WallTime to_wall_time(const ASN1_TIME* time);
+std::time_t to_seconds(WallTime time);  // cut
+TimeOwner make_time(WallTime time);     // cut to seconds; null: the year has more than four digits
 
 // In the order given; owns nothing.
 X509StackOwner make_stack(const std::vector<Certificate>& certificates);

@@ -64,13 +64,7 @@ KeyKind PrivateKey::kind() const {
 
 unsigned PrivateKey::bits() const { return static_cast<unsigned>(EVP_PKEY_get_bits(key_.get())); }
 
-Result<PublicKey> PrivateKey::public_key() const {
-    unsigned char* der = nullptr;
-    const int size = i2d_PUBKEY(key_.get(), &der);
-    const BytesOwner<unsigned char> owner(der);
-    if (size <= 0) return fail(openssl_fault("writing a public key"));
-    return PublicKey::parse_der({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
-}
+Result<PublicKey> PrivateKey::public_key() const { return PublicKey::parse_der(encode_der(key_.get(), i2d_PUBKEY)); }
 
 bool PrivateKey::matches(const Certificate& certificate) const {
     const EVP_PKEY* carried = X509_get0_pubkey(certificate.native());

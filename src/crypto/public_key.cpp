@@ -65,13 +65,6 @@ Status check_key(EVP_PKEY* key) {
     return fail(FaultCode::malformed, "a public key is neither RSA nor of an elliptic curve");
 }
 
-std::string encode(const EVP_PKEY* key) {
-    unsigned char* der = nullptr;
-    const int size = i2d_PUBKEY(key, &der);
-    const BytesOwner<unsigned char> owner(der);
-    return size > 0 ? std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)) : std::string();
-}
-
 }  // namespace
 
 Result<PublicKey> PublicKey::parse_der(std::string_view der) {
@@ -79,7 +72,7 @@ Result<PublicKey> PublicKey::parse_der(std::string_view der) {
     const auto* cursor = reinterpret_cast<const unsigned char*>(der.data());
     KeyOwner parsed(d2i_PUBKEY(nullptr, &cursor, static_cast<long>(der.size())));
     // Written again it must be the same bytes: that leaves one form for each key, and nothing behind it.
-    const bool is_exact = parsed != nullptr && encode(parsed.get()) == der;
+    const bool is_exact = parsed != nullptr && encode_der(parsed.get(), i2d_PUBKEY) == der;
     auto checked = is_exact ? check_key(parsed.get()) : fail(FaultCode::malformed, "this is not a public key in DER");
     ERR_clear_error();
     if (!checked) return fail(std::move(checked).error());
@@ -95,7 +88,7 @@ bool PublicKey::is_p256() const { return kind() == KeyKind::ec && curve_name(key
 std::string PublicKey::fingerprint_sha256() const { return to_hex(sha256(to_der())); }
 
 std::string PublicKey::to_der() const {
-    std::string der = encode(key_.get());
+    std::string der = encode_der(key_.get(), i2d_PUBKEY);
     RINGFENCE_ASSERT(!der.empty());
     return der;
 }

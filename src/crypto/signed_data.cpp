@@ -16,7 +16,6 @@ void release_certificates(STACK_OF(X509) * certificates) { sk_X509_pop_free(cert
 
 using CmsOwner = Owner<CMS_ContentInfo, CMS_ContentInfo_free>;
 using CertificatesOwner = Owner<STACK_OF(X509), release_certificates>;
-using TimeOwner = Owner<ASN1_TIME, ASN1_TIME_free>;
 
 Result<CmsOwner> parse_cms(std::string_view pem) {
     if (pem.size() > max_signature_size) return fail(FaultCode::too_large, "a signature is larger than 64 kB");
@@ -110,11 +109,6 @@ Status check_signature(CMS_ContentInfo* cms, CMS_SignerInfo* signer, std::string
     }
     if (!holds) return fail(FaultCode::unauthenticated, "the signature does not belong to these bytes");
     return {};
-}
-
-TimeOwner make_time(WallTime time) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-    return TimeOwner(ASN1_TIME_set(nullptr, static_cast<std::time_t>(seconds)));
 }
 
 bool add_certificates(CMS_ContentInfo* cms, const std::vector<Certificate>& chain, const Certificate& signer) {
