@@ -97,6 +97,15 @@ bool is_strong_hash(int hash, Strength floor) {
 
 Result<RevocationList> RevocationList::parse_der(std::string_view der, std::size_t most_entries) {
     if (der.size() > max_size) return fail(FaultCode::too_large, "a revocation list is larger than 512 kB");
+    return parse_bounded(der, most_entries);
+}
+
+Result<RevocationList> RevocationList::parse_published_der(std::string_view der) {
+    if (der.size() > max_published_size) return fail(FaultCode::too_large, "a revocation list is larger than 4 MB");
+    return parse_bounded(der, max_published_entries);
+}
+
+Result<RevocationList> RevocationList::parse_bounded(std::string_view der, std::size_t most_entries) {
     const auto* cursor = reinterpret_cast<const unsigned char*>(der.data());
     const auto* const end = cursor + der.size();
     X509_CRL* parsed = d2i_X509_CRL(nullptr, &cursor, static_cast<long>(der.size()));

@@ -23,10 +23,16 @@ public:
     static constexpr std::size_t max_size = std::size_t{512} * 1024;  // DER or PEM; an entry takes some 40 bytes
     static constexpr std::size_t max_entries = 10'000;                // what that size is good for
     static constexpr std::size_t max_entries_of_a_set = 100;          // what a 1200 keeps (reference 4.5)
+    // What an authority of ours may have to say, more than a phone need take: each of 50,000 devices revoked once
+    // within its certificate's life.
+    static constexpr std::size_t max_published_entries = 50'000;
+    static constexpr std::size_t max_published_size = std::size_t{4} * 1024 * 1024;  // DER; ours take 55 bytes an entry
 
     // Exactly one list of at most `most_entries`. Delta and indirect lists and those with a critical extension that is
     // not understood are malformed: they say something else than "these are revoked". Faults: malformed, too_large.
     static Result<RevocationList> parse_der(std::string_view der, std::size_t most_entries = max_entries);
+    // The same for a list that an authority of ours published. Faults: malformed, too_large.
+    static Result<RevocationList> parse_published_der(std::string_view der);
     static Result<RevocationList> parse_pem(std::string_view pem, std::size_t most_entries = max_entries);
     // The lists of a PEM file in their order, perhaps none. Certificates and text between blocks are passed over, as a
     // 1200-series set's USER_KEYS mixes them (reference 5.2); any other block is malformed. `most_entries` holds for
@@ -53,6 +59,7 @@ public:
     friend bool operator==(const RevocationList& a, const RevocationList& b);
 
 private:
+    static Result<RevocationList> parse_bounded(std::string_view der, std::size_t most_entries);
     explicit RevocationList(std::shared_ptr<X509_crl_st> list) : list_(std::move(list)) {}
     std::shared_ptr<X509_crl_st> list_;
 };
