@@ -32,8 +32,8 @@ std::optional<EnrolmentProfile> parse_enrolment_profile(std::string_view name);
 
 // The right to one certificate for one device.
 struct EnrolmentToken {
-    std::string reference;  // random, names the token and proves nothing
-    Secret secret;          // sealed at rest
+    std::string reference{};  // random, names the token and proves nothing
+    Secret secret{};          // sealed at rest
     TokenKind kind = TokenKind::token;
     MacAddress device;
     EnrolmentProfile profile = EnrolmentProfile::modern;
@@ -48,33 +48,38 @@ struct EnrolmentToken {
 enum class EnrolmentState { waiting, approved, refused, issued };
 std::string_view to_string(EnrolmentState state);  // "waiting", "approved", "refused", "issued"
 
+// Asked again with the same key within this time, a renewal is the same one: its answer was lost. Later it is a new
+// one, since certmonger, for one, renews with the key and transaction that it used the last time.
+inline constexpr Duration renewal_retry = std::chrono::minutes(10);
+
 // One use of a token, or one renewal of a certificate: from the request to the certificate.
 struct Enrolment {
     std::int64_t id = 0;
-    std::string protocol;     // "scep", "est", "cmp"
-    std::string transaction;  // opaque bytes of the protocol, at most 256; empty: it has none
-    std::string public_key;   // lower-case hex SHA-256 of the SubjectPublicKeyInfo
+    std::string protocol{};     // "scep", "est", "cmp"
+    std::string transaction{};  // opaque bytes of the protocol, at most 256; empty: it has none
+    std::string public_key{};   // lower-case hex SHA-256 of the SubjectPublicKeyInfo
     MacAddress device;
-    std::string token;   // reference; empty: a renewal
-    std::string renews;  // fingerprint of the present certificate; empty: a first enrolment
+    // Exactly one of `token` and `renews` is set.
+    std::string token{};   // reference; empty: a renewal
+    std::string renews{};  // fingerprint of the present certificate; empty: a first enrolment
     EnrolmentProfile profile = EnrolmentProfile::modern;
     EnrolmentState state = EnrolmentState::waiting;
-    std::string source;       // address
-    std::string certificate;  // fingerprint, once issued
+    std::string source{};       // address
+    std::string certificate{};  // fingerprint, once issued
     WallTime received{};
-    std::optional<WallTime> decided{};
+    std::optional<WallTime> decided{};  // by a person, or when it was withdrawn
 };
 
 // A file that one device may fetch once: a PKCS#12, above all.
 struct OneTimeFile {
-    std::string path;  // request path
-    std::string section;
+    std::string path{};  // request path
+    std::string section{};
     MacAddress device;
-    std::string version;      // that the manifest shows; filled in when it is put
-    std::string certificate;  // fingerprint of what it holds; empty: no certificate
+    std::string version{};      // that the manifest shows; filled in when it is put
+    std::string certificate{};  // fingerprint of what it holds; empty: no certificate
     WallTime created{};
     WallTime expires{};
-    std::string fetched_by;                 // address of the first fetch; empty: none
+    std::string fetched_by{};               // address of the first fetch; empty: none
     std::optional<WallTime> fetched{};      // when that began
     std::optional<WallTime> handed_over{};  // when the last byte was out
     std::optional<WallTime> burned{};       // somebody else asked, or time ran out
@@ -90,16 +95,16 @@ std::string_view to_string(AnchorEvidence evidence);
 
 struct DeviceAnchor {
     MacAddress device;
-    std::string anchor;  // fingerprint of the root certificate, lower-case hex SHA-256
+    std::string anchor{};  // fingerprint of the root certificate, lower-case hex SHA-256
     AnchorEvidence evidence = AnchorEvidence::fetched;
     WallTime at{};
 };
 
 // A revocation list as it was last signed.
 struct StoredRevocationList {
-    std::string issuer;        // fingerprint of the CA's certificate
+    std::string issuer{};      // fingerprint of the CA's certificate
     std::uint64_t number = 0;  // cRLNumber: rises
-    std::string der;
+    std::string der{};
     WallTime made{};
     WallTime next_update{};
 };

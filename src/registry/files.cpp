@@ -73,7 +73,7 @@ Status force_section(Database& database, const FileRecord& file) {
 
 }  // namespace
 
-Result<std::uint32_t> Registry::Parts::raise_section(std::string_view section) {
+Result<std::uint32_t> Registry::Parts::next_version() {
     auto last = database->number("SELECT max(last_version + 1, version_floor) FROM state");
     if (!last) return fail(std::move(last.error()));
     if (*last > highest_version)
@@ -82,11 +82,17 @@ Result<std::uint32_t> Registry::Parts::raise_section(std::string_view section) {
                     "theirs (Erase User Data) before the counter can start anew.");
     auto counted = database->run("UPDATE state SET last_version = ?", *last);
     if (!counted) return fail(std::move(counted.error()));
+    return static_cast<std::uint32_t>(*last);
+}
+
+Result<std::uint32_t> Registry::Parts::raise_section(std::string_view section) {
+    auto version = next_version();
+    if (!version) return version;
     auto raised = database->run(
         "INSERT INTO sections(name, version) VALUES(?, ?) ON CONFLICT DO UPDATE SET version = excluded.version",
-        section, *last);
+        section, *version);
     if (!raised) return fail(std::move(raised.error()));
-    return static_cast<std::uint32_t>(*last);
+    return version;
 }
 
 // Nothing keeps a file from being removed, not even a counter that has come to its end.

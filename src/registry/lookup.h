@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "registry/enrolment.h"
 #include "registry/records.h"
 
 namespace ringfence::registry {
@@ -18,18 +19,22 @@ struct Body {
     std::string_view view() const { return bytes ? std::string_view(*bytes) : std::string_view(); }
 };
 
+// How long after the last byte of a one-time file its own address may ask again: TFTP loses last acknowledgements.
+inline constexpr Duration one_time_grace = std::chrono::seconds(60);
+
 // One thread at a time: each event loop has its own. Every answer reflects what was committed, by whatever process,
 // before the call, or before the Snapshot it stands in. Faults: unavailable (the database cannot be read), corrupt.
 class Lookup {
 public:
     virtual ~Lookup() = default;
 
-    // For Snapshot. enter_window() and note_proved() end it early when they write.
+    // For Snapshot. Whatever writes ends it early: enter_window(), note_...(), promote_login(), claim_one_time_file().
     virtual void begin_snapshot() = 0;
     virtual void end_snapshot() = 0;
 
     virtual Result<std::shared_ptr<const Catalogue>> catalogue() = 0;
     virtual Result<std::optional<Device>> find_device(const MacAddress& mac) = 0;
+    // Next logins too.
     virtual Result<std::optional<Login>> find_login(std::string_view user) = 0;
     virtual Result<std::optional<CertificateRecord>> find_certificate(std::string_view fingerprint) = 0;
     virtual Result<std::vector<Setting>> device_settings(const MacAddress& mac) = 0;
@@ -41,6 +46,27 @@ public:
     virtual Result<bool> enter_window(std::int64_t window, const WindowVisitor& visitor) = 0;
     // Remembers that the device proved itself over that wire, an HTTPS one; cheap when it did so within the last hour.
     virtual Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) = 0;
+    // Moves the device on to `seen` or `active`, where that is its next step; else nothing. Does not wait for other
+    // writers, as note_proved() does not.
+    virtual Status note_state(const MacAddress& mac, DeviceState state) = 0;
+    // A next login was used for the first time: the one before it holds no more. Does not wait for other writers: then
+    // both hold until it is used again.
+    virtual Status promote_login(std::string_view user) = 0;
+
+    // A file that is fetched once, burned and expired ones too.
+    virtual Result<std::optional<OneTimeFile>> find_one_time_file(std::string_view path) = 0;
+    virtual Result<std::vector<OneTimeFile>> one_time_files_of(const MacAddress& mac) = 0;
+    enum class Claim {
+        first,   // it is `source`'s now
+        again,   // its own repetition: not handed over yet, or within `one_time_grace` of that
+        burned,  // nobody gets it any more; it was burned by this call
+        gone,    // burned or expired before, or there is none
+    };
+    // Whether `source` may have it now.
+    virtual Result<Claim> claim_one_time_file(std::string_view path, const IpAddress& source, WallTime now) = 0;
+    virtual Status note_handed_over(std::string_view path, WallTime now) = 0;
+    // For whoever claimed it. not_found when nobody gets it any more.
+    virtual Result<Body> open_one_time_file(std::string_view path) = 0;
 
     // The stored bytes of that hash, verified against it when they were read. Fault corrupt when they differ.
     virtual Result<Body> open_content(std::string_view sha256) = 0;

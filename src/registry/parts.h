@@ -27,9 +27,11 @@ struct SharedMemory {
     std::shared_ptr<const Catalogue> catalogue;
 };
 
-struct UnwrittenProof {
-    WallTime last{};
-    std::optional<WallTime> legacy{};
+// What the request path noted of a device while another writer was at work.
+struct UnwrittenNote {
+    std::optional<WallTime> proved{};
+    std::optional<WallTime> proved_legacy{};
+    std::optional<DeviceState> state{};
 };
 
 struct Registry::Parts {
@@ -42,7 +44,7 @@ struct Registry::Parts {
     std::int64_t generation = -1;  // of the catalogue below
     std::shared_ptr<const Catalogue> catalogue;
     std::optional<Transaction> snapshot;  // of a request that is being answered
-    std::map<MacAddress, UnwrittenProof> unwritten_proofs;
+    std::map<MacAddress, UnwrittenNote> unwritten_notes;
     std::vector<std::string> released;  // content that a file used no more; perhaps another still does
 
     static Result<std::unique_ptr<Registry>> assemble(const std::string& directory, const Clock& clock, Disk& disk,
@@ -50,11 +52,22 @@ struct Registry::Parts {
                                                       std::shared_ptr<SharedMemory> shared);
 
     Status bump_generation();
+    Result<std::uint32_t> next_version();
     // Gives the section the counter's next number.
     Result<std::uint32_t> raise_section(std::string_view section);
     Status raise_section_for_removal(std::string_view section);
-    Status write_proofs();
-    Status revoke(WallTime now, const MacAddress& mac);
+    // Keeps the note in memory when there is no room for more, or another writer is at work.
+    Status note(const MacAddress& mac, const UnwrittenNote& note);
+    Status write_notes();
+    Status revoke_all(const MacAddress& mac, RevocationReason reason);
+    Result<DeviceState> get_state(const MacAddress& mac);
+    Status require_in_service(const MacAddress& mac);  // not_found; forbidden when it is retired
+    // Moves the device on when that is a step from where it stands; else nothing.
+    Status advance(const MacAddress& mac, DeviceState state);
+    // Takes from a device whatever could let it in, but for its login, which identify refuses.
+    Status retire(const MacAddress& mac);
+    // Of one device, or of all.
+    Result<Withdrawn> withdraw_pending(const std::optional<MacAddress>& mac);
     // Removes the bytes that were released and that no file uses any more, once the outermost change is over.
     void discard_released();
     Status require_site(std::string_view name);
@@ -71,7 +84,22 @@ struct Registry::Parts {
     Status raise_sections_below(std::uint32_t floor);
 };
 
-// Writes of the request path: they wait little and are not worth a disk flush each. Put back when it dies.
+// A phone waits seconds for its answer; another writer is done sooner.
+inline constexpr Duration request_wait = std::chrono::seconds(1);
+
+// Writes of the request path wait no longer than this. Put back when it dies.
+class ShortWait {
+public:
+    ShortWait(Database& database, Duration wait) : database_(database) { database_.set_wait(wait); }
+    ShortWait(const ShortWait&) = delete;
+    ShortWait& operator=(const ShortWait&) = delete;
+    ~ShortWait() { database_.set_wait(Database::usual_wait); }
+
+private:
+    Database& database_;
+};
+
+// Those that are not worth a disk flush each either.
 class LightWrites {
 public:
     LightWrites(Database& database, Duration wait);
@@ -81,7 +109,33 @@ public:
 
 private:
     Database& database_;
+    ShortWait wait_;
 };
+
+// The first row as `read` (Statement -> Result<T>) has it; absent when there is none.
+template <typename Read>
+auto find_row(Statement row, const Read& read) -> Result<std::optional<typename decltype(read(row))::value_type>> {
+    using Row = std::optional<typename decltype(read(row))::value_type>;
+    auto there = row.step();
+    if (!there) return fail(std::move(there.error()));
+    if (!*there) return Row();
+    auto value = read(row);
+    if (!value) return fail(std::move(value.error()));
+    return Row(std::move(*value));
+}
+
+// Hands each row, as `read` has it, to `each` until that returns false.
+template <typename Read, typename Each>
+Status list_rows(Statement row, const Read& read, const Each& each) {
+    while (true) {
+        auto there = row.step();
+        if (!there) return fail(std::move(there.error()));
+        if (!*there) return {};
+        auto value = read(row);
+        if (!value) return fail(std::move(value.error()));
+        if (!each(*value)) return {};
+    }
+}
 
 Result<crypto::SealingKey> load_sealing_key(const std::string& directory, Disk& disk);
 

@@ -24,7 +24,7 @@ enum class LoginKind { random, keypad };
 std::string_view to_string(LoginKind kind);  // "random", "keypad"
 std::optional<LoginKind> parse_login_kind(std::string_view name);
 
-// A device's way to a certificate. Each step is an event; none leads back but by an administrator.
+// A device's way to a certificate. Each step is an event; none leads back (device_state.h).
 enum class DeviceState {
     expected,  // in the inventory
     seen,      // something asked for its file

@@ -71,19 +71,17 @@ Status check_name(std::string_view what, std::string_view text, MayBeEmpty may_b
                 fmt::format("{} must have 1 to {} printable ASCII characters and no blank at its ends.", what, limit));
 }
 
-LightWrites::LightWrites(Database& database, Duration wait) : database_(database) {
-    database_.set_wait(wait);
+LightWrites::LightWrites(Database& database, Duration wait) : database_(database), wait_(database, wait) {
     if (!database_.in_transaction()) static_cast<void>(database_.script("PRAGMA synchronous = NORMAL"));
 }
 
 LightWrites::~LightWrites() {
-    database_.set_wait(Database::usual_wait);
     if (!database_.in_transaction()) static_cast<void>(database_.script("PRAGMA synchronous = FULL"));
 }
 
 Registry::Registry(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-Registry::~Registry() { static_cast<void>(parts_->write_proofs()); }
+Registry::~Registry() { static_cast<void>(parts_->write_notes()); }
 
 Result<std::unique_ptr<Registry>> Registry::Parts::assemble(const std::string& directory, const Clock& clock,
                                                             Disk& disk, std::unique_ptr<Database> database,

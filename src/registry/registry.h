@@ -1,8 +1,9 @@
 // Registry: the installation's memory on SQLite, in one directory:
-//   registry.db        devices, sites, settings, files, logins, certificates, windows (mode 0600)
+//   registry.db        devices, sites, settings, files, logins, certificates, enrolments, windows (mode 0600)
 //   events.db          what happened (registry/event_log.h), apart so that recording never disturbs look-ups
 //   content/ab/abcd... the bytes of files, named by their SHA-256; secret ones are sealed
-//   keys/seal.key      seals logins, setting values and site passwords in registry.db, and secret content (mode 0600)
+//   keys/seal.key      seals logins, setting values, site passwords, tokens and files that are fetched once in
+//                      registry.db, and secret content (mode 0600)
 //
 // One object is one connection, for one thread at a time; each event loop has its own (open_another). What one object
 // or process commits, every other sees at its next call. Each change is one transaction, durable when it returns.
@@ -23,6 +24,7 @@
 #include "base/disk.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "registry/enrolment.h"
 #include "registry/lookup.h"
 #include "registry/records.h"
 
@@ -37,6 +39,7 @@ inline constexpr std::size_t max_file_size = 64u << 20;  // the largest firmware
 inline constexpr std::size_t max_networks = 256;         // per site or window: looked through for every request
 inline constexpr std::size_t max_window_devices = 10'000;  // per window: kept in every snapshot
 inline constexpr std::size_t max_sites = 10'000;           // kept in every snapshot
+inline constexpr std::size_t max_device_names = 16;        // each stands in the device's certificate
 // Distinct visitors that one window remembers, so that a forged IPv6 range cannot fill the disk.
 inline constexpr std::uint32_t max_window_visitors = 100'000;
 
@@ -50,6 +53,12 @@ struct RegistryCounts {
 struct VersionCounter {
     std::uint32_t last = 0;   // highest number given out
     std::uint32_t floor = 0;  // the next one is at or above this
+};
+
+struct Withdrawn {
+    std::uint64_t tokens = 0;      // unspent ones
+    std::uint64_t enrolments = 0;  // begun and not issued: refused
+    std::uint64_t files = 0;       // that nobody had fetched, or not whole: burned
 };
 
 // What the content store holds that it should not, or lacks. All empty: sound.
@@ -85,14 +94,22 @@ public:
     Result<std::vector<Setting>> device_settings(const MacAddress& mac) override;  // by name
     Result<bool> may_enter_window(std::int64_t window, const WindowVisitor& visitor) override;
     Result<bool> enter_window(std::int64_t window, const WindowVisitor& visitor) override;
-    // While another process writes, the note waits in memory and is written with a later one.
+    // While another process writes, the notes wait in memory and are written with a later one.
     Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) override;
+    Status note_state(const MacAddress& mac, DeviceState state) override;
+    Status promote_login(std::string_view user) override;
+    Result<std::optional<OneTimeFile>> find_one_time_file(std::string_view path) override;
+    Result<std::vector<OneTimeFile>> one_time_files_of(const MacAddress& mac) override;  // by path
+    Result<Claim> claim_one_time_file(std::string_view path, const IpAddress& source, WallTime now) override;
+    Status note_handed_over(std::string_view path, WallTime now) override;
+    Result<Body> open_one_time_file(std::string_view path) override;
     Result<Body> open_content(std::string_view sha256) override;
 
-    // ---- Devices. `user`, `login_kind`, `last_proved` and `last_proved_legacy` of a Device are read-only here.
-    // conflict when the MAC is there already; not_found when its site is not. `login`, if given, is stored with it.
+    // ---- Devices. `user`, `login_kind`, `state`, `last_proved` and `last_proved_legacy` of a Device are read-only
+    // here; `names` are as base/host_name.h has them, `serial` is a name. conflict when the MAC is there already;
+    // not_found when its site is not. `login`, if given, is stored with it.
     Status add_device(const Device& device, const std::optional<Login>& login = std::nullopt);
-    // Changes model, site and requires_certificate.
+    // Changes model, site, requires_certificate, serial and names.
     Status update_device(const Device& device);
     // Takes its login, settings and own files along and revokes its certificates.
     Status remove_device(const MacAddress& mac);
@@ -143,13 +160,72 @@ public:
     Status close_window(std::int64_t id);
     Result<std::vector<Window>> list_windows(std::size_t newest);  // newest first, past and closed ones too
 
-    // ---- Certificates
-    Status add_certificate(const CertificateRecord& certificate);  // conflict when the fingerprint is known
+    // ---- Certificates. `der` may be empty for those that are never handed out again.
+    // conflict when the fingerprint, or the issuer's serial, is known; not_found when its device is not; forbidden when
+    // that is retired. A device's certificate makes it enrolled.
+    Status add_certificate(const CertificateRecord& certificate, std::string_view der = {});
+    Result<std::string> get_certificate_der(std::string_view fingerprint);  // not_found
     // Each answers what it revoked; not_found when there is none, conflict when all were revoked before.
-    Result<std::vector<CertificateRecord>> revoke_certificate(std::string_view serial);
-    Result<std::vector<CertificateRecord>> revoke_certificates_of(const MacAddress& mac);
+    Result<std::vector<CertificateRecord>> revoke_certificate(std::string_view serial,
+                                                              RevocationReason reason = RevocationReason::unspecified);
+    Result<std::vector<CertificateRecord>> revoke_certificates_of(
+        const MacAddress& mac, RevocationReason reason = RevocationReason::unspecified);
+    // The one of that fingerprint; not_found, conflict when it was revoked before.
+    Status revoke_certificate_at(std::string_view fingerprint, RevocationReason reason);
+    Result<std::optional<CertificateRecord>> find_certificate_of(std::string_view issuer, std::string_view serial);
     // In order of issue, until `each` returns false. `each` must not change this registry.
     Status list_certificates(const std::function<bool(const CertificateRecord&)>& each);
+    Status list_certificates_of(const MacAddress& mac, const std::function<bool(const CertificateRecord&)>& each);
+    // What a revocation list of that CA holds: revoked, and not over before `now`.
+    Status list_revoked(std::string_view issuer, WallTime now,
+                        const std::function<bool(const CertificateRecord&)>& each);
+    // Keeps `list` in place of the issuer's older one; conflict unless its number is higher.
+    Status store_revocation_list(const StoredRevocationList& list);
+    Result<std::optional<StoredRevocationList>> find_revocation_list(std::string_view issuer);
+
+    // ---- Enrolment
+    // conflict when the reference is known; not_found when the device is not; forbidden when that is retired.
+    Status add_token(const EnrolmentToken& token);
+    Result<std::optional<EnrolmentToken>> find_token(std::string_view reference);
+    Status list_tokens(const std::function<bool(const EnrolmentToken&)>& each);  // newest first
+    Status withdraw_token(std::string_view reference);                           // not_found; conflict when it is spent
+    // One more wrong secret; answers how many there are now.
+    Result<unsigned> note_wrong_try(std::string_view reference);  // not_found
+    // The beginning of an enrolment, in one step for whoever comes first with a token: what stands then. A token that
+    // was used before, or a certificate whose renewal was begun within `renewal_retry`, gives back with the same key
+    // what was begun then, whatever its transaction. conflict when a token was used with another key; not_found when
+    // the device has no such token (withdrawn, expired and locked ones too), or no such certificate that is not
+    // revoked. `id`, `received` are filled in here; `state` is waiting or approved.
+    Result<Enrolment> begin_enrolment(const Enrolment& enrolment);
+    Result<std::optional<Enrolment>> find_enrolment(std::int64_t id);
+    // The newest one of that protocol, transaction and key.
+    Result<std::optional<Enrolment>> find_enrolment(std::string_view protocol, std::string_view transaction,
+                                                    std::string_view public_key);
+    // approved or refused by a person; not_found, conflict unless it waits.
+    Status decide_enrolment(std::int64_t id, EnrolmentState decision);
+    // It ends with that certificate; the device is then enrolled, if it was not before. not_found, conflict unless it
+    // is approved.
+    Status finish_enrolment(std::int64_t id, std::string_view certificate);
+    Status list_enrolments(const std::function<bool(const Enrolment&)>& each);  // newest first
+    // not_found; conflict unless device_state.h has that step. Retired: its certificates are revoked, and what is
+    // pending of it is withdrawn.
+    Status set_device_state(const MacAddress& mac, DeviceState state);
+    // For a restored backup: takes back what somebody may have used since it was made.
+    Result<Withdrawn> withdraw_pending();
+
+    // ---- Files that are fetched once. Content is sealed at rest, and goes when nobody gets it any more; putting again
+    // replaces. not_found and forbidden as add_token; conflict when the path is another device's.
+    Status put_one_time_file(const OneTimeFile& file, std::string_view bytes);
+    Status list_one_time_files(const std::function<bool(const OneTimeFile&)>& each);
+
+    // ---- Roots that devices hold
+    // Keeps the best evidence, and of that the newest. not_found when the device is.
+    Status note_anchor(const DeviceAnchor& anchor);
+    Status list_anchors(const std::function<bool(const DeviceAnchor&)>& each);  // by device
+
+    // ---- A device's login that replaces the present one when it is first used; both hold until then. A next one that
+    // was not used yet is replaced. conflict as store_login; not_found; forbidden when the device is retired.
+    Status store_next_login(const Login& login);
 
     // ---- The whole
     // Makes all changes in `changes` one transaction: all of them, or none when it returns a Fault. For imports; keep

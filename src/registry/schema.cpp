@@ -10,7 +10,7 @@ namespace {
 
 // Names are text as the administrator wrote them; MAC addresses are MacAddress::bare_upper(); times are milliseconds
 // since 1970. An empty model or site of a file means every one, and so is no reference.
-constexpr std::array<Migration, 4> registry_steps = {{
+constexpr std::array<Migration, 5> registry_steps = {{
     {R"sql(
 CREATE TABLE state(
     id INTEGER PRIMARY KEY CHECK(id = 1),
@@ -138,6 +138,96 @@ ALTER TABLE state ADD COLUMN realm TEXT;
 )sql"},
     {R"sql(
 ALTER TABLE sites ADD COLUMN legacy_server TEXT NOT NULL DEFAULT '';
+)sql"},
+    // Enrolment. Numbers of state, reason, kind, profile and evidence are those of the enums.
+    {R"sql(
+ALTER TABLE devices ADD COLUMN serial TEXT NOT NULL DEFAULT '';
+ALTER TABLE devices ADD COLUMN names TEXT NOT NULL DEFAULT '';   -- parted by single blanks
+ALTER TABLE devices ADD COLUMN state INTEGER NOT NULL DEFAULT 0 CHECK(state BETWEEN 0 AND 4);
+
+ALTER TABLE certificates ADD COLUMN issuer TEXT NOT NULL DEFAULT '';
+ALTER TABLE certificates ADD COLUMN public_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE certificates ADD COLUMN reason INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE certificates ADD COLUMN der BLOB;
+CREATE UNIQUE INDEX certificates_by_issuer ON certificates(issuer, serial) WHERE issuer <> '';
+CREATE INDEX certificates_revoked ON certificates(issuer, not_after) WHERE revoked IS NOT NULL;
+UPDATE devices SET state = CASE
+    WHEN EXISTS(SELECT 1 FROM certificates c WHERE c.mac = devices.mac AND c.purpose = 0 AND c.revoked IS NULL) THEN 2
+    WHEN last_proved IS NOT NULL THEN 1
+    ELSE 0 END;
+
+CREATE TABLE revocation_lists(
+    issuer TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    der BLOB NOT NULL,
+    made INTEGER NOT NULL,
+    next_update INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokens(
+    id INTEGER PRIMARY KEY,
+    reference TEXT NOT NULL UNIQUE,
+    secret BLOB NOT NULL,            -- sealed
+    kind INTEGER NOT NULL CHECK(kind IN (0, 1)),
+    mac TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+    profile INTEGER NOT NULL CHECK(profile IN (0, 1)),
+    needs_approval INTEGER NOT NULL,
+    replaces INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    wrong_tries INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX tokens_by_device ON tokens(mac);
+
+CREATE TABLE enrolments(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    protocol TEXT NOT NULL,
+    transaction_id BLOB NOT NULL,
+    public_key TEXT NOT NULL,
+    mac TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+    token TEXT UNIQUE REFERENCES tokens(reference) ON DELETE CASCADE,  -- so it serves one key, whoever races for it
+    renews TEXT,
+    profile INTEGER NOT NULL CHECK(profile IN (0, 1)),
+    state INTEGER NOT NULL CHECK(state BETWEEN 0 AND 3),
+    source TEXT NOT NULL,
+    certificate TEXT NOT NULL DEFAULT '',
+    received INTEGER NOT NULL,
+    decided INTEGER,
+    CHECK((token IS NULL) <> (renews IS NULL))
+) STRICT;
+CREATE INDEX enrolments_by_key ON enrolments(public_key, protocol, transaction_id);
+CREATE INDEX enrolments_by_device ON enrolments(mac);
+
+CREATE TABLE one_time_files(
+    path TEXT PRIMARY KEY,
+    section TEXT NOT NULL,
+    mac TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    fetched_by TEXT NOT NULL DEFAULT '',
+    fetched INTEGER,
+    handed_over INTEGER,
+    burned INTEGER,
+    content BLOB                     -- sealed; NULL once nobody gets it any more
+) STRICT, WITHOUT ROWID;
+CREATE INDEX one_time_files_by_device ON one_time_files(mac);
+
+CREATE TABLE device_anchors(
+    mac TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+    anchor TEXT NOT NULL,
+    evidence INTEGER NOT NULL CHECK(evidence IN (0, 1, 2)),
+    at INTEGER NOT NULL,
+    PRIMARY KEY(mac, anchor)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE next_logins(
+    user TEXT PRIMARY KEY,
+    mac TEXT NOT NULL UNIQUE REFERENCES devices ON DELETE CASCADE,
+    kind INTEGER NOT NULL CHECK(kind IN (0, 1)),
+    hashes BLOB NOT NULL             -- sealed as those of logins are, so that they can move there
+) STRICT, WITHOUT ROWID;
 )sql"},
 }};
 

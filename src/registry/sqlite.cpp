@@ -109,8 +109,10 @@ void Statement::bind_text(std::string_view text, sqlite3_destructor_type lifetim
 }
 
 void Statement::bind(Blob blob) {
+    // No pointer would be NULL, which an empty blob is not.
     const int answer =
-        sqlite3_bind_blob64(statement_, ++position_, blob.bytes.data(), blob.bytes.size(), SQLITE_TRANSIENT);
+        sqlite3_bind_blob64(statement_, ++position_, blob.bytes.data() == nullptr ? "" : blob.bytes.data(),
+                            blob.bytes.size(), SQLITE_TRANSIENT);
     if (error_ == SQLITE_OK) error_ = answer;
 }
 

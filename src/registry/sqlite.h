@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,6 +30,15 @@ struct Blob {
 struct Borrowed {
     std::string_view text;
 };
+
+// Two literals as one, so that statements which read the same columns name them once. Use its data().
+template <std::size_t A, std::size_t B>
+constexpr std::array<char, A + B - 1> join_sql(const char (&first)[A], const char (&second)[B]) {
+    std::array<char, A + B - 1> out{};
+    std::copy_n(first, A - 1, out.begin());
+    std::copy_n(second, B, out.begin() + A - 1);
+    return out;
+}
 
 class Database;
 
@@ -99,7 +110,7 @@ public:
     Database& operator=(const Database&) = delete;
     ~Database();
 
-    // `sql` is a literal: the cache keeps its address.
+    // `sql` is a literal, or join_sql() of two: the cache keeps its address.
     template <typename... Arguments>
     Statement statement(const char* sql, const Arguments&... arguments) {
         Statement out = prepare(sql);

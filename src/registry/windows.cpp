@@ -11,8 +11,6 @@ namespace {
 constexpr std::int64_t max_open_windows = 100;
 // Who came through a window is kept this long after it closed, for its report.
 constexpr Duration visitors_kept = std::chrono::hours(24 * 90);
-// A phone waits seconds for its file; another writer is done sooner.
-constexpr Duration visitor_wait = std::chrono::seconds(1);
 
 Status check_window(const Window& window, WallTime now) {
     if (window.closes <= now) return fail(FaultCode::malformed, "A window must close in the future.");
@@ -154,7 +152,7 @@ Result<bool> Registry::enter_window(std::int64_t window, const WindowVisitor& vi
     if (!needs_entry(*room)) return *room == Room::visited;
 
     end_snapshot();
-    const LightWrites light(*parts_->database, visitor_wait);
+    const LightWrites light(*parts_->database, request_wait);
     return in_transaction(*parts_->database, [&]() -> Result<bool> {
         auto still = room_in(*parts_->database, window, visitor, now);
         if (!still) return fail(std::move(still.error()));
