@@ -32,12 +32,15 @@ Status check_rsa(const EVP_PKEY* key) {
     return {};
 }
 
-std::string curve_name(const EVP_PKEY* key) {
-    char name[64];
+// Empty: there is none.
+std::string text_in(const EVP_PKEY* key, const char* parameter) {
+    char text[64];
     std::size_t size = 0;
-    const bool is_named = EVP_PKEY_get_group_name(key, name, sizeof name, &size) == 1;
-    return is_named ? std::string(name, size) : std::string();
+    const bool is_there = EVP_PKEY_get_utf8_string_param(key, parameter, text, sizeof text, &size) == 1;
+    return is_there ? std::string(text, size) : std::string();
 }
+
+std::string curve_name(const EVP_PKEY* key) { return text_in(key, OSSL_PKEY_PARAM_GROUP_NAME); }
 
 // OpenSSL gives a curve that is spelt out in full its name too, yet others need not see that it is the same one.
 bool is_curve_spelt_out(const EVP_PKEY* key) {
@@ -55,6 +58,8 @@ bool is_point_good(EVP_PKEY* key) {
 Status check_ec(EVP_PKEY* key) {
     if (curve_name(key).empty() || is_curve_spelt_out(key))
         return fail(FaultCode::malformed, "an elliptic curve key does not name its curve");
+    if (text_in(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT) != "uncompressed")
+        return fail(FaultCode::malformed, "an elliptic curve key is not in the form that all must know");
     if (!is_point_good(key)) return fail(FaultCode::malformed, "an elliptic curve key is no point on its curve");
     return {};
 }
@@ -71,7 +76,7 @@ Result<PublicKey> PublicKey::parse_der(std::string_view der) {
     if (der.size() > max_size) return fail(FaultCode::too_large, "a public key is larger than 4 kB");
     const auto* cursor = reinterpret_cast<const unsigned char*>(der.data());
     KeyOwner parsed(d2i_PUBKEY(nullptr, &cursor, static_cast<long>(der.size())));
-    // Written again it must be the same bytes: that leaves one form for each key, and nothing behind it.
+    // Written again it must be the same bytes: nothing but DER, and nothing behind it.
     const bool is_exact = parsed != nullptr && encode_der(parsed.get(), i2d_PUBKEY) == der;
     auto checked = is_exact ? check_key(parsed.get()) : fail(FaultCode::malformed, "this is not a public key in DER");
     ERR_clear_error();

@@ -23,8 +23,8 @@ public:
     // OpenSSL's own limit for large moduli: what it takes to verify grows with the exponent.
     static constexpr unsigned max_rsa_exponent_bits = 64;
 
-    // Exactly one key in DER. An RSA modulus is odd, its exponent odd and at least 3; a curve is given by its name.
-    // Faults: malformed, too_large.
+    // Exactly one key, in the one form that it has: DER, a curve by its name, both coordinates of the point. An RSA
+    // modulus is odd, its exponent odd and at least 3. Faults: malformed, too_large.
     static Result<PublicKey> parse_der(std::string_view der);
 
     KeyKind kind() const;  // never KeyKind::other

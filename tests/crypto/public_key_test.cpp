@@ -118,5 +118,10 @@ TEST(PublicKey, TakesOneFormOnly) {
     EXPECT_EQ(verdict(std::string("\x30\x81\x59", 3) + der.substr(2)), "malformed");
 }
 
+TEST(PublicKeyCorpus, GetsItsVerdicts) {
+    test::expect_verdicts("public_key", 20,
+                          [](const std::string& bytes) { return PublicKey::parse_der(bytes).has_value(); });
+}
+
 }  // namespace
 }  // namespace ringfence::crypto
