@@ -27,7 +27,7 @@ struct RevocationListRequest {
     WallTime next_update{};
 };
 
-// Takes some 20 ms for 10,000 entries. Faults: malformed (a serial number that is none, times in the wrong order),
+// 50,000 entries take some 0.3 s. Faults: malformed (a serial number that is none, times in the wrong order),
 // too_large, conflict (the signer's key is not that of its certificate, or that may not sign revocation lists).
 Result<RevocationList> sign_revocation_list(const RevocationListRequest& request, const Signer& signer);
 
