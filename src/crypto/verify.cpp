@@ -43,6 +43,7 @@ std::string_view peer_name(Purpose purpose) {
         case Purpose::server: return "server";
         case Purpose::client: return "client";
         case Purpose::file_signer: return "file signer";
+        case Purpose::registration: return "registration authority";
     }
     return {};
 }
@@ -53,6 +54,7 @@ std::string_view use_of(Purpose purpose) {
         case Purpose::client: return "a TLS client";
         case Purpose::file_signer:
             return "signing files (key usage digitalSignature, extended key usage codeSigning and emailProtection)";
+        case Purpose::registration: return "a registration authority (extended key usage cmcRA)";
     }
     return {};
 }
@@ -63,6 +65,7 @@ int openssl_purpose(Purpose purpose) {
         case Purpose::server: return X509_PURPOSE_SSL_SERVER;
         case Purpose::client: return X509_PURPOSE_SSL_CLIENT;
         case Purpose::file_signer: break;
+        case Purpose::registration: return X509_PURPOSE_ANY;  // it knows none; check_leaf does
     }
     return X509_PURPOSE_SMIME_SIGN;
 }
@@ -335,6 +338,13 @@ Check check_ca_of_file_signer(const Certificate& ca, int depth, const VerifyPoli
     return {};
 }
 
+// `usages`: null: the certificate has none.
+bool says_registration(const EXTENDED_KEY_USAGE* usages) {
+    for (int i = 0; i < sk_ASN1_OBJECT_num(usages); ++i)
+        if (OBJ_obj2nid(sk_ASN1_OBJECT_value(usages, i)) == NID_cmcRA) return true;
+    return false;
+}
+
 Check check_leaf(const Certificate& leaf, const VerifyPolicy& policy) {
     if (policy.purpose == Purpose::file_signer) {
         if (auto checked = check_file_signer(leaf, policy); !checked) return checked;
@@ -349,7 +359,9 @@ Check check_leaf(const Certificate& leaf, const VerifyPolicy& policy) {
     ERR_clear_error();
     const bool is_empty = usages != nullptr && sk_ASN1_OBJECT_num(usages.get()) == 0;
     const bool says_client = usages != nullptr && (X509_get_extended_key_usage(leaf.native()) & XKU_SSL_CLIENT) != 0;
-    if (is_empty || (policy.purpose == Purpose::client && !says_client)) return wrong_purpose(leaf, 0, policy);
+    const bool is_wrong = (policy.purpose == Purpose::client && !says_client) ||
+                          (policy.purpose == Purpose::registration && !says_registration(usages.get()));
+    if (is_empty || is_wrong) return wrong_purpose(leaf, 0, policy);
     if (X509_get_ext_by_NID(leaf.native(), NID_name_constraints, -1) >= 0) {
         return distrust(X509_V_ERR_INVALID_EXTENSION, fmt::format("broken certificate: {} has name constraints, which "
                                                                   "are for CAs",

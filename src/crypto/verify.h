@@ -20,6 +20,7 @@ enum class Purpose {
     // The profile of reference 5.6: version 3, key usage digitalSignature, extended key usage codeSigning and
     // emailProtection, subject and authority key identifiers, not self-signed. RSA-1024 needs Strength::legacy.
     file_signer,
+    registration,  // id-kp-cmcRA (RFC 6402 section 2.10) must stand in the certificate: it answers for a CA
 };
 
 enum class Strength {
