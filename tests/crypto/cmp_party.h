@@ -57,7 +57,9 @@ public:
     // For whichever key of `keys` it is.
     crypto::Certificate issue(const std::string& public_key_der) {
         for (const auto& one : keys) {
-            auto made = ca_.issue(present_request(crypto::CertificateRole::device, "00247F0102AB"), one);
+            auto wanted = present_request(crypto::CertificateRole::device, "00247F0102AB");
+            if (issues_outdated) wanted.not_after = wanted.not_before + std::chrono::minutes(1);
+            auto made = ca_.issue(wanted, one);
             if (made.public_key_der() == public_key_der || is_careless) return made;
         }
         ADD_FAILURE() << "nobody's key";
@@ -69,6 +71,7 @@ public:
     int polls_left = 0;
     bool is_unavailable = false;
     bool is_careless = false;  // takes the first of its keys for anybody's
+    bool issues_outdated = false;
 
     std::vector<std::string> asked;
     std::vector<std::string> wrong;
