@@ -224,5 +224,69 @@ TEST_F(CmpClientTest, NoReplyOfAnyLengthHurts) {
     }
 }
 
+// --- judged by the openssl command, whose mock server takes a request from a file and forgets it ------------------
+
+class CmpMockServer : public ::testing::Test {
+protected:
+    CmpMockServer() {
+        folder_.put("key", test::key("cmp phone").to_pem().reveal());
+        folder_.put("root", party_.ca.root().to_pem());
+        folder_.put("issuing", party_.ca.issuing().to_pem());
+        folder_.put("ra", party_.registration().certificate.to_pem());
+        folder_.put("rakey", party_.registration().key.to_pem().reveal());
+    }
+
+    CmpTransfer mock(const std::string& options) {
+        return [this, options](std::string_view request) -> Result<std::string> {
+            folder_.put("request", request);
+            const auto done =
+                test::run("cd " + folder_.path() +
+                          " && openssl cmp -config '' -use_mock_srv -reqin request "
+                          "-rspout reply -grant_implicitconf -certout out -rsp_cert issued -rsp_extracerts issuing " +
+                          options);
+            said_ += done.output;
+            return folder_.get("reply");
+        };
+    }
+    void will_issue(const PrivateKey& subject) {
+        folder_.put("issued", party_.issue("00247F0102AB", subject).to_pem());
+    }
+
+    const test::TemporaryFolder folder_;
+    test::CmpParty party_;
+    std::string said_;
+};
+
+TEST_F(CmpMockServer, TakesWhatATokensHolderSays) {
+    const std::string both = "-cmd ir -newkey key -subject /CN=x -ref R -secret pass:S -srv_ref R -rsp_capubs root ";
+    will_issue(test::key("cmp phone"));
+    CmpClient client({CmpToken{"R", Secret("S")}, {party_.clock.wall_now()}, CmpClient::Confirmation::implicit},
+                     mock(both + "-srv_secret pass:S"));
+    const auto answer = client.enrol({"NTIPP0102AB", test::key("cmp phone")});
+    ASSERT_TRUE(answer.has_value()) << answer.error().message << said_;
+    ASSERT_TRUE(std::holds_alternative<CmpIssued>(*answer)) << said_;
+    EXPECT_EQ(std::get<CmpIssued>(*answer).trusted, std::vector{party_.ca.root()});
+
+    CmpClient wrong({CmpToken{"R", Secret("T")}, {party_.clock.wall_now()}, CmpClient::Confirmation::implicit},
+                    mock(both + "-srv_secret pass:S"));
+    EXPECT_EQ(wrong.enrol({"NTIPP0102AB", test::key("cmp phone")}).error().code, FaultCode::unauthenticated);
+}
+
+// It renews nothing but what it would issue again.
+TEST_F(CmpMockServer, TakesWhatACertificatesHolderSays) {
+    const auto phone = test::key("cmp phone");
+    const auto present = party_.holder(phone);
+    folder_.put("cert", present.present.certificate.to_pem());
+    folder_.put("issued", present.present.certificate.to_pem());
+    const std::string options =
+        "-cmd kur -newkey key -cert cert -key key -untrusted issuing -trusted root -srv_cert ra -srv_key rakey "
+        "-srv_trusted root -srv_untrusted issuing";
+    CmpClient client({present, {party_.clock.wall_now()}, CmpClient::Confirmation::implicit}, mock(options));
+    const auto answer = client.renew(phone);
+    ASSERT_TRUE(answer.has_value()) << answer.error().message << said_;
+    ASSERT_TRUE(std::holds_alternative<CmpIssued>(*answer)) << std::get<CmpRefusal>(*answer).text << said_;
+    EXPECT_EQ(std::get<CmpIssued>(*answer).certificate, present.present.certificate);
+}
+
 }  // namespace
 }  // namespace ringfence::crypto
