@@ -6,6 +6,8 @@
 #include <array>
 #include <optional>
 
+#include "authority/certificate_record.h"
+#include "authority/local_signer.h"
 #include "base/text.h"
 #include "crypto/certificate_builder.h"
 #include "crypto/hash.h"
@@ -40,9 +42,14 @@ enum class Part {
     server_rsa,
     server_p256,
     server_legacy,
+    registration_rsa,
+    registration_legacy,
+    ocsp_rsa,
+    ocsp_p256,
+    ocsp_legacy,
     file_signer
 };
-constexpr std::size_t part_count = 8;
+constexpr std::size_t part_count = 13;
 
 struct PartPlan {
     Part part;
@@ -70,6 +77,17 @@ constexpr std::array<PartPlan, part_count> plans{{
      "server"},
     {Part::server_legacy, "server-legacy", CertificateRole::server, KeyType::rsa2048, Part::issuing_legacy, true, 0,
      "server"},
+    {Part::registration_rsa, "registration-rsa", CertificateRole::registration, KeyType::rsa2048, Part::issuing_rsa,
+     false, issuing_days, "Registration"},
+    {Part::registration_legacy, "registration-legacy", CertificateRole::registration, KeyType::rsa2048,
+     Part::issuing_legacy, true, 0, "Registration Legacy"},
+    // Nobody but clients of this century asks them, so they all have the cheap key.
+    {Part::ocsp_rsa, "ocsp-rsa", CertificateRole::ocsp_signer, KeyType::p256, Part::issuing_rsa, false, issuing_days,
+     "OCSP RSA"},
+    {Part::ocsp_p256, "ocsp-p256", CertificateRole::ocsp_signer, KeyType::p256, Part::issuing_p256, false, issuing_days,
+     "OCSP P-256"},
+    {Part::ocsp_legacy, "ocsp-legacy", CertificateRole::ocsp_signer, KeyType::p256, Part::issuing_legacy, true, 0,
+     "OCSP Legacy"},
     {Part::file_signer, "file-signer", CertificateRole::file_signer, KeyType::rsa2048, Part::issuing_rsa, false,
      issuing_days, "File Signer"},
 }};
@@ -86,12 +104,37 @@ constexpr bool plans_are_in_order() {
 }
 static_assert(plans_are_in_order());
 
-struct Dates {
-    WallTime begin;
-    WallTime end;
-};
+// Which process has need of a part's key.
+bool needs_key(KeySet set, const PartPlan& plan) {
+    switch (set) {
+        case KeySet::all: return true;
+        case KeySet::server: return plan.role == CertificateRole::server;
+        case KeySet::signer: return plan.role == CertificateRole::issuing;
+        case KeySet::registrar:
+            return plan.role == CertificateRole::registration || plan.role == CertificateRole::ocsp_signer;
+    }
+    return false;
+}
 
-Dates dates_from(WallTime now, int days, WallTime issuer_end) {
+Part issuing_part(Issuer issuer) {
+    switch (issuer) {
+        case Issuer::rsa: return Part::issuing_rsa;
+        case Issuer::p256: return Part::issuing_p256;
+        case Issuer::legacy: return Part::issuing_legacy;
+    }
+    return Part::issuing_rsa;
+}
+
+Part ocsp_part(Issuer issuer) {
+    switch (issuer) {
+        case Issuer::rsa: return Part::ocsp_rsa;
+        case Issuer::p256: return Part::ocsp_p256;
+        case Issuer::legacy: return Part::ocsp_legacy;
+    }
+    return Part::ocsp_rsa;
+}
+
+CertificateLife life_from(WallTime now, int days, WallTime issuer_end) {
     const auto seconds_now = std::chrono::floor<std::chrono::seconds>(now);
     return {seconds_now - std::chrono::days(back_dated_days),
             std::min<WallTime>(seconds_now + std::chrono::days(days), issuer_end)};
@@ -114,27 +157,6 @@ RootFile describe_root_file(std::string path, std::string bytes) {
     file.sha256 = to_upper(to_hex(crypto::sha256(bytes)));
     file.bytes = std::move(bytes);
     return file;
-}
-
-registry::CertificateRecord make_record(const Certificate& certificate, registry::CertificatePurpose purpose,
-                                        bool legacy_lane) {
-    registry::CertificateRecord record;
-    record.fingerprint = certificate.fingerprint_sha256();
-    record.serial = certificate.serial();
-    record.subject = certificate.subject();
-    record.purpose = purpose;
-    record.legacy_lane = legacy_lane;
-    record.not_before = certificate.not_before();
-    record.not_after = certificate.not_after();
-    return record;
-}
-
-registry::CertificateRecord record_of_part(Part part, const Certificate& certificate) {
-    const bool is_server = plan_of(part).role == CertificateRole::server;
-    const bool legacy = part == Part::issuing_legacy || part == Part::server_legacy;
-    return make_record(certificate,
-                       is_server ? registry::CertificatePurpose::server : registry::CertificatePurpose::authority,
-                       legacy);
 }
 
 Status record_once(registry::Registry& registry, const registry::CertificateRecord& record) {
@@ -172,20 +194,27 @@ public:
         return disk_.read(path(name), Certificate::max_bundle_size);
     }
 
-    Result<Signer> load(Part part) {
+    bool has_key(Part part) const { return disk_.exists(key_path(part)); }
+
+    Result<Certificate> load_certificate(Part part) {
         auto pem = disk_.read(certificate_path(part), Certificate::max_bundle_size);
         if (!pem) return damaged(certificate_path(part), std::move(pem).error());
         auto certificate = Certificate::parse_pem(*pem);
         if (!certificate) return damaged(certificate_path(part), std::move(certificate).error());
+        return *certificate;
+    }
+
+    // That of `certificate`.
+    Result<PrivateKey> load_key(Part part, const Certificate& certificate) {
         auto key_pem = disk_.read(key_path(part), PrivateKey::max_pem_size);
         if (!key_pem) return damaged(key_path(part), std::move(key_pem).error());
         auto key = PrivateKey::parse_pem(Secret(std::move(*key_pem)));
         if (!key) return damaged(key_path(part), std::move(key).error());
-        if (!key->matches(*certificate)) {
+        if (!key->matches(certificate)) {
             return fail(FaultCode::corrupt,
                         fmt::format("{} does not belong to {}", key_path(part), certificate_path(part)));
         }
-        return Signer{*certificate, *key};
+        return *key;
     }
 
 private:
@@ -208,8 +237,13 @@ struct Authority::Parts {
     Parts(Files taken, Random& random_in, const Clock& clock_in)
         : files(std::move(taken)), random(random_in), clock(clock_in) {}
 
-    const Signer& at(Part part) const { return *signers[index_of(part)]; }
-    const Certificate& certificate(Part part) const { return at(part).certificate; }
+    const Certificate& certificate(Part part) const { return *certificates[index_of(part)]; }
+    bool has_key(Part part) const { return keys[index_of(part)].has_value(); }
+    const PrivateKey& key(Part part) const {
+        RINGFENCE_ASSERT(has_key(part));
+        return *keys[index_of(part)];
+    }
+    Signer at(Part part) const { return {certificate(part), key(part)}; }
 
     // For a part whose issuer is there already.
     Result<Certificate> certify(const PartPlan& plan, const PrivateKey& key, const ServerNames& names,
@@ -218,10 +252,10 @@ struct Authority::Parts {
         request.role = plan.role;
         request.organization = cut(names.hosts.front());
         const WallTime issuer_end = plan.part == plan.issuer ? root_end : certificate(plan.issuer).not_after();
-        const Dates dates =
-            plan.legacy_dates ? Dates{legacy_begin, issuer_end} : dates_from(clock.wall_now(), plan.days, issuer_end);
-        request.not_before = dates.begin;
-        request.not_after = dates.end;
+        const CertificateLife life = plan.legacy_dates ? CertificateLife{legacy_begin, issuer_end}
+                                                       : life_from(clock.wall_now(), plan.days, issuer_end);
+        request.not_before = life.begin;
+        request.not_after = life.end;
         if (plan.role == CertificateRole::server) {
             request.common_name = cut(names.hosts.front());
             request.dns_names = names.hosts;
@@ -250,15 +284,20 @@ struct Authority::Parts {
         if (!certificate) return fail(std::move(certificate).error());
         if (auto saved = files.save_key(plan.part, *key); !saved) return saved;
         if (auto saved = files.save_certificate(plan.part, *certificate); !saved) return saved;
-        signers[index_of(plan.part)].emplace(Signer{*certificate, *key});
+        certificates[index_of(plan.part)] = *certificate;
+        keys[index_of(plan.part)] = *key;
         return {};
     }
 
-    Status load_all() {
+    Status load(KeySet wanted) {
         for (const PartPlan& plan : plans) {
-            auto signer = files.load(plan.part);
-            if (!signer) return fail(std::move(signer).error());
-            signers[index_of(plan.part)].emplace(std::move(*signer));
+            auto certificate = files.load_certificate(plan.part);
+            if (!certificate) return fail(std::move(certificate).error());
+            certificates[index_of(plan.part)] = *certificate;
+            if (!needs_key(wanted, plan)) continue;
+            auto key = files.load_key(plan.part, *certificate);
+            if (!key) return fail(std::move(key).error());
+            keys[index_of(plan.part)] = *key;
         }
         return {};
     }
@@ -277,20 +316,37 @@ struct Authority::Parts {
         }
         root_file = describe_root_file(files.path(root_path), std::move(*bytes));
         const Certificate& server = certificate(Part::server_rsa);
-        names = {server.dns_names(), server.addresses()};
+        take_names({server.dns_names(), server.addresses()});
         return {};
     }
 
+    registry::CertificateRecord record_of(Part part, const Certificate& own) const {
+        const PartPlan& plan = plan_of(part);
+        auto record =
+            describe_certificate(own, certificate(plan.issuer),
+                                 plan.role == CertificateRole::server ? registry::CertificatePurpose::server
+                                                                      : registry::CertificatePurpose::authority);
+        record.legacy_lane = part == Part::issuing_legacy || plan.issuer == Part::issuing_legacy;
+        return record;
+    }
+
+    void take_names(ServerNames taken) {
+        names = std::move(taken);
+        organization = cut(names.hosts.front());
+    }
+
     TlsIdentity identity(Part server) const {
-        return {certificate(server), {certificate(plan_of(server).issuer)}, at(server).key};
+        return {certificate(server), {certificate(plan_of(server).issuer)}, key(server)};
     }
 
     Files files;
     Random& random;
     const Clock& clock;
-    std::array<std::optional<Signer>, part_count> signers;  // all set once made or loaded
+    std::array<std::optional<Certificate>, part_count> certificates;  // all set once made or loaded
+    std::array<std::optional<PrivateKey>, part_count> keys;           // those of the KeySet
     RootFile root_file;
     ServerNames names;
+    std::string organization;
 };
 
 Authority::Authority(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -309,12 +365,12 @@ Result<std::unique_ptr<Authority>> Authority::create(const std::string& director
 }
 
 Result<std::unique_ptr<Authority>> Authority::open(const std::string& directory, Disk& disk, Random& random,
-                                                   const Clock& clock) {
+                                                   const Clock& clock, KeySet wanted) {
     auto parts = std::make_unique<Parts>(Files(disk, directory), random, clock);
     if (!parts->files.exists(root_path)) {
         return fail(FaultCode::not_found, fmt::format("there is no certificate authority in {}", directory));
     }
-    if (auto loaded = parts->load_all(); !loaded) return fail(std::move(loaded).error());
+    if (auto loaded = parts->load(wanted); !loaded) return fail(std::move(loaded).error());
     if (auto taken = parts->take_root_file(); !taken) return fail(std::move(taken).error());
     return std::unique_ptr<Authority>(new Authority(std::move(parts)));
 }
@@ -333,6 +389,27 @@ std::vector<Certificate> Authority::device_issuers(TlsLane lane) const {
     return {parts_->certificate(Part::issuing_p256), parts_->certificate(Part::issuing_rsa)};
 }
 
+const std::string& Authority::organization() const { return parts_->organization; }
+
+CertificateLife Authority::device_life(Issuer issuer) const {
+    CertificateLife life = life_from(parts_->clock.wall_now(), device_days, issuing(issuer).not_after());
+    if (issuer == Issuer::legacy) life.begin = legacy_begin;
+    return life;
+}
+
+const Certificate& Authority::root() const { return parts_->certificate(Part::root); }
+
+const Certificate& Authority::issuing(Issuer issuer) const { return parts_->certificate(issuing_part(issuer)); }
+
+Signer Authority::issuing_signer(Issuer issuer) const { return parts_->at(issuing_part(issuer)); }
+
+Signer Authority::registration(registry::EnrolmentProfile profile) const {
+    return parts_->at(profile == registry::EnrolmentProfile::legacy ? Part::registration_legacy
+                                                                    : Part::registration_rsa);
+}
+
+Signer Authority::ocsp_signer(Issuer issuer) const { return parts_->at(ocsp_part(issuer)); }
+
 Signer Authority::file_signer() const { return parts_->at(Part::file_signer); }
 
 std::vector<Certificate> Authority::file_signer_chain() const {
@@ -350,7 +427,7 @@ const ServerNames& Authority::server_names() const { return parts_->names; }
 
 Status Authority::record_own(registry::Registry& registry) const {
     for (const PartPlan& plan : plans) {
-        auto recorded = record_once(registry, record_of_part(plan.part, parts_->certificate(plan.part)));
+        auto recorded = record_once(registry, parts_->record_of(plan.part, parts_->certificate(plan.part)));
         if (!recorded) return recorded;
     }
     return {};
@@ -361,36 +438,34 @@ Result<IssuedDevice> Authority::issue_device(const DeviceRequest& wanted, regist
     if (legacy && wanted.key != KeyType::rsa2048) {
         return fail(FaultCode::conflict, "the legacy lane's sets know RSA keys only");
     }
-    const Part issuing = legacy                           ? Part::issuing_legacy
-                         : wanted.key == KeyType::rsa2048 ? Part::issuing_rsa
-                                                          : Part::issuing_p256;
-    const Signer& signer = parts_->at(issuing);
-    const Dates dates = dates_from(parts_->clock.wall_now(), device_days, signer.certificate.not_after());
-    CertificateRequest request;
-    request.role = CertificateRole::device;
-    request.common_name = wanted.mac.bare_upper();
-    request.organization = cut(parts_->names.hosts.front());
-    request.not_before = legacy ? legacy_begin : dates.begin;
-    request.not_after = dates.end;
+    auto device = registry.find_device(wanted.mac);
+    if (!device) return fail(std::move(device).error());
+    if (!*device) return fail(FaultCode::not_found, "there is no device " + wanted.mac.colons());
+    Bounds bounds{wanted.mac, (*device)->serial, (*device)->names};
+    if (legacy)
+        bounds.issuer = Issuer::legacy;
+    else if (wanted.key == KeyType::p256)
+        bounds.issuer = Issuer::p256;
+    bounds.not_after = device_life(bounds.issuer).end;
 
     auto key = PrivateKey::generate(wanted.key);
     if (!key) return fail(std::move(key).error());
-    auto certificate = crypto::sign_certificate(request, *key, signer, parts_->random);
+    auto public_key = key->public_key();
+    if (!public_key) return fail(std::move(public_key).error());
+    LocalSigner signer(*this, registry, parts_->random, parts_->clock, wanted.urls);
+    auto certificate = signer.sign_device({bounds, public_key->to_der()});
     if (!certificate) return fail(std::move(certificate).error());
+    const std::vector<Certificate> chain{issuing(bounds.issuer)};
     Secret password = crypto::make_pkcs12_password(parts_->random);
-    auto pkcs12 = crypto::format_pkcs12({*key, *certificate, {signer.certificate}, wanted.mac.bare_upper()}, password);
+    auto pkcs12 = crypto::format_pkcs12({*key, *certificate, chain, wanted.mac.bare_upper()}, password);
     if (!pkcs12) return fail(std::move(pkcs12).error());
-
-    auto record = make_record(*certificate, registry::CertificatePurpose::device, legacy);
-    record.device = wanted.mac;
-    if (auto added = registry.add_certificate(record); !added) return fail(std::move(added).error());
-    return IssuedDevice{*key, *certificate, {signer.certificate}, std::move(*pkcs12), std::move(password)};
+    return IssuedDevice{*key, *certificate, chain, std::move(*pkcs12), std::move(password)};
 }
 
 Result<IssuedHost> Authority::issue_host(const HostRequest& wanted, registry::Registry& registry) {
     const Part issuing = wanted.key == KeyType::rsa2048 ? Part::issuing_rsa : Part::issuing_p256;
-    const Signer& signer = parts_->at(issuing);
-    const Dates dates = dates_from(parts_->clock.wall_now(), server_days, signer.certificate.not_after());
+    const Signer signer = parts_->at(issuing);
+    const CertificateLife life = life_from(parts_->clock.wall_now(), server_days, signer.certificate.not_after());
     CertificateRequest request;
     request.role = CertificateRole::server;
     request.dns_names = wanted.hosts;
@@ -399,15 +474,15 @@ Result<IssuedHost> Authority::issue_host(const HostRequest& wanted, registry::Re
         request.common_name = cut(wanted.hosts.front());
     else if (!wanted.addresses.empty())
         request.common_name = wanted.addresses.front().to_string();
-    request.organization = cut(parts_->names.hosts.front());
-    request.not_before = dates.begin;
-    request.not_after = dates.end;
+    request.organization = organization();
+    request.not_before = life.begin;
+    request.not_after = life.end;
 
     auto key = PrivateKey::generate(wanted.key);
     if (!key) return fail(std::move(key).error());
     auto certificate = crypto::sign_certificate(request, *key, signer, parts_->random);
     if (!certificate) return fail(std::move(certificate).error());
-    const auto record = make_record(*certificate, registry::CertificatePurpose::server, false);
+    const auto record = describe_certificate(*certificate, signer.certificate, registry::CertificatePurpose::server);
     if (auto added = registry.add_certificate(record); !added) return fail(std::move(added).error());
     return IssuedHost{*key, *certificate, {signer.certificate}};
 }
@@ -417,19 +492,19 @@ Status Authority::issue_server(const ServerNames& names, registry::Registry& reg
     std::vector<std::pair<Part, Certificate>> made;
     for (const PartPlan& plan : plans) {
         if (plan.role != CertificateRole::server) continue;
-        auto certificate = parts_->certify(plan, parts_->at(plan.part).key, names, {});
+        auto certificate = parts_->certify(plan, parts_->key(plan.part), names, {});
         if (!certificate) return fail(std::move(certificate).error());
         made.emplace_back(plan.part, std::move(*certificate));
     }
     for (const auto& [part, certificate] : made) {
-        auto recorded = record_once(registry, record_of_part(part, certificate));
+        auto recorded = record_once(registry, parts_->record_of(part, certificate));
         if (!recorded) return recorded;
     }
     for (const auto& [part, certificate] : made) {
         if (auto saved = parts_->files.save_certificate(part, certificate); !saved) return saved;
-        parts_->signers[index_of(part)]->certificate = certificate;
+        parts_->certificates[index_of(part)] = certificate;
     }
-    parts_->names = names;
+    parts_->take_names(names);
     return {};
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "authority/signing.h"
 #include "base/clock.h"
 #include "base/disk.h"
 #include "base/ip_address.h"
@@ -48,10 +49,16 @@ struct RootFile {
     std::string sha256;      // 64 upper-case hex digits
 };
 
+// Where phones learn of revocation, as in "http://prov.example.net". Empty: certificates do not say.
+struct ServiceUrls {
+    std::string base;
+};
+
 struct DeviceRequest {
     MacAddress mac;
     crypto::KeyType key = crypto::KeyType::rsa2048;
     TlsLane lane = TlsLane::modern;  // legacy: RSA only, and the dates of the legacy lane
+    ServiceUrls urls{};              // that the certificate names
 };
 
 // Shown once and not kept: the registry remembers the certificate, never the key.
@@ -83,6 +90,19 @@ inline constexpr int server_days = 825;    // the most that common TLS clients t
 inline constexpr int device_days = 1826;   // five years: renewing a set's certificate means walking to it
 inline constexpr int back_dated_days = 1;  // for phones whose clock is somewhat behind
 
+struct CertificateLife {
+    WallTime begin{};
+    WallTime end{};
+};
+
+// Whose keys an opened authority holds: a process loads what it has need of and no more.
+enum class KeySet {
+    all,        // the commands
+    server,     // the doors
+    signer,     // the issuing CAs
+    registrar,  // registration and OCSP
+};
+
 class Authority {
 public:
     // Makes everything; DIR/root.pem is written last and marks a finished authority, so that a create() that was cut
@@ -90,9 +110,10 @@ public:
     // `disk`, `random` and `clock` outlive the authority.
     static Result<std::unique_ptr<Authority>> create(const std::string& directory, const ServerNames& names, Disk& disk,
                                                      Random& random, const Clock& clock);
-    // Faults: not_found, corrupt (a key or certificate is missing, damaged or does not fit the others).
+    // Faults: not_found, corrupt (a key or certificate is missing, damaged or does not fit the others). What needs a
+    // key outside of `wanted` must not be called.
     static Result<std::unique_ptr<Authority>> open(const std::string& directory, Disk& disk, Random& random,
-                                                   const Clock& clock);
+                                                   const Clock& clock, KeySet wanted = KeySet::all);
     ~Authority();
 
     const RootFile& root_file() const;
@@ -102,6 +123,15 @@ public:
     // The issuing CAs whose device certificates that lane takes: TlsServerProfile::client_anchors. The legacy lane
     // takes RSA certificates of the modern one too, which no set need carry twice; the modern one takes no other's.
     std::vector<crypto::Certificate> device_issuers(TlsLane lane) const;
+    const crypto::Certificate& root() const;
+    const std::string& organization() const;  // in the subject of all that is issued
+    // Of a device's certificate that this CA issues now.
+    CertificateLife device_life(Issuer issuer) const;
+    const crypto::Certificate& issuing(Issuer issuer) const;
+    crypto::Signer issuing_signer(Issuer issuer) const;
+    // Decrypts requests of SCEP and signs answers of SCEP and CMP; issued by the CA that its enrolments are issued by.
+    crypto::Signer registration(registry::EnrolmentProfile profile) const;
+    crypto::Signer ocsp_signer(Issuer issuer) const;
     // Signs roots, policies, trust lists and settings files for sets (reference 5.6).
     crypto::Signer file_signer() const;
     std::vector<crypto::Certificate> file_signer_chain() const;  // what its signatures carry beside it
@@ -113,7 +143,7 @@ public:
     Status record_own(registry::Registry& registry) const;
 
     // A new key and certificate with the subject CN=<MAC, bare, upper case>, recorded before it is handed out. Faults:
-    // conflict (a P-256 key for the legacy lane), those of the registry (not_found: no such device).
+    // conflict (a P-256 key for the legacy lane), not_found (no such device), those of LocalSigner and of the registry.
     Result<IssuedDevice> issue_device(const DeviceRequest& request, registry::Registry& registry);
 
     // A new key and a server certificate with these names only, recorded before it is handed out, dated as our own

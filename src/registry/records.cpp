@@ -107,8 +107,9 @@ Retention retention_of(const Event& event) {
         case EventKind::misses: return Retention::routine;
         case EventKind::login_failed:
         case EventKind::downgrade:
-        case EventKind::enrolment:
         case EventKind::alarm: return Retention::alarm;
+        // A refusal that names no device can be had for the asking.
+        case EventKind::enrolment: return event.device ? Retention::proved : Retention::routine;
         case EventKind::changed:
         case EventKind::revealed:
         case EventKind::window_opened:

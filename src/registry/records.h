@@ -15,6 +15,7 @@
 #include "base/ip_address.h"
 #include "base/mac_address.h"
 #include "base/secret.h"
+#include "crypto/revocation_reason.h"
 #include "trust/access.h"
 
 namespace ringfence::registry {
@@ -65,16 +66,7 @@ enum class CertificatePurpose { device, server, authority };
 std::string_view to_string(CertificatePurpose purpose);  // "device", "server", "authority"
 std::optional<CertificatePurpose> parse_certificate_purpose(std::string_view name);
 
-// Numbers of the wire (RFC 5280 section 5.3.1).
-enum class RevocationReason {
-    unspecified = 0,
-    key_compromise = 1,
-    affiliation_changed = 3,  // given away
-    superseded = 4,
-    cessation_of_operation = 5,
-};
-std::string_view to_string(RevocationReason reason);  // "unspecified", "key-compromise" ...
-std::optional<RevocationReason> parse_revocation_reason(std::string_view name);
+using RevocationReason = crypto::RevocationReason;
 
 struct CertificateRecord {
     std::string fingerprint;  // lower-case hex SHA-256 of the DER

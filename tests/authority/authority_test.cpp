@@ -332,9 +332,9 @@ TEST(AuthorityCreation, NamesAreChecked) {
 }
 
 // The disk fails at the n-th change: never a root file without everything under it, and a second try works. Each try
-// makes up to six RSA keys, so not every n is tried: the first changes, some between, and the last ones all.
+// makes up to eight RSA keys, so not every n is tried: the first changes, some between, and the last ones all.
 TEST(AuthorityCreation, ACutCreationIsNoneAndIsDoneAgain) {
-    constexpr int parts = 8;
+    constexpr int parts = 13;
     constexpr int all = 2 + 2 * (parts + parts + 1);  // two directories; keys, certificates, the root file by rename
     SystemDisk good;
     SystemRandom random;
