@@ -1,0 +1,78 @@
+// The desk where the registry is. Holds no key: what it authorises, the signer signs. One thread at a time; the
+// registry and the signer are its own, what is shared is thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "authority/authority.h"
+#include "authority/enrolment_desk.h"
+#include "authority/signing.h"
+#include "authority/wrong_tries.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "registry/lookup.h"
+#include "registry/registry.h"
+
+namespace ringfence::authority {
+
+// Certificates that one device may have at once: the present one, the next one, and retries of a phone that loses its
+// answers. More means that somebody plays with its key.
+inline constexpr std::size_t max_valid_certificates = 8;
+// How long a token that was spent still proves a message, for a phone that lost the answer.
+inline constexpr Duration spent_token_grace = std::chrono::hours(1);
+
+// What all desks of a process share. Thread-safe.
+struct DeskCommons {
+    const Authority& authority;  // its certificates; no key is asked for
+    registry::EventSink& events;
+    WrongTries& wrong_tries;
+    const Clock& clock;
+    Secret decoy_key;  // random, of this process: makes the secrets that nobody has
+};
+
+class LocalDesk final : public EnrolmentDesk {
+public:
+    // What is referred to outlives the desk.
+    LocalDesk(const DeskCommons& commons, registry::Registry& registry, CertificateSigner& signer)
+        : commons_(commons), registry_(registry), signer_(signer) {}
+
+    Result<Decision> apply(const Application& application) override;
+    Result<Decision> inquire(const Inquiry& inquiry) override;
+    Result<Secret> secret_of(std::string_view reference) override;
+    void note_wrong_secret(EnrolmentProtocol protocol, std::string_view reference, std::string_view source) override;
+    Status confirm(std::string_view fingerprint, bool is_accepted) override;
+    Status revoke(const ProvedCertificate& holder, int reason) override;
+    Result<CertificateStanding> standing_of(std::string_view issuer, std::string_view serial) override;
+
+private:
+    struct Key;
+
+    Result<Decision> apply_with_token(const Application& application, const registry::EnrolmentToken& token);
+    Result<Decision> apply_with_certificate(const Application& application, const std::string& fingerprint);
+    Result<registry::EnrolmentToken> find_right_token(const Application& application);
+    Result<std::optional<registry::EnrolmentToken>> find_usable_token(std::string_view reference);
+    Result<registry::CertificateRecord> find_renewable(const Application& application, const std::string& fingerprint);
+    Status check_room_for_another(const MacAddress& device);
+    Result<Decision> begin(const Application& application, registry::Enrolment enrolment);
+    Result<Decision> proceed(const registry::Enrolment& enrolment, const std::string& public_key);
+    Result<Decision> issue(const registry::Enrolment& enrolment, const std::string& public_key);
+    Result<Decision> hand_out(const std::string& fingerprint);
+    Status retire_replaced(const registry::Enrolment& enrolment, const std::string& kept);
+    std::vector<crypto::Certificate> chain_of(Issuer issuer) const;
+
+    struct Happening {
+        registry::EventKind kind = registry::EventKind::enrolment;
+        std::string outcome;
+        std::optional<MacAddress> device{};
+        std::string source{};
+        std::string detail{};
+    };
+    void record(Happening happening);
+
+    const DeskCommons& commons_;
+    registry::Registry& registry_;
+    CertificateSigner& signer_;
+};
+
+}  // namespace ringfence::authority
