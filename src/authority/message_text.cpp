@@ -1,0 +1,19 @@
+#include "authority/message_text.h"
+
+#include "base/text.h"
+
+namespace ringfence::authority {
+
+Result<std::string> read_message(const Query& query) {
+    if (query.is_post) return query.message;
+    std::string text;
+    for (const char c : query.message) {
+        if (c == ' ')
+            text += '+';
+        else if (!is_ascii_space(c))
+            text += c;
+    }
+    return from_base64(text);
+}
+
+}  // namespace ringfence::authority
