@@ -142,6 +142,15 @@ Result<std::string> from_base64(std::string_view text) {
     return out;
 }
 
+Result<std::string> from_folded_base64(std::string_view text) {
+    constexpr std::string_view folds = "\r\n \t";
+    std::string line;
+    line.reserve(text.size());
+    for (const char c : text)
+        if (folds.find(c) == folds.npos) line += c;
+    return from_base64(line);
+}
+
 std::string percent_encode(std::string_view text, std::string_view keep) {
     constexpr std::string_view marks = "-._~";
     std::string out;

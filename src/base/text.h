@@ -33,6 +33,8 @@ Result<std::string> from_hex(std::string_view hex);
 
 std::string to_base64(std::string_view bytes);           // with padding, one line
 Result<std::string> from_base64(std::string_view text);  // strict: padding required, no white space
+// As strict, but CR, LF, blanks and tabs are passed over wherever they stand (RFC 8951 section 3.1).
+Result<std::string> from_folded_base64(std::string_view text);
 
 // RFC 3986 section 2.1. Encodes all but the unreserved characters of section 2.3; `keep` stay too.
 std::string percent_encode(std::string_view text, std::string_view keep = {});

@@ -21,6 +21,13 @@ TEST(text, base64_follows_rfc4648) {
     EXPECT_EQ(to_base64("foob"), "Zm9vYg==");
 }
 
+TEST(text, base64_may_be_folded) {
+    EXPECT_EQ(from_folded_base64(" Zm9v\r\n\tYm\nFy\n").value(), "foobar");
+    EXPECT_EQ(from_folded_base64("\r\n").value(), "");
+    for (const char* bad : {"Zm9vYmF", "Zm9v\vYmFy", "Zm9v-YmFy", "Zg==\nZg=="})
+        EXPECT_FALSE(from_folded_base64(bad)) << bad;
+}
+
 TEST(text, base64_is_read_strictly) {
     for (const auto* bad : {"Zg", "Zg=", "Z===", "Zm9v\n", "Zh==", "Zm9=", "====", "Zg==Zg=="})
         EXPECT_FALSE(from_base64(bad)) << bad;
