@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "crypto/scep_message.h"
 #include "tests/authority/little_desk.h"
+#include "tests/crypto/corpus.h"
 #include "tests/crypto/program.h"
 
 namespace ringfence::authority {
@@ -172,6 +173,14 @@ TEST_F(Est, WhatIsNoRequestNeverReachesTheDesk) {
         EXPECT_FALSE(reply.wants_login);
     }
     EXPECT_TRUE(desk_.applications.empty());
+}
+
+TEST_F(Est, CorpusVerdictsHold) {
+    auto asked = enrolment();
+    test::expect_verdicts("est_request", 10, [&](const std::string& body) {
+        asked.message = body;
+        return responder_.answer(asked).status == 200;
+    });
 }
 
 TEST_F(Est, NoLoginAndAWrongOneAreAnsweredAlike) {
