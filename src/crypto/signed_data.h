@@ -24,6 +24,15 @@ struct SignedData {
     Certificate signer;
     std::vector<Certificate> certificates;  // the others that are embedded: intermediates to build a chain with
     std::optional<WallTime> signed_at{};    // the signer's word; empty: it gave none under its signature
+    // What the signer says of the content: the signed attribute contentHints (RFC 2634 section 2.9). Empty: nothing.
+    std::optional<std::string> description{};
+};
+
+// Views live as long as the call.
+struct DetachedContent {
+    std::string_view bytes;
+    std::string_view
+        description{};  // becomes SignedData::description; empty: the signature says nothing of the content
 };
 
 // `pem` is one block of kind PKCS7 or CMS and nothing else. Digests: SHA-256, SHA-384, SHA-512; SHA-1 too where `floor`
@@ -32,9 +41,9 @@ struct SignedData {
 // too_large, untrusted ("weak signature: ..."), unauthenticated (the signature is not one over `content`).
 Result<SignedData> verify_detached(std::string_view content, std::string_view pem, Strength floor = Strength::modern);
 
-// One PKCS7 block with SHA-256, the signer's certificate, `chain` and `now` inside; the set's file is `content`
-// followed by it. Faults: conflict (key and certificate differ), too_large, internal.
-Result<std::string> sign_detached(std::string_view content, const Signer& signer, const std::vector<Certificate>& chain,
-                                  WallTime now);
+// One PKCS7 block with SHA-256, the signer's certificate, `chain`, `now` and the description inside; the set's file is
+// the content followed by it. Faults: conflict (key and certificate differ), too_large, internal.
+Result<std::string> sign_detached(const DetachedContent& content, const Signer& signer,
+                                  const std::vector<Certificate>& chain, WallTime now);
 
 }  // namespace ringfence::crypto

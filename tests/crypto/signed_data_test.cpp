@@ -145,7 +145,7 @@ TEST_F(Signature, AChangedSignatureIsRefused) {
 // A certificate that claims the signer's issuer and serial number but has another key.
 TEST_F(Signature, ASignatureByAnotherKeyIsRefused) {
     const Signer signer = make_signer();
-    const auto pem = sign_detached(file_content(), signer, {}, test::test_now);
+    const auto pem = sign_detached({file_content()}, signer, {}, test::test_now);
     ASSERT_TRUE(pem.has_value());
     const Signer other = make_signer();
     folder.put("p", *pem);
@@ -206,7 +206,7 @@ TEST_F(Signature, TooManyCertificatesAreRefused) {
     folder.put("many", many);
     EXPECT_EQ(refusal(file_content(), openssl_signs("smime -sign -binary -certfile " + folder / "many")),
               FaultCode::too_large);
-    EXPECT_EQ(sign_detached("", make_signer(), std::vector<Certificate>(max_embedded_certificates, ca.root()), {})
+    EXPECT_EQ(sign_detached({""}, make_signer(), std::vector<Certificate>(max_embedded_certificates, ca.root()), {})
                   .error()
                   .code,
               FaultCode::too_large);
@@ -216,7 +216,7 @@ TEST_F(Signature, OpensslTakesOurs) {
     folder.put("root.pem", ca.root().to_pem());
     for (const std::string_view option : {rsa_key, std::string_view("-newkey ec -pkeyopt ec_paramgen_curve:P-256")}) {
         const Signer signer = make_signer(option);
-        const auto pem = sign_detached(file_content(), signer, {ca.issuing(), signer.certificate}, test::test_now);
+        const auto pem = sign_detached({file_content()}, signer, {ca.issuing(), signer.certificate}, test::test_now);
         ASSERT_TRUE(pem.has_value()) << pem.error().message;
         EXPECT_EQ(pem->rfind("-----BEGIN PKCS7-----\n", 0), 0u);
         folder.put("s", *pem);
@@ -239,7 +239,7 @@ TEST_F(Signature, OpensslTakesOurs) {
 TEST_F(Signature, GpgTakesOurs) {
     if (run("gpgsm --version").status != 0) GTEST_SKIP() << "no gpgsm here";
     const Signer signer = make_signer();
-    const auto pem = sign_detached(file_content(), signer, {ca.issuing(), ca.root()}, test::test_now);
+    const auto pem = sign_detached({file_content()}, signer, {ca.issuing(), ca.root()}, test::test_now);
     ASSERT_TRUE(pem.has_value());
     folder.put("s", replace_all(*pem, "PKCS7", "CMS"));
     std::filesystem::create_directory(folder / "gpg");
@@ -252,10 +252,38 @@ TEST_F(Signature, GpgTakesOurs) {
     EXPECT_NE(run(gpg + folder / "ext").output.find("invalid signature"), std::string::npos);
 }
 
+TEST_F(Signature, SaysWhatItIsOver) {
+    const Signer signer = make_signer();
+    const auto pem = sign_detached({file_content(), "for one phone"}, signer, {}, test::test_now);
+    ASSERT_TRUE(pem.has_value()) << pem.error().message;
+    const auto checked = verify_detached(file_content(), *pem);
+    ASSERT_TRUE(checked.has_value()) << checked.error().message;
+    EXPECT_EQ(checked->description, "for one phone");
+    folder.put("s", *pem);
+    const auto printed = run("openssl cms -cmsout -print -noout -inform PEM -in " + folder / "s").output;
+    EXPECT_NE(printed.find("id-smime-aa-contentHint"), std::string::npos) << printed;
+    EXPECT_NE(printed.find(":for one phone"), std::string::npos) << printed;
+    const auto plain = sign_detached({file_content()}, signer, {}, test::test_now);
+    ASSERT_TRUE(plain.has_value());
+    EXPECT_EQ(verify_detached(file_content(), *plain)->description, std::nullopt);
+}
+
+// The words stand under the signature: whoever changes them breaks it.
+TEST_F(Signature, WhatItSaysCannotBeChanged) {
+    const auto pem = sign_detached({file_content(), "for one phone"}, make_signer(), {}, test::test_now);
+    ASSERT_TRUE(pem.has_value());
+    folder.put("p", *pem);
+    ASSERT_EQ(run("openssl pkcs7 -outform DER -in " + folder / "p" + " -out " + folder / "der").status, 0);
+    const std::string changed = replace_all(folder.get("der"), "for one phone", "for all of us");
+    ASSERT_NE(changed, folder.get("der"));
+    EXPECT_EQ(refusal(file_content(), "-----BEGIN CMS-----\n" + to_base64(changed) + "\n-----END CMS-----\n"),
+              FaultCode::unauthenticated);
+}
+
 TEST_F(Signature, KeyAndCertificateMustBelongTogether) {
     Signer mixed = make_signer();
     mixed.key = key("another");
-    EXPECT_EQ(sign_detached("x", mixed, {}, test::test_now).error().code, FaultCode::conflict);
+    EXPECT_EQ(sign_detached({"x"}, mixed, {}, test::test_now).error().code, FaultCode::conflict);
 }
 
 TEST(SignatureCorpus, GetsItsVerdicts) {
