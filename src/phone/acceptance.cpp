@@ -119,6 +119,8 @@ private:
     Verdict accept_signed(const std::vector<crypto::Certificate>& anchors, Ageing ageing) {
         auto proof = verify(anchors);
         if (!proof) return std::move(proof.error());
+        if (proof->label())
+            if (auto fault = find_fault_in_label(*proof->label())) return std::move(*fault);
         const auto& signed_at = proof->signed_at();
         const bool goes_back = now_.latest_signature && (!signed_at || *signed_at < *now_.latest_signature);
         if (goes_back && ageing == Ageing::rises_only)
@@ -127,6 +129,15 @@ private:
         accepted_.anchor_ = proof->anchor();
         return accept_because(
             fmt::format("signed by {}, which leads to {}", printable(proof->signer()), printable(proof->anchor())));
+    }
+
+    std::optional<Fault> find_fault_in_label(const phonefile::SignatureLabel& label) const {
+        if (phonefile::find_signed_kind(candidate_.section) != label.kind)
+            return Fault{FaultCode::untrusted,
+                         fmt::format("it was signed as a file of another kind ({})", to_string(label.kind))};
+        if (label.device && *label.device != now_.mac)
+            return Fault{FaultCode::untrusted, "it was signed for another phone: " + label.device->colons()};
+        return std::nullopt;
     }
 
     std::string goes_back_sentence(const std::optional<WallTime>& signed_at) const {

@@ -14,6 +14,11 @@
 //               signature that is there and false is refused in any case.
 //   everything else   taken as it came.
 //
+// Where a signature says for what kind of file or for which phone it was made (phonefile/signature_label.h), another
+// kind and another phone's file is refused, whatever the policy says of unsigned ones: VAL_NO_CHECK takes a root
+// without a signature, and none against the word of its signer. Where it says nothing, as foreign signers do, it goes
+// unlooked at.
+//
 // What is signed and was replaced by something signed later does not come back (DEVICE_CONFIG and USER_CONFIG included;
 // FW not: DOWNLOAD_MODE FORCED is the documented way down).
 #pragma once
@@ -25,6 +30,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/mac_address.h"
 #include "base/result.h"
 #include "crypto/tls_client.h"
 #include "family/family.h"
@@ -69,6 +75,7 @@ struct Circumstances {
     const Behaviour& behaviour;
     const family::Family& family;
     crypto::JudgingTime time;
+    MacAddress mac;  // of this phone
     std::string_view model;
     std::string_view version;                  // of the section, as the manifest offers it
     std::optional<WallTime> latest_signature;  // of what it would replace; empty: nothing signed

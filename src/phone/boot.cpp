@@ -452,6 +452,7 @@ Circumstances BootSession::circumstances(std::string_view version) const {
             settings_.behaviour,
             *family_,
             clock_.judging_time(),
+            settings_.mac,
             settings_.model,
             version,
             flash_->state().latest_signature(candidate_.section, candidate_.name)};

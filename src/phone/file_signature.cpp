@@ -16,7 +16,15 @@ Result<SignatureProof> verify_signature(const phonefile::SignedFile& file, const
     if (rule.strength == crypto::Strength::legacy) policy.pinned_legacy_anchors = rule.anchors;
     auto chain = crypto::verify_chain(data->signer, data->certificates, rule.anchors, policy);
     if (!chain) return fail(std::move(chain.error()).within("the signer"));
-    return SignatureProof(data->signer.subject(), chain->anchor().subject(), data->signed_at);
+    auto label = phonefile::parse_signature_label(data->description.value_or(""));
+    if (!label) return fail(std::move(label.error()));
+
+    SignatureProof proof;
+    proof.signer_ = data->signer.subject();
+    proof.anchor_ = chain->anchor().subject();
+    proof.signed_at_ = data->signed_at;
+    proof.label_ = *label;
+    return proof;
 }
 
 }  // namespace ringfence::phone

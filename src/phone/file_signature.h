@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "crypto/certificate.h"
 #include "crypto/verify.h"
+#include "phonefile/signature_label.h"
 #include "phonefile/signed_file.h"
 
 namespace ringfence::phone {
@@ -28,14 +29,16 @@ public:
     const std::string& signer() const { return signer_; }                    // subject
     const std::string& anchor() const { return anchor_; }                    // subject
     const std::optional<WallTime>& signed_at() const { return signed_at_; }  // as the signer says
+    // As the signer says; empty: a signer that is not ours, or an old one, says nothing.
+    const std::optional<phonefile::SignatureLabel>& label() const { return label_; }
 
 private:
     friend Result<SignatureProof> verify_signature(const phonefile::SignedFile&, const SignatureRule&);
-    SignatureProof(std::string signer, std::string anchor, std::optional<WallTime> signed_at)
-        : signer_(std::move(signer)), anchor_(std::move(anchor)), signed_at_(signed_at) {}
+    SignatureProof() = default;
     std::string signer_;
     std::string anchor_;
     std::optional<WallTime> signed_at_;
+    std::optional<phonefile::SignatureLabel> label_;
 };
 
 // `file` has a signature. Faults: malformed; untrusted and expired, with what is wrong with the signature, the signer's

@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 class Acceptance : public ::testing::Test {
 protected:
     Verdict judge(const std::string& section, const std::string& bytes, std::optional<Answer> answer = std::nullopt) {
-        const Circumstances now{trust_, behaviour_, family(), {now_, false}, "1230", version_, latest_signature_};
+        const Circumstances now{trust_, behaviour_, family(), {now_, false}, mac_, "1230", version_, latest_signature_};
         return accept({section, "file", "http://192.0.2.1/file", bytes}, now, answer);
     }
 
@@ -51,6 +51,7 @@ protected:
     static Answer typed() { return {true, "typed", true, {}}; }
     static Answer password(const std::string& text) { return {true, "given", false, Secret(text)}; }
 
+    const MacAddress mac_ = MacAddress::parse("00:24:7F:01:02:AB").value();
     TrustStore trust_;
     Behaviour behaviour_;
     WallTime now_ = test_time;
@@ -136,6 +137,53 @@ TEST_F(Acceptance, AnEarlierSignedFileDoesNotComeBack) {
     expect_refused(judge("USER_KEYS", customer().sign(root, test_time - std::chrono::hours(1))), "earlier than");
     expect_accepted(judge("USER_KEYS", customer().sign(root, test_time)));
     expect_accepted(judge("USER_KEYS", customer().sign(root, test_time + std::chrono::hours(1))));
+}
+
+TEST_F(Acceptance, ASignatureForAnotherPhoneIsRefused) {
+    using phonefile::SignedKind;
+    hold_root();
+    const auto other = MacAddress::parse("00:24:7F:01:02:AC").value();
+    const std::string settings = "VMAIL 100\n";
+    expect_accepted(judge("USER_CONFIG", customer().sign_as({SignedKind::settings, mac_}, settings)));
+    expect_accepted(judge("DEVICE_CONFIG", customer().sign_as({SignedKind::settings, {}}, settings)));
+    expect_refused(judge("USER_CONFIG", customer().sign_as({SignedKind::settings, other}, settings)),
+                   "signed for another phone: 00:24:7f:01:02:ac");
+    const std::string policy = "KEY_SIZE 2048\n";
+    expect_accepted(judge("SEC_POLICY", customer().sign_as({SignedKind::policy, mac_}, policy)));
+    expect_refused(judge("SEC_POLICY", customer().sign_as({SignedKind::policy, other}, policy)), "for another phone");
+}
+
+TEST_F(Acceptance, ASignatureForAnotherKindOfFileIsRefused) {
+    using phonefile::SignedKind;
+    hold_root();
+    const std::string policy = "KEY_SIZE 2048\n";
+    const std::string root = stranger().root_pem();
+    const std::string list = trust_list_text("01/01/2026 00:00:00", "01/01/2027 00:00:00", {stranger().root()});
+    const auto signs = [](SignedKind kind, const std::string& content) {
+        return customer().sign_as({kind, {}}, content);
+    };
+    expect_accepted(judge("USER_KEYS", signs(SignedKind::root, root)));
+    expect_accepted(judge("CTL", signs(SignedKind::trust_list, list)));
+    expect_accepted(judge("", signs(SignedKind::manifest, "[DEVICE_CONFIG]\n")));
+    expect_refused(judge("SEC_POLICY", signs(SignedKind::settings, policy)), "a file of another kind (settings)");
+    expect_refused(judge("DEVICE_CONFIG", signs(SignedKind::policy, policy)), "a file of another kind (policy)");
+    expect_refused(judge("DEVICE_CONFIG", signs(SignedKind::manifest, policy)), "another kind");
+    expect_refused(judge("USER_KEYS", signs(SignedKind::trust_list, root)), "another kind");
+    expect_refused(judge("CTL", signs(SignedKind::root, list)), "another kind");
+    // VAL_NO_CHECK spares a later root the signature, and not the word of a signer.
+    hold(policy_section, "CUST_CERT_ACCEPT VAL_NO_CHECK\n");
+    expect_refused(judge("USER_KEYS", signs(SignedKind::trust_list, root)), "another kind");
+}
+
+TEST_F(Acceptance, AForeignSignersWordsAreNoLabelAndABrokenLabelIsRefused) {
+    hold_root();
+    const auto judge_described = [&](const std::string& description) {
+        const auto signer = customer().issue(crypto::CertificateRole::file_signer, "Customer signer");
+        return judge("SEC_POLICY", Company::sign_by(signer, "KEY_SIZE 2048\n", test_time, description));
+    };
+    expect_accepted(judge_described("the policy of 2026"));
+    expect_refused(judge_described("Ringfence-Signed: kind=policy site=berlin"), "cannot be read",
+                   FaultCode::malformed);
 }
 
 TEST_F(Acceptance, RootFilesHoldAuthoritiesOnly) {

@@ -8,6 +8,7 @@
 
 #include "crypto/pkcs12.h"
 #include "crypto/signed_data.h"
+#include "phonefile/signature_label.h"
 #include "staged_network.h"
 
 namespace ringfence::phone {
@@ -53,8 +54,12 @@ public:
     std::string sign(const std::string& content, WallTime at = test_time) const {
         return sign_by(signer_, content, at);
     }
-    static std::string sign_by(const crypto::Signer& signer, const std::string& content, WallTime at = test_time) {
-        auto signature = crypto::sign_detached(content, signer, {}, at);
+    std::string sign_as(const phonefile::SignatureLabel& label, const std::string& content) const {
+        return sign_by(signer_, content, test_time, phonefile::format_signature_label(label));
+    }
+    static std::string sign_by(const crypto::Signer& signer, const std::string& content, WallTime at = test_time,
+                               const std::string& description = "") {
+        auto signature = crypto::sign_detached({content, description}, signer, {}, at);
         EXPECT_TRUE(signature.has_value()) << signature.error().message;
         return content + *signature;
     }
