@@ -14,6 +14,8 @@ std::vector<Command> site_commands();
 std::vector<Command> setting_commands();
 std::vector<Command> render_commands();
 std::vector<Command> file_commands();
+Command file_sign_command();                 // one of them
+std::vector<Command> trust_list_commands();  // ctl
 std::vector<Command> window_commands();
 std::vector<Command> certificate_commands();  // cert, root
 std::vector<Command> event_commands();        // events

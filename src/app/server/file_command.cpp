@@ -3,10 +3,12 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/file_judgement.h"
+#include "app/server/file_signing.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "delivery/manifest_builder.h"
 #include "delivery/shared_path.h"
+#include "phonefile/signed_file.h"
 
 namespace ringfence::app {
 
@@ -93,6 +95,21 @@ Status check_path_is_free(registry::Registry& registry, FileRecord file, std::st
     return fail(FaultCode::conflict, *clash);
 }
 
+Result<std::string> sign(const family::Family& family, const FileRecord& file, std::string_view bytes,
+                         Context& context) {
+    const auto label = find_label(family, file);
+    if (!label) return fail(label.error());
+    const auto authority = context.authority();
+    if (!authority) return fail(authority.error());
+    return FileSigner(**authority, family.limits(), context.clock()).sign(*label, bytes);
+}
+
+std::string describe_missing_signature(const family::Family& family, const FileRecord& file, std::string_view bytes) {
+    const auto label = find_label(family, file);
+    if (!label || !needs_signature(label->kind) || !phonefile::split_signed(bytes).signature.empty()) return {};
+    return fmt::format("sets that hold a root take [{}] only if it is signed: --sign", file.section);
+}
+
 Done put(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
@@ -103,7 +120,7 @@ Done put(const Arguments& arguments, Context& context) {
         if (!authority) return fail(authority.error());
         wish.own_root = (*authority)->root_file().bytes;
     }
-    const auto bytes = context.disk().read(wish.file_name, registry::max_file_size);
+    auto bytes = context.disk().read(wish.file_name, registry::max_file_size);
     if (!bytes) return fail(bytes.error());
     auto judgement = judge_file(**family, wish, *bytes);
     if (!judgement) return fail(judgement.error());
@@ -112,6 +129,10 @@ Done put(const Arguments& arguments, Context& context) {
         return fail(FaultCode::malformed, fmt::format("sets would misread {}; --accept-warnings puts it all the same",
                                                       judgement->record.path));
     }
+    if (arguments.has("--sign")) bytes = sign(**family, judgement->record, *bytes, context);
+    if (!bytes) return fail(bytes.error());
+    if (auto sentence = describe_missing_signature(**family, judgement->record, *bytes); !sentence.empty())
+        judgement->remarks.push_back(std::move(sentence));
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
     if (const auto free = check_path_is_free(**registry, judgement->record, *bytes); !free) return fail(free.error());
@@ -211,6 +232,9 @@ std::vector<Command> file_commands() {
                           "internal",
                .choices = {"public", "internal", "secret"}},
               {.name = "--device", .shape = Shape::mac, .placeholder = "MAC", .meaning = "owner of a secret file"},
+              {.name = "--sign",
+               .shape = Shape::flag,
+               .meaning = "check it more closely and put our signature behind it, as file sign does"},
               {.name = "--accept-warnings",
                .shape = Shape::flag,
                .meaning = "put it although sets skip or misread a part"}},
@@ -220,6 +244,7 @@ std::vector<Command> file_commands() {
              "cert/phone-<MAC>.p12 --section DEV_CERT --class secret --device MAC, is announced to all as "
              "cert/phone-*.p12, over HTTPS.",
          .run = put},
+        file_sign_command(),
         {.words = {"file", "list"}, .purpose = "Lists the files that were put.", .run = list},
         {.words = {"file", "remove"},
          .purpose = "Removes a file; a generated one of that name comes back.",

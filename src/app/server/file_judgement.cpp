@@ -13,6 +13,7 @@
 #include "delivery/secret_lines.h"
 #include "phonefile/manifest.h"
 #include "phonefile/settings_file.h"
+#include "phonefile/signed_file.h"
 
 namespace ringfence::app {
 
@@ -39,7 +40,7 @@ bool has_login(const phonefile::Manifest& manifest) {
 class Judge {
 public:
     Judge(const family::Family& family, const FileWish& wish, std::string_view bytes)
-        : family_(family), wish_(wish), bytes_(bytes) {}
+        : family_(family), wish_(wish), bytes_(bytes), content_(phonefile::split_signed(bytes).content) {}
 
     Result<FileJudgement> judge() {
         auto path = delivery::parse_path(wish_.path);
@@ -95,7 +96,7 @@ private:
     }
 
     Status judge_settings() {
-        const auto reading = phonefile::parse_settings_as_phone(bytes_);
+        const auto reading = phonefile::parse_settings_as_phone(content_);
         if (!reading) return fail(reading.error());
         add_dropped(reading->dropped, out_.warnings);
         for (const auto& [line, reason] : delivery::find_unfit_settings(family_, *reading))
@@ -112,11 +113,11 @@ private:
             return refuse(fmt::format("{} is the manifest of model {}", record().path, model.empty() ? "none" : model));
         if (wish_.device) return refuse("a manifest is read by all sets of its model: it belongs to none");
         record().model.clear();
-        const auto reading = phonefile::parse_manifest_as_phone(bytes_);
+        const auto reading = phonefile::parse_manifest_as_phone(content_);
         if (!reading) return fail(reading.error());
         add_dropped(reading->dropped, out_.warnings);
         if (reading->dropped.empty()) {
-            const auto strict = phonefile::parse_manifest_strict(bytes_);
+            const auto strict = phonefile::parse_manifest_strict(content_);
             if (!strict) out_.warnings.push_back(strict.error().message);
         }
         // The bytes are served, not what phones make of them.
@@ -247,7 +248,7 @@ private:
 
     // A set takes the first root only, so this one stands in the place of our own.
     Status judge_root() {
-        const auto certificates = crypto::Certificate::parse_bundle(bytes_);
+        const auto certificates = crypto::Certificate::parse_bundle(content_);
         if (!certificates) return fail(certificates.error().within("[USER_KEYS] takes certificates in PEM form"));
         const auto own = crypto::Certificate::parse_bundle(wish_.own_root);
         if (!own) return fail(own.error());
@@ -262,7 +263,7 @@ private:
     }
 
     Status judge_shared_settings() {
-        const auto reading = phonefile::parse_settings_as_phone(bytes_);
+        const auto reading = phonefile::parse_settings_as_phone(content_);
         if (!reading) return fail(reading.error());
         const bool in_clear = record().content_class == ContentClass::public_;
         for (const auto& line : reading->file.lines) {
@@ -277,7 +278,8 @@ private:
 
     const family::Family& family_;
     const FileWish& wish_;
-    std::string_view bytes_;
+    std::string_view bytes_;    // what would leave the server
+    std::string_view content_;  // what sets read of it: all before a signature
     FileJudgement out_;
 };
 

@@ -60,6 +60,7 @@ std::vector<Command> all_commands() {
     append(all, setting_commands());
     append(all, render_commands());
     append(all, file_commands());
+    append(all, trust_list_commands());
     append(all, window_commands());
     append(all, certificate_commands());
     append(all, event_commands());
