@@ -182,13 +182,17 @@ bool RevocationList::lists(const Certificate& certificate) const {
 bool RevocationList::is_signed_by(const Certificate& ca, Strength floor) const {
     if (X509_NAME_cmp(X509_CRL_get_issuer(list_.get()), X509_get_subject_name(ca.native())) != 0) return false;
     if (!ca.is_ca() || (X509_get_key_usage(ca.native()) & KU_CRL_SIGN) == 0) return false;  // no usages: all of them
-    int hash = NID_undef;
-    const bool has_hash = OBJ_find_sigid_algs(X509_CRL_get_signature_nid(list_.get()), &hash, nullptr) == 1;
-    if (!has_hash || !is_strong_hash(hash, floor)) return false;
+    if (!has_strong_hash(floor)) return false;
     EVP_PKEY* key = X509_get0_pubkey(ca.native());
     const bool holds = key != nullptr && X509_CRL_verify(list_.get(), key) == 1;
     ERR_clear_error();
     return holds;
+}
+
+bool RevocationList::has_strong_hash(Strength floor) const {
+    int hash = NID_undef;
+    const bool has_hash = OBJ_find_sigid_algs(X509_CRL_get_signature_nid(list_.get()), &hash, nullptr) == 1;
+    return has_hash && is_strong_hash(hash, floor);
 }
 
 std::string RevocationList::to_pem() const {

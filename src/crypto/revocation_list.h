@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "crypto/certificate.h"
-#include "crypto/verify.h"
+#include "crypto/strength.h"
 
 struct X509_crl_st;  // OpenSSL's X509_CRL
 
@@ -51,9 +51,13 @@ public:
     // Whether `ca` bears the issuer's name, may sign such lists and did sign this one, with a hash that `floor` takes
     // (legacy: SHA-1 too).
     bool is_signed_by(const Certificate& ca, Strength floor = Strength::modern) const;
+    // Whether `floor` takes the hash that it was signed with; says nothing of the signature itself.
+    bool has_strong_hash(Strength floor) const;
 
     std::string to_pem() const;  // ends with a line feed
     std::string to_der() const;
+
+    X509_crl_st* native() const { return list_.get(); }  // for this room; lives as long as this object
 
     // The same bytes.
     friend bool operator==(const RevocationList& a, const RevocationList& b);

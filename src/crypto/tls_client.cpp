@@ -1,6 +1,5 @@
 #include "crypto/tls_client.h"
 
-#include "crypto/chain.h"
 #include "crypto/openssl.h"
 
 namespace ringfence::crypto {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "crypto/chain.h"
 #include "crypto/socket_bio.h"
 #include "crypto/tls_state.h"
+#include "crypto/verify.h"
 
 namespace ringfence::crypto {
 
