@@ -34,6 +34,7 @@ Refusal weak_key(const Place& place);
 Refusal weak_signature(const Place& place);
 Refusal wrong_purpose(const Place& place);
 Refusal revoked(const Place& place);
+Refusal broken(int x509_error, const Place& place, std::string_view how);
 
 // Everything that OpenSSL leaves out, for a path that it took. `sent` and `anchors` are build_chain's.
 Check check_beyond_openssl(const std::vector<Certificate>& path, const std::vector<Certificate>& sent,

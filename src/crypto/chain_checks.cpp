@@ -24,9 +24,8 @@ bool has_extension(const Certificate& certificate, int nid) {
     return X509_get_ext_by_NID(certificate.native(), nid, -1) >= 0;
 }
 
-Refusal broken(const Place& place, std::string_view how) {
-    return distrust(X509_V_ERR_INVALID_EXTENSION, place,
-                    fmt::format("broken certificate: {} {}", describe(place), how));
+Refusal ill_formed(const Place& place, std::string_view how) {
+    return broken(X509_V_ERR_INVALID_EXTENSION, place, how);
 }
 
 // ---- every certificate
@@ -58,7 +57,7 @@ Check check_key_identifiers(const Place& place) {
     const bool signed_itself = key != nullptr && X509_verify(native, key) == 1;
     ERR_clear_error();
     if (!signed_itself) return {};
-    return broken(place, "signed itself, but its key identifiers name two keys");
+    return ill_formed(place, "signed itself, but its key identifiers name two keys");
 }
 
 // ---- every certificate below the anchor
@@ -101,10 +100,10 @@ bool has_uncritical_name_constraints(const Certificate& certificate) {
 Check check_form(const Place& place) {
     if (!is_modern(place)) return {};
     if (!has_serial_of_rfc5280(place.certificate)) {
-        return broken(place, "has a serial number that is zero, negative or too long");
+        return ill_formed(place, "has a serial number that is zero, negative or too long");
     }
     if (has_uncritical_name_constraints(place.certificate)) {
-        return broken(place, "has name constraints that others may pass over, since they are not marked critical");
+        return ill_formed(place, "has name constraints that others may pass over, since they are not marked critical");
     }
     return {};
 }
@@ -205,7 +204,7 @@ Check check_dns_names(const Place& leaf) {
     if (!is_modern(leaf)) return {};
     for (const std::string& name : leaf.certificate.dns_names()) {
         if (!name.starts_with('.') && !name.starts_with('_')) continue;
-        return broken(leaf, fmt::format("has the DNS name {}, which no host can have", quoted(name)));
+        return ill_formed(leaf, fmt::format("has the DNS name {}, which no host can have", quoted(name)));
     }
     return {};
 }
@@ -221,7 +220,7 @@ Check check_leaf(const Place& leaf) {
     }
     if (auto checked = check_extended_usage(leaf); !checked) return checked;
     if (has_extension(leaf.certificate, NID_name_constraints)) {
-        return broken(leaf, "has name constraints, which are for CAs");
+        return ill_formed(leaf, "has name constraints, which are for CAs");
     }
     return check_dns_names(leaf);
 }
@@ -259,9 +258,9 @@ Check check_wildcards(const std::vector<Certificate>& path, const VerifyPolicy& 
                 return wildcard_reaches(name, excluded);
             });
             if (reaching == names.end()) continue;
-            return broken(Place{path.front(), 0, policy},
-                          fmt::format("has the DNS name {}, and its CA {} excludes {}", quoted(*reaching),
-                                      quoted(path[i].subject()), quoted(excluded)));
+            return ill_formed(Place{path.front(), 0, policy},
+                              fmt::format("has the DNS name {}, and its CA {} excludes {}", quoted(*reaching),
+                                          quoted(path[i].subject()), quoted(excluded)));
         }
     }
     return {};

@@ -126,6 +126,7 @@ void set_parameters(X509_STORE_CTX* context, const VerifyPolicy& policy) {
         flags |= X509_V_FLAG_NO_CHECK_TIME;
     }
     X509_VERIFY_PARAM_set_flags(parameters, flags);
+    RINGFENCE_ASSERT(X509_VERIFY_PARAM_add0_policy(parameters, OBJ_nid2obj(NID_any_policy)) == 1);
     X509_VERIFY_PARAM_set_depth(parameters, max_depth);
     X509_VERIFY_PARAM_set_auth_level(parameters, policy.strength == Strength::modern ? modern_auth_level : 0);
     RINGFENCE_ASSERT(X509_STORE_CTX_set_purpose(context, openssl_purpose(policy.purpose)) == 1);
@@ -279,11 +280,18 @@ Refusal explain(const X509_STORE_CTX* context, const std::vector<Certificate>& p
         case X509_V_ERR_CA_MD_TOO_WEAK: return weak_signature(place);
         case X509_V_ERR_INVALID_PURPOSE:
         case X509_V_ERR_INVALID_CA:
-        case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-        case X509_V_ERR_PATH_LENGTH_EXCEEDED: return wrong_purpose(place);
-        case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+        case X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return wrong_purpose(place);
+        case X509_V_ERR_PATH_LENGTH_EXCEEDED:
             return distrust(error, place,
-                            fmt::format("broken certificate: the signature of {} does not hold", describe(place)));
+                            fmt::format("wrong purpose: {} may not have so many CAs below it", describe(place)));
+        case X509_V_ERR_CERT_SIGNATURE_FAILURE: return broken(error, place, "bears a signature that does not hold");
+        case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+            return broken(error, place, "has a critical extension that is not understood here");
+        case X509_V_ERR_PERMITTED_VIOLATION:
+        case X509_V_ERR_EXCLUDED_VIOLATION:
+            return broken(error, place, "bears a name that a CA above it may not give out");
+        case X509_V_ERR_INVALID_POLICY_EXTENSION:
+            return broken(error, place, "has certificate policies that contradict the standard or each other");
         case X509_V_ERR_CERT_REVOKED: return revoked(place);
         case X509_V_ERR_NO_EXPLICIT_POLICY: {  // it is the path's fault, told of its end
             const Place leaf{path.front(), 0, policy};
@@ -295,8 +303,7 @@ Refusal explain(const X509_STORE_CTX* context, const std::vector<Certificate>& p
         default: break;
     }
     if (is_about_revocation(error)) return no_good_list(error, place);
-    return distrust(error, place,
-                    fmt::format("broken certificate: {}: {}", describe(place), X509_verify_cert_error_string(error)));
+    return broken(error, place, fmt::format("is refused: {}", X509_verify_cert_error_string(error)));
 }
 
 bool is_listed(const Certificate& leaf, const VerifyPolicy& policy) {
@@ -347,6 +354,10 @@ Refusal weak_key(const Place& place) {
 Refusal weak_signature(const Place& place) {
     return distrust(X509_V_ERR_CA_MD_TOO_WEAK, place,
                     fmt::format("weak signature: {} is signed with a hash that is too old", describe(place)));
+}
+
+Refusal broken(int x509_error, const Place& place, std::string_view how) {
+    return distrust(x509_error, place, fmt::format("broken certificate: {} {}", describe(place), how));
 }
 
 Refusal wrong_purpose(const Place& place) {

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "tests/crypto/corpus.h"
 #include "tests/crypto/foreign_certificate.h"
+#include "tests/crypto/foreign_revocation_list.h"
 
 namespace ringfence::crypto {
 namespace {
@@ -18,37 +19,11 @@ using test::TemporaryFolder;
 // Lists that OpenSSL's program makes with the key of our issuing CA.
 class Revocation : public testing::Test {
 protected:
-    struct Wish {
-        std::vector<std::string> serials{};  // hex
-        std::string extensions = "authorityKeyIdentifier=keyid\n";
-        std::string options{};
-        std::string reason{};
-        bool is_version_one = false;
-    };
+    using Wish = test::ListWish;
 
     std::string make_pem(const Wish& wish) { return make_pem(wish, ca.issuing_signer()); }
-
     std::string make_pem(const Wish& wish, const Signer& signer) {
-        std::string index;
-        for (const std::string& serial : wish.serials) {
-            index +=
-                "R\t350101000000Z\t260401120000Z" + wish.reason + "\t" + serial + "\tunknown\t/CN=" + serial + "\n";
-        }
-        folder.put("index", index);
-        folder.put("number", "01A2\n");
-        folder.put("ca.pem", signer.certificate.to_pem());
-        folder.put("ca.key", signer.key.to_pem().reveal());
-        std::string settings = "[ca]\ndefault_ca=d\n[d]\ndatabase=" + folder / "index" +
-                               "\ncertificate=" + folder / "ca.pem" + "\nprivate_key=" + folder / "ca.key" +
-                               "\ndefault_md=sha256\ndefault_crl_days=30\n";
-        if (!wish.is_version_one) {
-            settings += "crlnumber=" + folder / "number" + "\ncrl_extensions=e\n[e]\n" + wish.extensions;
-        }
-        folder.put("cnf", settings);
-        const auto made =
-            run("openssl ca -gencrl -config " + folder / "cnf" + " -out " + folder / "crl " + wish.options);
-        EXPECT_EQ(made.status, 0) << made.output;
-        return folder.get("crl");
+        return test::make_foreign_list(folder, signer, wish);
     }
 
     RevocationList make(const Wish& wish) {

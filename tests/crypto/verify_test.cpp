@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "tests/crypto/foreign_certificate.h"
+#include "tests/crypto/foreign_revocation_list.h"
 #include "tests/crypto/little_ca.h"
 #include "tests/crypto/program.h"
 
@@ -259,6 +260,30 @@ TEST_F(Verify, ACaOfTheSameKeyInAnotherCertificateIsNotHeld) {
     expect_refusal(judge(good_leaf(), {again}), "not held: ", FaultCode::untrusted);
 }
 
+TEST_F(Verify, ARefusalNamesTheCertificateAtFaultAndItsPlace) {
+    const Certificate leaf = good_leaf();
+    const auto refusal = [&](const std::vector<Certificate>& sent) {
+        return build_chain(leaf, sent, anchors, policy).error();
+    };
+    policy.host = "other.example";
+    EXPECT_EQ(refusal({ca.issuing()}).at_fault, leaf);
+    EXPECT_EQ(refusal({ca.issuing()}).depth, 0u);
+    EXPECT_EQ(refusal({ca.issuing()}).path, (std::vector<Certificate>{leaf, ca.issuing(), ca.root()}));
+
+    EXPECT_EQ(refusal({}).at_fault, leaf) << "the path ends here";
+    EXPECT_EQ(refusal({}).path, std::vector<Certificate>{leaf});
+
+    policy.is_revoked = [this](const Certificate& certificate) { return certificate == ca.issuing(); };
+    EXPECT_EQ(refusal({ca.issuing()}).at_fault, ca.issuing());
+    EXPECT_EQ(refusal({ca.issuing()}).depth, 1u);
+
+    LittleCa other("theirs");
+    policy.sent_chain_must_be_held = true;
+    anchors = {ca.root(), ca.issuing()};
+    EXPECT_EQ(refusal({ca.issuing(), other.root()}).at_fault, other.root());
+    EXPECT_EQ(refusal({ca.issuing(), other.root()}).depth, std::nullopt) << "it does not stand in the path";
+}
+
 TEST_F(Verify, ATrustListTakesItsLeavesAndNoOthers) {
     const Certificate listed = good_leaf();
     policy.only_leaves = {listed};
@@ -408,6 +433,207 @@ TEST_F(VerifyForeign, AListedLeafMayBeSignedByItself) {
     expect_refusal(judge(leaf, {}), "self-signed: ", FaultCode::untrusted);
     policy.only_leaves = {leaf};
     EXPECT_EQ(judge(leaf, {}), "good");
+}
+
+TEST_F(VerifyForeign, SerialNumbersOfTheStandardAreWanted) {
+    EXPECT_EQ(judge_foreign({.extensions = san, .serial = "0x7f" + std::string(38, 'f')}), "good") << "20 octets";
+    for (const std::string& serial : {std::string("0"), std::string("-5"), "0x01" + std::string(40, '0')}) {
+        SCOPED_TRACE(serial);
+        expect_refusal(judge_foreign({.extensions = san, .serial = serial}),
+                       "broken certificate: ", FaultCode::untrusted);
+    }
+}
+
+TEST_F(VerifyForeign, KeysOfAnOddKindAreRefused) {
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey rsa:2050"}), "weak key: ", FaultCode::untrusted);
+    ASSERT_EQ(run("openssl dsaparam -out " + folder / "dsa" + " 2048").status, 0);
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey dsa:" + folder / "dsa"}),
+                   "weak key: ", FaultCode::untrusted);
+    expect_refusal(judge_foreign({.extensions = san, .key = "-newkey ed25519"}), "weak key: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, AnExtendedKeyUsageThatIsEmptyPermitsNothing) {
+    expect_refusal(judge_foreign({.extensions = "extendedKeyUsage=DER:3000\n" + san}),
+                   "wrong purpose: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyForeign, DnsNamesThatNoHostCanHaveAreRefused) {
+    EXPECT_EQ(judge_foreign({.extensions = "subjectAltName=DNS:sip_1.example\n"}), "good");
+    for (const char* name : {".example", "_sip.example"}) {
+        const std::string sentence =
+            judge_foreign({.extensions = "subjectAltName=DNS:ok.example,DNS:" + std::string(name) + "\n"});
+        expect_refusal(sentence, "broken certificate: ", FaultCode::untrusted);
+        EXPECT_NE(sentence.find(name), std::string::npos) << sentence;
+    }
+}
+
+TEST_F(VerifyForeign, AnUnknownCriticalExtensionIsRefused) {
+    EXPECT_EQ(judge_foreign({.extensions = "1.2.3.4=DER:0500\n" + san}), "good");
+    expect_refusal(judge_foreign({.extensions = "1.2.3.4=critical,DER:0500\n" + san}),
+                   "broken certificate: ", FaultCode::untrusted);
+}
+
+// Certificates below a CA that our builder does not make.
+class VerifyForeignCa : public VerifyForeign {
+protected:
+    std::string judge_below(const std::string& ca_extensions, const std::string& leaf_extensions) {
+        const Signer limited = make_ca(ca_extensions);
+        return judge(test::make_foreign(folder, limited, {.extensions = leaf_extensions}).certificate,
+                     {limited.certificate});
+    }
+
+    Signer make_ca(const std::string& extensions) {
+        return test::make_foreign(folder, legacy_ca.root_signer(),
+                                  {.extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign\n"
+                                                 "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n" +
+                                                 extensions,
+                                   .name = "limited"});
+    }
+};
+
+TEST_F(VerifyForeignCa, NameConstraintsMustBeCriticalAndHold) {
+    EXPECT_EQ(judge_below("nameConstraints=critical,permitted;DNS:example\n", san), "good");
+    expect_refusal(judge_below("nameConstraints=permitted;DNS:example\n", san),
+                   "broken certificate: the CA certificate", FaultCode::untrusted);
+    expect_refusal(judge_below("nameConstraints=critical,permitted;DNS:test\n", san),
+                   "broken certificate: the server's certificate", FaultCode::untrusted);
+    expect_refusal(judge_below("nameConstraints=critical,excluded;DNS:prov.example\n", san),
+                   "broken certificate: the server's certificate", FaultCode::untrusted);
+}
+
+// CVE-2025-61727.
+TEST_F(VerifyForeignCa, AWildcardDoesNotReachIntoAnExcludedName) {
+    const std::string wildcard = "subjectAltName=DNS:*.Phones.example\n";
+    EXPECT_EQ(judge_below("nameConstraints=critical,excluded;DNS:other.example\n", wildcard), "good");
+    EXPECT_EQ(judge_below("nameConstraints=critical,excluded;DNS:a.b.phones.example\n", wildcard), "good")
+        << "a wildcard stands for one label";
+    for (const char* excluded : {"secret.phones.example", "phones.example", "example"}) {
+        SCOPED_TRACE(excluded);
+        expect_refusal(judge_below("nameConstraints=critical,excluded;DNS:" + std::string(excluded) + "\n", wildcard),
+                       "broken certificate: the server's certificate", FaultCode::untrusted);
+    }
+}
+
+TEST_F(VerifyForeignCa, APolicyThatACaAsksForMustBeThere) {
+    const std::string asks = "certificatePolicies=1.2.3.4\npolicyConstraints=critical,requireExplicitPolicy:0\n";
+    EXPECT_EQ(judge_below(asks, "certificatePolicies=1.2.3.4\n" + san), "good");
+    expect_refusal(judge_below(asks, "certificatePolicies=1.2.3.5\n" + san),
+                   "no common policy: ", FaultCode::untrusted);
+    expect_refusal(judge_below(asks, san), "no common policy: ", FaultCode::untrusted);
+    EXPECT_EQ(judge_below("certificatePolicies=1.2.3.4\n", san), "good") << "nobody asks for one";
+}
+
+// The authority key identifier of a self-signed root that names another key than its own.
+TEST_F(VerifyForeignCa, KeyIdentifiersOfARootMustAgree) {
+    const auto root_with = [this](const std::string& name, const std::string& own_identifier) {
+        const std::string made_key = folder / name + ".key";
+        const auto made = run("openssl req -x509 -newkey rsa:2048 -nodes -days 300 -subj /CN=" + name +
+                              " -addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign -addext "
+                              "subjectKeyIdentifier=" +
+                              own_identifier + " -addext authorityKeyIdentifier=" +
+                              (own_identifier == "hash" ? "keyid" : "DER:3004800200ff") + " -keyout " + made_key +
+                              " -out " + folder / name + ".pem");
+        EXPECT_EQ(made.status, 0) << made.output;
+        return Signer{*Certificate::parse_pem(folder.get(name + ".pem")),
+                      *PrivateKey::parse_pem(Secret(folder.get(name + ".key")))};
+    };
+    const auto judge_under = [this](const Signer& root) {
+        anchors = {root.certificate};
+        return judge(test::make_foreign(folder, root, {.extensions = san}).certificate, {});
+    };
+    EXPECT_EQ(judge_under(root_with("agreeing", "hash")), "good");
+    const std::string sentence = judge_under(root_with("disagreeing", "01020304"));
+    expect_refusal(sentence, "broken certificate: the CA certificate", FaultCode::untrusted);
+    EXPECT_NE(sentence.find("two keys"), std::string::npos) << sentence;
+}
+
+// Revocation lists as a policy carries them.
+class VerifyWithLists : public VerifyForeign {
+protected:
+    using ListWish = test::ListWish;
+
+    void SetUp() override {
+        VerifyForeign::SetUp();
+        policy.time.at = SystemClock().wall_now() + std::chrono::hours(1);  // what is made meanwhile has begun
+        leaf = make({.extensions = san});
+    }
+
+    RevocationList list_of(const Signer& issuer, const ListWish& wish = {}) {
+        return *RevocationList::parse_pem(test::make_foreign_list(folder, issuer, wish));
+    }
+    RevocationList root_list(const ListWish& wish = {}) { return list_of(legacy_ca.root_signer(), wish); }
+    RevocationList issuing_list(const ListWish& wish = {}) { return list_of(legacy_ca.issuing_signer(), wish); }
+
+    std::string judge_by(std::vector<RevocationList> lists) {
+        policy.revocation_lists = std::move(lists);
+        return judge(*leaf, {legacy_ca.issuing()});
+    }
+
+    std::optional<Certificate> leaf;
+};
+
+TEST_F(VerifyWithLists, EveryCertificateBelowTheAnchorNeedsOne) {
+    EXPECT_EQ(judge_by({root_list(), issuing_list()}), "good");
+    expect_refusal(judge_by({root_list()}), "no revocation list for the server's certificate", FaultCode::untrusted);
+    expect_refusal(judge_by({issuing_list()}), "no revocation list for the CA certificate", FaultCode::untrusted);
+    expect_refusal(judge_by({}), "no revocation list for ", FaultCode::untrusted);
+    anchors = {legacy_ca.issuing()};
+    EXPECT_EQ(judge_by({issuing_list()}), "good") << "an anchor needs none, self-signed or not";
+}
+
+TEST_F(VerifyWithLists, WhatTheyNameIsRevoked) {
+    expect_refusal(judge_by({root_list(), issuing_list({.serials = {"1234"}})}), "revoked: the server's certificate",
+                   FaultCode::untrusted);
+    expect_refusal(judge_by({root_list({.serials = {legacy_ca.issuing().serial()}}), issuing_list()}),
+                   "revoked: the CA certificate", FaultCode::untrusted);
+    EXPECT_EQ(judge_by({root_list({.serials = {"1234"}}), issuing_list()}), "good") << "another CA's number";
+    EXPECT_EQ(judge_by({root_list({.serials = {legacy_ca.root().serial()}}), issuing_list()}), "good")
+        << "an anchor is not asked about revocation";
+}
+
+TEST_F(VerifyWithLists, OnlyTheIssuersSignatureCounts) {
+    const Signer namesake{
+        ca.sign(request(CertificateRole::issuing, "foreign issuing"), key("namesake"), ca.root_signer()),
+        key("namesake")};
+    ASSERT_EQ(namesake.certificate.subject(), legacy_ca.issuing().subject());
+    // The same name, and no key identifier that would tell them apart.
+    expect_refusal(judge_by({root_list(), list_of(namesake, {.extensions = "issuerAltName=DNS:x\n"})}),
+                   "broken revocation list: ", FaultCode::untrusted);
+    std::string der = issuing_list().to_der();
+    der.back() = static_cast<char>(der.back() ^ 1);
+    expect_refusal(judge_by({root_list(), *RevocationList::parse_der(der)}),
+                   "broken revocation list: ", FaultCode::untrusted);
+}
+
+TEST_F(VerifyWithLists, TheyHoldForTheirTimeOnly) {
+    const RevocationList old = issuing_list({.options = "-crl_lastupdate 20260101000000Z -crl_nextupdate "
+                                                        "20260201000000Z"});
+    const RevocationList later = issuing_list({.options = "-crl_lastupdate 20990101000000Z -crl_nextupdate "
+                                                          "20990201000000Z"});
+    expect_refusal(judge_by({root_list(), old}), "revocation list expired: ", FaultCode::expired);
+    EXPECT_EQ(judge_by({root_list(), old, issuing_list()}), "good") << "a newer one stands beside it";
+    expect_refusal(judge_by({root_list(), later}), "revocation list not yet valid: ", FaultCode::expired);
+    policy.time.is_floor = true;
+    EXPECT_EQ(judge_by({root_list(), later}), "good") << "a phone without a clock cannot tell";
+}
+
+TEST_F(VerifyWithLists, NumberAndStrongHashAreWanted) {
+    expect_refusal(judge_by({root_list(), issuing_list({.is_version_one = true})}),
+                   "broken revocation list: ", FaultCode::untrusted);
+    expect_refusal(judge_by({root_list(), issuing_list({.options = "-md sha1"})}),
+                   "broken revocation list: ", FaultCode::untrusted);
+    LittleCa other("theirs");
+    EXPECT_EQ(judge_by({root_list(), issuing_list(), list_of(other.root_signer(), {.is_version_one = true})}), "good")
+        << "a list of nobody in the path does not matter";
+}
+
+// A list that speaks of CAs only says nothing of a leaf.
+TEST_F(VerifyWithLists, TheirScopeCounts) {
+    const auto limited_to = [this](const std::string& kind) {
+        return issuing_list({.extensions = "issuingDistributionPoint=critical,@p\n[p]\n" + kind + "=TRUE\n"});
+    };
+    EXPECT_EQ(judge_by({root_list(), limited_to("onlyuser")}), "good");
+    expect_refusal(judge_by({root_list(), limited_to("onlyCA")}), "no revocation list for ", FaultCode::untrusted);
 }
 
 class VerifyFileSigner : public VerifyForeign {

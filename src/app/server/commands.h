@@ -18,6 +18,7 @@ Command file_sign_command();                 // one of them
 std::vector<Command> trust_list_commands();  // ctl
 std::vector<Command> window_commands();
 std::vector<Command> certificate_commands();  // cert, root
+std::vector<Command> certificate_check_commands();
 std::vector<Command> event_commands();        // events
 std::vector<Command> version_commands();
 std::vector<Command> import_commands();
