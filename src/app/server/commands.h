@@ -19,7 +19,8 @@ std::vector<Command> trust_list_commands();  // ctl
 std::vector<Command> window_commands();
 std::vector<Command> certificate_commands();  // cert, root
 std::vector<Command> certificate_check_commands();
-std::vector<Command> event_commands();        // events
+std::vector<Command> token_commands();  // token, enrolment
+std::vector<Command> event_commands();  // events
 std::vector<Command> version_commands();
 std::vector<Command> import_commands();
 

@@ -64,6 +64,7 @@ std::vector<Command> all_commands() {
     append(all, window_commands());
     append(all, certificate_commands());
     append(all, certificate_check_commands());
+    append(all, token_commands());
     append(all, event_commands());
     append(all, version_commands());
     append(all, import_commands());
