@@ -223,17 +223,31 @@ std::uint32_t after_pause(std::uint32_t last, Duration pause) {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, std::max(last, highest_chosen_version)));
 }
 
+// The installation that is replaced.
+struct Predecessor {
+    std::string directory;
+    std::string copy;  // of its registry, brought to this program's schema: an older one may have written it
+};
+
+Status copy_registry(const Predecessor& previous) {
+    if (::access(registry_path(previous.directory).c_str(), F_OK) != 0)
+        return fail(FaultCode::not_found, previous.directory + " holds no registry.");
+    auto copied = copy_database(registry_path(previous.directory), previous.copy);
+    if (!copied) return fail(std::move(copied.error()).within(previous.directory));
+    auto migrated = open_registry_database(previous.copy, Database::Mode::read_write);
+    if (!migrated) return fail(std::move(migrated.error()).within(previous.directory));
+    return {};
+}
+
 // The restored registry, with that of the installation that it replaces attached as `previous`.
 class Succession {
 public:
-    static Result<Succession> begin(const std::string& stage, const std::string& previous) {
-        if (::access(registry_path(previous).c_str(), F_OK) != 0)
-            return fail(FaultCode::not_found, previous + " holds no registry.");
+    static Result<Succession> begin(const std::string& stage, const Predecessor& previous) {
         auto database = Database::open(registry_path(stage), Database::Mode::read_write);
         if (!database) return fail(std::move(database.error()));
-        auto attached = (*database)->run("ATTACH ? AS previous", registry_path(previous));
-        if (!attached) return fail(std::move(attached.error()).within(previous));
-        auto fits = check(**database, previous);
+        auto attached = (*database)->run("ATTACH ? AS previous", previous.copy);
+        if (!attached) return fail(std::move(attached.error()).within(previous.directory));
+        auto fits = check(**database, previous.directory);
         if (!fits) return fail(std::move(fits.error()));
         return Succession(std::move(*database));
     }
@@ -262,22 +276,43 @@ public:
     Status carry_over(CarriedOver& out) {
         return in_transaction(*database_, [&]() -> Status {
             auto done = run(out.revoked,
-                            "UPDATE main.certificates AS c SET revoked = p.revoked FROM previous.certificates AS p"
-                            " WHERE p.fingerprint = c.fingerprint AND p.revoked IS NOT NULL AND c.revoked IS NULL");
+                            "UPDATE main.certificates AS c SET revoked = p.revoked, reason = p.reason"
+                            " FROM previous.certificates AS p WHERE p.fingerprint = c.fingerprint AND p.revoked IS NOT "
+                            "NULL AND c.revoked IS NULL");
             if (done)
                 done = run(out.logins,
                            "DELETE FROM main.logins WHERE NOT EXISTS(SELECT 1 FROM previous.logins AS p"
                            " WHERE p.user = logins.user AND p.hashes = logins.hashes)");
             std::uint64_t ignored = 0;
+            // Those that were issued and revoked since belong into the next revocation list.
+            if (done)
+                done = run(ignored,
+                           "INSERT INTO main.certificates(fingerprint, serial, subject, purpose, mac, legacy_lane,"
+                           " not_before, not_after, revoked, issuer, public_key, reason, der)"
+                           " SELECT fingerprint, serial, subject, purpose, mac, legacy_lane, not_before, not_after,"
+                           " revoked, issuer, public_key, reason, der FROM previous.certificates"
+                           " WHERE revoked IS NOT NULL"
+                           " AND fingerprint NOT IN (SELECT fingerprint FROM main.certificates)");
+            if (done)
+                done = run(ignored,
+                           "INSERT INTO main.revocation_lists SELECT * FROM previous.revocation_lists AS p WHERE true"
+                           " ON CONFLICT DO UPDATE SET number = excluded.number, der = excluded.der,"
+                           " made = excluded.made, next_update = excluded.next_update"
+                           " WHERE excluded.number > revocation_lists.number");
+            if (done) done = run(ignored, "DELETE FROM main.next_logins");
             if (done)
                 done = run(ignored,
                            "INSERT INTO main.logins SELECT user, mac, site, kind, hashes, password"
                            " FROM previous.logins WHERE user NOT IN (SELECT user FROM main.logins)"
                            " AND (mac IN (SELECT mac FROM main.devices) OR site IN (SELECT name FROM main.sites))");
-            // What was demanded of a device is demanded still, and a downgrade is known as one.
             if (done)
                 done = run(ignored,
-                           "UPDATE main.devices AS d SET"
+                           "INSERT INTO main.next_logins SELECT user, mac, kind, hashes FROM previous.next_logins"
+                           " WHERE mac IN (SELECT mac FROM main.devices)");
+            // What was demanded of a device is demanded still, what retired stays so, and a downgrade is known as one.
+            if (done)
+                done = run(ignored,
+                           "UPDATE main.devices AS d SET state = max(d.state, p.state),"
                            " requires_certificate = max(d.requires_certificate, p.requires_certificate),"
                            " last_proved = coalesce(max(d.last_proved, p.last_proved), d.last_proved, p.last_proved)"
                            " FROM previous.devices AS p WHERE p.mac = d.mac");
@@ -317,7 +352,11 @@ private:
 
 // What was taken away since the backup stays away. Answers the last version that the previous installation gave out.
 Result<std::uint32_t> carry_over(Registry& registry, const std::string& previous, CarriedOver& out) {
-    auto succession = Succession::begin(registry.directory(), previous);
+    const Scaffold copy(registry.directory() + "/previous.db");
+    const Predecessor predecessor{previous, copy.path()};
+    auto copied = copy_registry(predecessor);
+    if (!copied) return fail(std::move(copied.error()));
+    auto succession = Succession::begin(registry.directory(), predecessor);
     if (!succession) return fail(std::move(succession.error()));
     auto removed = succession->removed_devices();
     if (!removed) return fail(std::move(removed.error()));
@@ -369,6 +408,9 @@ Status settle(const std::string& stage, const std::string& previous, const Clock
     auto closed = close_windows(**registry);
     if (!closed) return fail(std::move(closed.error()));
     out.windows_closed = *closed;
+    auto withdrawn = (*registry)->withdraw_pending();
+    if (!withdrawn) return fail(std::move(withdrawn.error()));
+    out.withdrawn = *withdrawn;
     auto renumbered = (*registry)->renumber_sections(last);
     if (!renumbered) return renumbered;
     versions = (*registry)->versions();

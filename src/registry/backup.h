@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "registry/registry.h"
 
 namespace ringfence::registry {
 
@@ -54,15 +55,18 @@ struct Restored {
     std::uint64_t files = 0;
     std::uint32_t last_version = 0;  // every section shows a number up to this one, above what phones hold
     std::size_t windows_closed = 0;
+    Withdrawn withdrawn{};
     std::optional<CarriedOver> carried{};  // with RestoreOptions::previous only
 };
 
-// Into an absent or empty directory (else conflict), whole or not at all; every window is closed and every section gets
-// a new number. Phones may hold versions given out after the backup was made. `previous` knows them; without it the
-// counter goes up by a million and one for each second since, at most to highest_chosen_version, which a version or
-// floor that was set by hand after the backup may still exceed. Faults: unauthenticated (wrong passphrase, or one is
-// needed), malformed or corrupt (not a backup, cut or changed), too_large, conflict (newer format or database;
-// `previous` is another installation or older than the backup), not_found (`previous` holds none), unavailable.
+// Into an absent or empty directory (else conflict), whole or not at all; every window is closed, what was pending of
+// enrolment (unspent tokens, undecided enrolments, files that are fetched once) is withdrawn, because it may have been
+// used since, and every section gets a new number. Phones may hold versions given out after the backup was made.
+// `previous` knows them; without it the counter goes up by a million and one for each second since, at most to
+// highest_chosen_version, which a version or floor that was set by hand after the backup may still exceed. Faults:
+// unauthenticated (wrong passphrase, or one is needed), malformed or corrupt (not a backup, cut or changed), too_large,
+// conflict (newer format or database; `previous` is another installation or older than the backup), not_found
+// (`previous` holds none), unavailable.
 Result<Restored> restore(const std::string& archive, const std::string& directory, const RestoreOptions& options,
                          const Clock& clock, Disk& disk);
 

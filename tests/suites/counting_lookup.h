@@ -18,11 +18,19 @@ struct LookupCounts {
     int may_enter_window = 0;
     int enter_window = 0;
     int note_proved = 0;
+    int note_state = 0;
+    int promote_login = 0;
+    int find_one_time_file = 0;
+    int one_time_files_of = 0;
+    int claim_one_time_file = 0;
+    int note_handed_over = 0;
+    int open_one_time_file = 0;
     int open_content = 0;
     friend bool operator==(const LookupCounts&, const LookupCounts&) = default;
     int all() const {
         return catalogue + find_device + find_login + find_certificate + device_settings + may_enter_window +
-               enter_window + note_proved + open_content;
+               enter_window + note_proved + note_state + promote_login + find_one_time_file + one_time_files_of +
+               claim_one_time_file + note_handed_over + open_one_time_file + open_content;
     }
 };
 
@@ -68,6 +76,34 @@ public:
     Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) override {
         ++counts_.note_proved;
         return behind_.note_proved(mac, wire, now);
+    }
+    Status note_state(const MacAddress& mac, registry::DeviceState state) override {
+        ++counts_.note_state;
+        return behind_.note_state(mac, state);
+    }
+    Status promote_login(std::string_view user) override {
+        ++counts_.promote_login;
+        return behind_.promote_login(user);
+    }
+    Result<std::optional<registry::OneTimeFile>> find_one_time_file(std::string_view path) override {
+        ++counts_.find_one_time_file;
+        return behind_.find_one_time_file(path);
+    }
+    Result<std::vector<registry::OneTimeFile>> one_time_files_of(const MacAddress& mac) override {
+        ++counts_.one_time_files_of;
+        return behind_.one_time_files_of(mac);
+    }
+    Result<Claim> claim_one_time_file(std::string_view path, const IpAddress& source, WallTime now) override {
+        ++counts_.claim_one_time_file;
+        return behind_.claim_one_time_file(path, source, now);
+    }
+    Status note_handed_over(std::string_view path, WallTime now) override {
+        ++counts_.note_handed_over;
+        return behind_.note_handed_over(path, now);
+    }
+    Result<registry::Body> open_one_time_file(std::string_view path) override {
+        ++counts_.open_one_time_file;
+        return behind_.open_one_time_file(path);
     }
     Result<registry::Body> open_content(std::string_view sha256) override {
         ++counts_.open_content;
