@@ -158,14 +158,21 @@ Done restore(const Arguments& arguments, Context& context) {
     object["files"] = restored->files;
     object["last_version"] = restored->last_version;
     object["windows_closed"] = restored->windows_closed;
+    object["withdrawn_tokens"] = restored->withdrawn.tokens;
+    object["withdrawn_enrolments"] = restored->withdrawn.enrolments;
+    object["withdrawn_files"] = restored->withdrawn.files;
     if (restored->carried) {
         object["revoked"] = restored->carried->revoked;
         object["removed_devices"] = restored->carried->devices;
         object["changed_logins"] = restored->carried->logins;
     }
-    std::string text =
-        fmt::format("Restored {} from a backup of {}. All windows are closed.\n{}\n", count_of(restored->files, "file"),
-                    format_time(restored->made), what_became_of_changes(*restored));
+    std::string text = fmt::format(
+        "Restored {} from a backup of {}. All windows are closed.\nWithdrawn, since they may have been used: {}, {}, "
+        "{}.\n{}\n",
+        count_of(restored->files, "file"), format_time(restored->made),
+        count_of(restored->withdrawn.tokens, "enrolment token"),
+        count_of(restored->withdrawn.enrolments, "open enrolment"),
+        count_of(restored->withdrawn.files, "one-time file"), what_became_of_changes(*restored));
     text +=
         fmt::format("Versions go on above {}.{}\n", restored->last_version,
                     restored->carried ? ""
@@ -212,8 +219,10 @@ std::vector<Command> installation_commands() {
                          .placeholder = "DIR",
                          .meaning = "the installation that this one replaces, if it can still be read: its versions, "
                                     "and what it revoked, removed or changed since the backup, are kept"}},
-         .notes = "All windows are closed. Without --previous the version counter jumps a million ahead, and what was "
-                  "revoked, removed or changed since the backup must be done again.",
+         .notes =
+             "All windows are closed, and enrolment tokens and one-time files that were not used yet are withdrawn: "
+             "make new ones. Without --previous the version counter jumps a million ahead, and what was revoked, "
+             "removed or changed since the backup must be done again.",
          .run = restore},
     };
 }
