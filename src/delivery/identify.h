@@ -18,6 +18,7 @@ struct Identity {
     trust::Asker asker;
     std::optional<registry::Device> device;  // of a device's proof
     std::string site_of_login;               // of a site's login
+    std::string next_login;                  // user of the device's next login, when that is what proved it
     bool stale_nonce = false;
     std::string remark;                   // for the event: why a proof that was shown does not count
     std::optional<MacAddress> attempted;  // whose proof was tried in vain, if it is anybody's

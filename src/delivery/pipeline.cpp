@@ -23,6 +23,7 @@ struct Decision {
 namespace {
 
 using registry::Catalogue;
+using registry::DeviceState;
 using registry::EventKind;
 using registry::Window;
 using trust::Proof;
@@ -216,6 +217,16 @@ Answer hand_over(Answer out, Rendered rendered, const Identity& identity, const 
     return out;
 }
 
+// What could not be noted costs the phone nothing.
+void warn_of(const Status& noted) {
+    if (!noted) log::warning(noted.error().message);
+}
+
+// Whether nobody asked for that device before.
+bool is_first_sight(const std::optional<registry::Device>& device) {
+    return device && device->state == DeviceState::expected;
+}
+
 }  // namespace
 
 Answer Pipeline::answer(const Request& request) {
@@ -240,6 +251,7 @@ Answer Pipeline::answer(const Request& request) {
     registry::Event& event = out.ticket.event;
     if (!event.device) event.device = identity->attempted ? identity->attempted : decision->resolved.named;
     if (perspective.site != nullptr) event.site = perspective.site->name;
+    if (is_first_sight(decision->resolved.device)) out.ticket.first_seen = decision->resolved.device->mac;
     if (!decision->grant) return refuse(std::move(out), *identity, *decision);
 
     auto rendered = render(delivery, *decision->resolved.resource, *decision->grant, now);
@@ -262,9 +274,23 @@ Answer Pipeline::unavailable(const Request& request, const Fault& fault) {
 void Pipeline::remember(const Request& request, const Identity& identity, const Decision& decision) {
     if (const auto& device = decision.resolved.device)
         shared_.addresses.remember(request.source, device->mac, shared_.clock.steady_now());
-    if (!identity.asker.device) return;
-    const auto noted = lookup_.note_proved(*identity.asker.device, request.wire, shared_.clock.wall_now());
-    if (!noted) log::warning(noted.error().message);
+    if (!identity.device) return;
+    warn_of(lookup_.note_proved(identity.device->mac, request.wire, shared_.clock.wall_now()));
+    if (!identity.next_login.empty()) warn_of(lookup_.promote_login(identity.next_login));
+    const bool is_by_certificate = identity.asker.proof == Proof::device_certificate;
+    if (is_by_certificate && identity.device->state == DeviceState::enrolled)
+        move_on(identity.device->mac, DeviceState::active, request.source.to_string());
+}
+
+void Pipeline::move_on(const MacAddress& mac, DeviceState state, const std::string& source) {
+    warn_of(lookup_.note_state(mac, state));
+    registry::Event event;
+    event.time = shared_.clock.wall_now();
+    event.kind = EventKind::enrolment;
+    event.device = mac;
+    event.source = source;
+    event.outcome = registry::to_string(state);
+    shared_.events.record(std::move(event));
 }
 
 bool Pipeline::confirm(Ticket& ticket) {
@@ -287,6 +313,8 @@ void Pipeline::complain(const std::string& path, const std::string& fault) {
 }
 
 void Pipeline::record(Ticket ticket, const Delivered& delivered) {
+    // Only now, so that the answer takes no longer than one about a device that is not there.
+    if (ticket.first_seen) move_on(*ticket.first_seen, DeviceState::seen, ticket.event.source);
     registry::Event& event = ticket.event;
     event.bytes = delivered.bytes;
     const bool is_refusal = !event.outcome.empty();

@@ -29,6 +29,8 @@ public:
 private:
     Answer unavailable(const Request& request, const Fault& fault);
     void remember(const Request& request, const Identity& identity, const Decision& decision);
+    // A device's state, and the event that says so.
+    void move_on(const MacAddress& mac, registry::DeviceState state, const std::string& source);
     // Into the log, the same fault once a minute: a damaged file is asked for by every phone.
     void complain(const std::string& path, const std::string& fault);
 

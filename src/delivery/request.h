@@ -39,6 +39,7 @@ struct Ticket {
     std::string asker;
     std::optional<registry::WindowVisitor> visitor;  // whom confirm() counts into `window`; empty: nobody
     std::int64_t window = 0;
+    std::optional<MacAddress> first_seen{};  // a device of the inventory that nobody had asked for before
 };
 
 struct Answer {

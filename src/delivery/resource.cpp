@@ -144,7 +144,8 @@ Result<Resolved> resolve(const Delivery& delivery, const std::string& path, cons
     if (out.named) {
         auto found = delivery.lookup.find_device(*out.named);
         if (!found) return fail(std::move(found).error());
-        out.device = std::move(*found);
+        // A retired device has no files any more.
+        if (*found && (*found)->state != registry::DeviceState::retired) out.device = std::move(*found);
     }
     // A raw file is kept under the upper-case name, however the phone spells it.
     const std::string stored_path = out.named ? delivery.family.device_settings_name(*out.named) : path;

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "delivery/resource.h"
 #include "registry/registry.h"
+#include "registry/schema.h"
 #include "tests/suites/counting_lookup.h"
 #include "tests/suites/temporary_directory.h"
 
@@ -109,6 +112,33 @@ protected:
 
     Outcome outcome(const Request& request) { return ask(request).outcome; }
 
+    // Of the answer alone: what is noted after the delivery delays nobody.
+    suites::LookupCounts look_ups_for(const Request& request) {
+        lookup_->reset();
+        Answer answer = pipeline_->answer(request);
+        const auto counts = lookup_->counts();
+        pipeline_->record(std::move(answer.ticket), {});
+        return counts;
+    }
+
+    registry::DeviceState state_of(const MacAddress& mac) { return registry_->find_device(mac).value()->state; }
+
+    std::size_t count_events(EventKind kind) const {
+        return static_cast<std::size_t>(std::count_if(events_.events.begin(), events_.events.end(),
+                                                      [&](const auto& event) { return event.kind == kind; }));
+    }
+
+    std::string certify(const MacAddress& mac, char digit) {
+        registry::CertificateRecord certificate;
+        certificate.fingerprint = std::string(64, digit);
+        certificate.serial = std::string(16, digit);
+        certificate.subject = "CN=phone";
+        certificate.device = mac;
+        certificate.not_after = clock_.wall_now() + std::chrono::hours(1000);
+        EXPECT_TRUE(registry_->add_certificate(certificate));
+        return certificate.fingerprint;
+    }
+
     const registry::Event& last_event() const { return events_.events.back(); }
 
     const MacAddress one_ = MacAddress::parse("00247F000001").value();
@@ -183,57 +213,102 @@ TEST_F(PipelineTest, wrong_password_unknown_user_and_certificate_only_device_get
     certified.requires_certificate = true;
     ASSERT_TRUE(registry_->update_device(certified));
     const auto asked = request(Wire::https, "SIP00247F000001.cfg");
-    lookup_->reset();
+    EXPECT_EQ(look_ups_for(with_password(asked, "phone-one", "wrong")),
+              look_ups_for(with_password(asked, "nobody", "wrong")));
     EXPECT_EQ(outcome(with_password(asked, "phone-one", "wrong")), Outcome::needs_proof);
-    const auto for_wrong_password = lookup_->counts();
-    lookup_->reset();
     EXPECT_EQ(outcome(with_password(asked, "nobody", "wrong")), Outcome::needs_proof);
-    EXPECT_EQ(lookup_->counts(), for_wrong_password);
     EXPECT_EQ(outcome(with_password(asked, "phone-two", "password of phone-two")), Outcome::needs_proof);
     EXPECT_EQ(last_event().kind, EventKind::login_failed);
 }
 
 TEST_F(PipelineTest, unknown_and_forbidden_cost_the_same_look_ups) {
     for (const Wire wire : every_wire) {
-        lookup_->reset();
-        ask(request(wire, "SIP00247F000001.cfg"));
-        const auto known = lookup_->counts();
-        lookup_->reset();
-        ask(request(wire, "SIP00247F0000FF.cfg"));
-        EXPECT_EQ(lookup_->counts(), known) << trust::to_string(wire);
-        lookup_->reset();
-        ask(request(wire, "licence.lic"));
-        const auto internal = lookup_->counts();
-        lookup_->reset();
-        ask(request(wire, "no-such.lic"));
-        EXPECT_EQ(lookup_->counts(), internal) << trust::to_string(wire);
+        EXPECT_EQ(look_ups_for(request(wire, "SIP00247F000001.cfg")),
+                  look_ups_for(request(wire, "SIP00247F0000FF.cfg")))
+            << trust::to_string(wire);
+        EXPECT_EQ(look_ups_for(request(wire, "licence.lic")), look_ups_for(request(wire, "no-such.lic")))
+            << trust::to_string(wire);
     }
     const auto as_one = [&](const std::string& path) {
         return with_password(request(Wire::https, path), "phone-one", "password of phone-one");
     };
-    lookup_->reset();
-    ask(as_one("SIP00247F000002.cfg"));
-    const auto forbidden = lookup_->counts();
-    lookup_->reset();
-    ask(as_one("SIP00247F0000FF.cfg"));
-    EXPECT_EQ(lookup_->counts(), forbidden);
+    EXPECT_EQ(look_ups_for(as_one("SIP00247F000002.cfg")), look_ups_for(as_one("SIP00247F0000FF.cfg")));
+}
+
+TEST_F(PipelineTest, a_retired_device_is_let_in_nowhere) {
+    const std::string fingerprint = certify(one_, 'a');
+    const auto asked = request(Wire::https, "SIP00247F000001.cfg");
+    const auto login = with_password(asked, "phone-one", "password of phone-one");
+    EXPECT_EQ(outcome(login), Outcome::content);
+    ASSERT_TRUE(registry_->set_device_state(one_, registry::DeviceState::retired));
+
+    EXPECT_EQ(outcome(login), Outcome::needs_proof);
+    EXPECT_EQ(last_event().detail, "right password, but this device is retired");
+    auto certified = asked;
+    certified.certificate_fingerprint = fingerprint;
+    EXPECT_EQ(outcome(certified), Outcome::needs_proof);
+    // A certificate that came back, as from a backup, opens nothing either.
+    ASSERT_TRUE(
+        registry::Database::open(registry::registry_path(directory_.path()), registry::Database::Mode::read_write)
+            .value()
+            ->script("UPDATE certificates SET revoked = NULL"));
+    EXPECT_EQ(outcome(certified), Outcome::needs_proof);
+    EXPECT_EQ(last_event().detail, "the client certificate's device is retired");
+    // To others it is not there.
+    const auto as_two = [&](const std::string& path) {
+        return with_password(request(Wire::https, path), "phone-two", "password of phone-two");
+    };
+    EXPECT_EQ(outcome(as_two("SIP00247F000001.cfg")), Outcome::not_found);
+    EXPECT_EQ(look_ups_for(as_two("SIP00247F000001.cfg")), look_ups_for(as_two("SIP00247F0000FF.cfg")));
+}
+
+TEST_F(PipelineTest, a_device_is_seen_when_somebody_first_asks_for_its_file) {
+    EXPECT_EQ(outcome(request(Wire::tftp, "1230SIP.cfg")), Outcome::content);
+    EXPECT_EQ(state_of(one_), registry::DeviceState::expected);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome(request(Wire::tftp, "SIP00247F000001.cfg")), Outcome::not_found);
+    EXPECT_EQ(state_of(one_), registry::DeviceState::seen);
+    EXPECT_EQ(state_of(two_), registry::DeviceState::expected);
+    ASSERT_EQ(count_events(EventKind::enrolment), 1u);
+    const auto seen = std::find_if(events_.events.begin(), events_.events.end(),
+                                   [](const auto& event) { return event.kind == EventKind::enrolment; });
+    EXPECT_EQ(seen->outcome, "seen");
+    EXPECT_EQ(seen->device, one_);
+    EXPECT_EQ(seen->source, "192.0.2.77");
+}
+
+TEST_F(PipelineTest, a_device_is_active_once_it_shows_its_certificate_and_not_by_its_password) {
+    auto certified = request(Wire::https, "SIP00247F000001.cfg");
+    certified.certificate_fingerprint = certify(one_, 'a');
+    EXPECT_EQ(state_of(one_), registry::DeviceState::enrolled);
+    EXPECT_EQ(outcome(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one")),
+              Outcome::content);
+    EXPECT_EQ(state_of(one_), registry::DeviceState::enrolled);
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(outcome(certified), Outcome::content);
+    EXPECT_EQ(state_of(one_), registry::DeviceState::active);
+    EXPECT_EQ(count_events(EventKind::enrolment), 1u);
+    EXPECT_EQ(events_.events.end()[-3].outcome, "active");
+}
+
+TEST_F(PipelineTest, the_login_before_holds_until_the_next_one_was_used) {
+    ASSERT_TRUE(registry_->store_next_login(login_of(one_, "phone-one-next", "the next password", realm)));
+    const auto asked = request(Wire::https, "SIP00247F000001.cfg");
+    const auto before = with_password(asked, "phone-one", "password of phone-one");
+    EXPECT_EQ(outcome(with_password(asked, "phone-one-next", "wrong")), Outcome::needs_proof);
+    EXPECT_EQ(outcome(before), Outcome::content);
+    EXPECT_EQ(outcome(with_password(asked, "phone-one-next", "the next password")), Outcome::content);
+    EXPECT_EQ(outcome(before), Outcome::needs_proof);
+    EXPECT_EQ(outcome(with_password(asked, "phone-one-next", "the next password")), Outcome::content);
+    EXPECT_EQ(registry_->find_device(one_).value()->user, "phone-one-next");
 }
 
 TEST_F(PipelineTest, a_device_certificate_opens_its_device_until_it_is_revoked) {
-    registry::CertificateRecord certificate;
-    certificate.fingerprint = std::string(64, 'a');
-    certificate.serial = "01";
-    certificate.subject = "CN=one";
-    certificate.device = one_;
-    certificate.not_after = clock_.wall_now() + std::chrono::hours(1000);
-    ASSERT_TRUE(registry_->add_certificate(certificate));
     auto asked = request(Wire::https, "SIP00247F000001.cfg");
-    asked.certificate_fingerprint = certificate.fingerprint;
+    asked.certificate_fingerprint = certify(one_, 'a');
     EXPECT_EQ(outcome(asked), Outcome::content);
     EXPECT_EQ(last_event().proof, "device-certificate");
     asked.path = "SIP00247F000002.cfg";
     EXPECT_EQ(outcome(asked), Outcome::not_found);
-    ASSERT_TRUE(registry_->revoke_certificate("01"));
+    ASSERT_TRUE(registry_->revoke_certificate(std::string(16, 'a')));
     asked.path = "SIP00247F000001.cfg";
     EXPECT_EQ(outcome(asked), Outcome::needs_proof);
     // A good password beside a bad certificate does not help.
@@ -548,7 +623,7 @@ TEST_F(PipelineTest, a_miss_storm_is_summed_up) {
         ask(request(
             Wire::tftp,
             "SIP00247F00" + to_upper(to_hex(std::string{static_cast<char>(i >> 8), static_cast<char>(i)})) + ".cfg"));
-    EXPECT_EQ(events_.events.size(), recorded_misses.burst);
+    EXPECT_EQ(count_events(EventKind::request), recorded_misses.burst);
     clock_.advance(recorded_misses.refill);
     ask(request(Wire::tftp, "SIP00247F00FFFF.cfg"));
     EXPECT_EQ(events_.events[events_.events.size() - 2].kind, EventKind::misses);
