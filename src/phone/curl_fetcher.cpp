@@ -26,6 +26,9 @@ using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 // beyond it costs memory only as it comes.
 constexpr curl_off_t announced_room_limit = 16 * 1024 * 1024;
 
+constexpr long accepted = 202;
+constexpr curl_off_t longest_patience = 24 * 60 * 60;  // seconds; nobody means more than a day
+
 struct Transfer {
     CURL* curl = nullptr;
     std::string body;
@@ -207,6 +210,7 @@ Fault fault_of_code(CURLcode code, const FetchOrder& order, const Transfer& tran
 std::optional<Fault> fault_of_status(long status, const FetchOrder& order, bool showed_certificate) {
     constexpr long ok = 200, bad_request = 400, unauthorized = 401, forbidden = 403, not_found = 404;
     if (status == ok) return std::nullopt;
+    if (status == accepted) return Fault{FaultCode::unavailable, "the server has not decided on the request yet"};
     if (status / 100 == 3)
         return Fault{FaultCode::malformed,
                      fmt::format("the server answers with a redirect (status {}), which a set does "
@@ -269,6 +273,15 @@ std::optional<Fault> find_fault(CURL* curl, CURLcode code, const FetchOrder& ord
     if (!is_http(order.protocol)) return std::nullopt;
     if (auto fault = fault_of_status(status, order, transfer.policy.identity.has_value())) return fault;
     return fault_of_framing(curl, transfer);
+}
+
+std::optional<Duration> find_patience_asked(CURL* curl, const FetchOrder& order) {
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (!is_http(order.protocol) || status != accepted) return std::nullopt;
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
+    return std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, longest_patience));
 }
 
 std::optional<WallTime> find_server_time(CURL* curl, const Transfer& transfer) {
@@ -348,7 +361,8 @@ FetchOutcome CurlFetcher::fetch(const FetchOrder& order) const {
     const CURLcode code = curl_easy_perform(curl);
     const auto server_time = order.protocol == Protocol::https ? find_server_time(curl, transfer) : std::nullopt;
     const auto proved_time = server_time && holds_at(*server_time, transfer) ? server_time : std::nullopt;
-    FetchOutcome outcome{std::string(), server_time, proved_time, transfer.verdict.anchor_subject};
+    FetchOutcome outcome{std::string(), server_time, proved_time, transfer.verdict.anchor_subject,
+                         code == CURLE_OK ? find_patience_asked(curl, order) : std::nullopt};
     if (auto fault = find_fault(curl, code, order, transfer))
         outcome.body = fail(std::move(*fault));
     else

@@ -60,6 +60,9 @@ struct FetchOutcome {
     // The same, if the server's certificate is good at that time too, not only at the order's.
     std::optional<WallTime> proved_time{};
     std::string verified_by{};  // HTTPS: the subject of the anchor that the server's certificate led to
+    // HTTP, HTTPS: the server took what was sent and has not decided on it (status 202): ask again after this time,
+    // which is zero if the server does not say. `body` is then unavailable.
+    std::optional<Duration> ask_again_after{};
 };
 
 }  // namespace ringfence::phone

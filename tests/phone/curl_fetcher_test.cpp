@@ -99,5 +99,17 @@ TEST_F(DatedServer, ProvesADateByACertificateThatIsGoodThen) {
     EXPECT_EQ(refused.server_time, std::nullopt) << "nobody was verified";
 }
 
+TEST_F(DatedServer, ThatHasNotDecidedSaysWhenToAskAgain) {
+    const WallTime now = test::at(2026, 6, 1);
+    const auto undecided = fetch("202 Accepted", "Retry-After: 90\r\n", now);
+    EXPECT_EQ(undecided.body.error().code, FaultCode::unavailable);
+    EXPECT_EQ(undecided.ask_again_after, std::chrono::seconds(90));
+    EXPECT_EQ(fetch("202 Accepted", "", now).ask_again_after, Duration::zero());
+    EXPECT_EQ(fetch("202 Accepted", "Retry-After: 99999999999\r\n", now).ask_again_after, std::chrono::hours(24));
+    EXPECT_EQ(fetch("202 Accepted", "Retry-After: later\r\n", now).ask_again_after, Duration::zero());
+    for (const char* status : {"200 OK", "503 Busy"})
+        EXPECT_EQ(fetch(status, "Retry-After: 90\r\n", now).ask_again_after, std::nullopt) << status;
+}
+
 }  // namespace
 }  // namespace ringfence::phone
