@@ -15,6 +15,8 @@ namespace ringfence::test {
 
 inline const std::string cmp_reference = "7K2M9QXC";
 inline const Secret cmp_secret("0123456789abcdef0123456789");
+inline const std::string other_cmp_reference = "9QXC7K2M";
+inline const Secret other_cmp_secret("fedcba9876543210fedcba9876");
 
 // Certificates for the time in which the openssl command lives, too.
 inline crypto::CertificateRequest present_request(crypto::CertificateRole role, const std::string& name) {
@@ -31,7 +33,8 @@ public:
     Result<Secret> secret_of(std::string_view reference) override {
         asked.emplace_back(reference);
         if (is_unavailable) return fail(FaultCode::unavailable, "the registry is locked");
-        return reference == cmp_reference ? cmp_secret : Secret("nobody has this one");
+        if (reference == cmp_reference) return cmp_secret;
+        return reference == other_cmp_reference ? other_cmp_secret : Secret("nobody has this one");
     }
     void note_wrong_secret(std::string_view reference) override { wrong.emplace_back(reference); }
 

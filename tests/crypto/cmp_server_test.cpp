@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "crypto/cmp_openssl.h"
 #include "tests/crypto/cmp_door.h"
 #include "tests/crypto/cmp_party.h"
 
@@ -211,6 +212,78 @@ TEST_F(CmpServerTest, WithoutTheDeskThereIsNoReply) {
     EXPECT_EQ(reply.error().code, FaultCode::unavailable);
 }
 
+// --- what only libcrypto's own client can be made to say -----------------------------------------------------------
+
+class OddClient {
+public:
+    OddClient(CmpServer& server, const SharedSecret& shared)
+        : server_(server), context_(OSSL_CMP_CTX_new(nullptr, nullptr)), name_(X509_NAME_new()) {
+        const PrivateKey key = test::key("cmp phone");
+        EVP_PKEY_up_ref(key.native());
+        silence(context_.get());
+        EXPECT_TRUE(use_secret(context_.get(), shared));
+        EXPECT_EQ(X509_NAME_add_entry_by_txt(name_.get(), "CN", MBSTRING_UTF8,
+                                             reinterpret_cast<const unsigned char*>("odd"), -1, -1, 0),
+                  1);
+        EXPECT_EQ(OSSL_CMP_CTX_set1_subjectName(context_.get(), name_.get()), 1);
+        EXPECT_EQ(OSSL_CMP_CTX_set0_newPkey(context_.get(), 1, key.native()), 1);
+        EXPECT_EQ(OSSL_CMP_CTX_set_transfer_cb(context_.get(), on_transfer), 1);
+        EXPECT_EQ(OSSL_CMP_CTX_set_transfer_cb_arg(context_.get(), this), 1);
+    }
+
+    void use_transaction(const std::string& id) {
+        const Owner<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> octets(ASN1_OCTET_STRING_new());
+        ASN1_OCTET_STRING_set(octets.get(), reinterpret_cast<const unsigned char*>(id.data()),
+                              static_cast<int>(id.size()));
+        EXPECT_EQ(OSSL_CMP_CTX_set1_transactionID(context_.get(), octets.get()), 1);
+    }
+    // 1: done; -1: waiting; 0: refused.
+    int enrol() { return proceed(OSSL_CMP_IR); }
+    int abandon() { return proceed(-1); }
+
+private:
+    int proceed(int type) {
+        int seconds = 0;
+        const int done = OSSL_CMP_try_certreq(context_.get(), type, nullptr, &seconds);
+        ERR_clear_error();
+        return done;
+    }
+    static OSSL_CMP_MSG* on_transfer(OSSL_CMP_CTX* context, const OSSL_CMP_MSG* request) {
+        auto& self = *static_cast<OddClient*>(OSSL_CMP_CTX_get_transfer_cb_arg(context));
+        return parse_cmp(self.server_.answer(format_cmp(request)).value_or("")).release();
+    }
+
+    CmpServer& server_;
+    const Owner<OSSL_CMP_CTX, OSSL_CMP_CTX_free> context_;
+    const Owner<X509_NAME, X509_NAME_free> name_;
+};
+
+TEST_F(CmpServerTest, AnotherTokenHasNoPlaceInATransaction) {
+    party_.desk.polls_left = 3;
+    auto client = party_.client(token);
+    ASSERT_TRUE(std::holds_alternative<CmpWaiting>(*client.enrol(subject())));
+    OddClient other(party_.server, {test::other_cmp_reference, test::other_cmp_secret});
+    other.use_transaction(party_.desk.requests[0].transaction_id);
+    EXPECT_EQ(other.enrol(), 0);
+    ASSERT_TRUE(std::holds_alternative<CmpWaiting>(*client.poll()));
+    ASSERT_TRUE(std::holds_alternative<CmpIssued>(*client.poll()));
+    EXPECT_EQ(other.enrol(), 0) << "nor after its end";
+
+    for (const CmpRequest& request : party_.desk.requests)
+        EXPECT_EQ(std::get<CmpReference>(request.sender).text, cmp_reference);
+    OddClient alone(party_.server, {test::other_cmp_reference, test::other_cmp_secret});
+    EXPECT_EQ(alone.enrol(), 1);
+}
+
+TEST_F(CmpServerTest, WhoeverWaitsMayGiveUp) {
+    party_.desk.polls_left = 3;
+    OddClient client(party_.server, {cmp_reference, cmp_secret});
+    ASSERT_EQ(client.enrol(), -1);
+    EXPECT_EQ(client.abandon(), 1);
+    EXPECT_EQ(client.enrol(), 0) << "it would poll";
+    EXPECT_EQ(party_.desk.requests.size(), 2U);
+}
+
 // --- judged by the openssl command ---------------------------------------------------------------------------------
 
 class CmpOpenssl : public ::testing::Test {
@@ -283,6 +356,24 @@ TEST_F(CmpOpenssl, APresentCertificateIsRenewedAndRevoked) {
     ASSERT_EQ(party_.desk.revocations.size(), 1U);
     EXPECT_EQ(party_.desk.revocations[0].holder.leaf(), certificate("cert"));
     EXPECT_EQ(party_.desk.revocations[0].reason, 1);
+}
+
+TEST_F(CmpOpenssl, AnRsaKeySignsToo) {
+    const auto done = with_token("-cmd ir -newkey rsakey -subject /CN=NTIPP0102AB -certout cert");
+    ASSERT_EQ(done.status, 0) << done.output;
+    for (const std::string digest : {"sha256", "sha512"}) {
+        const auto renewed =
+            cmp("-cmd kur -cert cert -key rsakey -untrusted issuing -trusted root -newkey newkey "
+                "-certout new -digest " +
+                digest);
+        EXPECT_EQ(renewed.status, 0) << renewed.output;
+    }
+    const auto old =
+        cmp("-cmd kur -cert cert -key rsakey -untrusted issuing -trusted root -newkey newkey -certout x "
+            "-digest sha1");
+    EXPECT_NE(old.status, 0);
+    EXPECT_NE(old.output.find("request not accepted"), std::string::npos) << old.output;
+    EXPECT_EQ(party_.desk.requests.size(), 3U);
 }
 
 TEST_F(CmpOpenssl, AHolderRenewsAndRevokesNobodyElse) {
