@@ -120,8 +120,7 @@ void set_parameters(X509_STORE_CTX* context, const VerifyPolicy& policy) {
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL | X509_V_FLAG_EXTENDED_CRL_SUPPORT;
     }
     if (policy.time.at) {
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(*policy.time.at).time_since_epoch().count();
-        X509_VERIFY_PARAM_set_time(parameters, static_cast<std::time_t>(seconds));
+        X509_VERIFY_PARAM_set_time(parameters, to_seconds(*policy.time.at));
     } else {
         flags |= X509_V_FLAG_NO_CHECK_TIME;
     }
@@ -345,10 +344,13 @@ std::string describe(const Place& place) {
 
 Refusal weak_key(const Place& place) {
     const int error = place.depth == 0 ? X509_V_ERR_EE_KEY_TOO_SMALL : X509_V_ERR_CA_KEY_TOO_SMALL;
+    if (place.certificate.key_kind() == KeyKind::other) {
+        return distrust(error, place,
+                        fmt::format("weak key: {} has a key of a kind that is not accepted", describe(place)));
+    }
     return distrust(error, place,
-                    fmt::format("weak key: {} has a key of {} bits, which is too short or of a kind that is not "
-                                "accepted",
-                                describe(place), place.certificate.key_bits()));
+                    fmt::format("weak key: {} has a key of {} bits, which is too short or an odd size", describe(place),
+                                place.certificate.key_bits()));
 }
 
 Refusal weak_signature(const Place& place) {
