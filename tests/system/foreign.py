@@ -46,7 +46,8 @@ class Pki:
     def _key(self, name, kind):
         key = self.folder / f"{name}.key"
         algorithm = {"ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-                     "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+                     "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                     "rsa1024": ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"]}
         self._openssl("genpkey", "-algorithm", *algorithm[kind], "-out", key)
         return key
 
