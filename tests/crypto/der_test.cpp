@@ -35,7 +35,7 @@ TEST(Der, LengthsOfAllSizesAreRead) {
 TEST(Der, OnlyTheShortestDefiniteLengthIsTaken) {
     EXPECT_FALSE(is_one_element("\x30\x80\x00\x00"sv)) << "indefinite";
     EXPECT_FALSE(is_one_element("\x04\x81\x01x"sv)) << "long form of 1";
-    EXPECT_FALSE(is_one_element("\x04\x82\x00\x80"sv + std::string(128, 'x'))) << "leading zero";
+    EXPECT_FALSE(is_one_element(std::string("\x04\x82\x00\x80"sv) + std::string(128, 'x'))) << "leading zero";
     EXPECT_FALSE(is_one_element("\x04\x85\x01\x00\x00\x00\x00"sv)) << "too long to be true";
     EXPECT_FALSE(is_one_element("\x04\x84\xff\xff\xff\xff"sv));
     EXPECT_FALSE(is_one_element("\x1f\x01x"sv)) << "a tag of several bytes";
