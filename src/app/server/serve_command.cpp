@@ -18,7 +18,8 @@ constexpr std::size_t nonce_key_size = 32;
 
 // An authority of its own for each load, because certificates may have been issued since.
 Result<server::TlsMaterial> load_tls(Context& context, crypto::TlsLane lane) {
-    auto opened = authority::Authority::open(context.directory(), context.disk(), context.random(), context.clock());
+    auto opened = authority::Authority::open(context.directory(), context.disk(), context.random(), context.clock(),
+                                             authority::KeySet::server);
     if (!opened) return fail(std::move(opened).error());
     server::TlsMaterial material;
     material.identities = (*opened)->server_identities(lane);
