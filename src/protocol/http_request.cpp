@@ -4,6 +4,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <utility>
 
 #include "base/text.h"
 #include "protocol/http_target.h"
@@ -44,9 +45,18 @@ std::string take_user_agent(std::string& head) {
     return original;
 }
 
+std::string query_of(std::string_view target) {
+    const auto mark = target.find('?');
+    if (mark == std::string_view::npos) return {};
+    const auto query = target.substr(mark + 1);
+    return std::string(query.substr(0, query.find('#')));
+}
+
 struct Head {
     HttpRequest request;
     std::uint64_t body_length = 0;
+    bool is_coded = false;  // in another form than Content-Length says
+    bool expects_continue = false;
 };
 
 Result<Head> parse_head(std::string bytes) {
@@ -56,7 +66,7 @@ Result<Head> parse_head(std::string bytes) {
 
     http::request_parser<http::empty_body> parser;
     parser.header_limit(max_http_head);
-    parser.skip(true);  // the body is ours to drop
+    parser.skip(true);  // the body is ours to take or drop
     boost::beast::error_code error;
     parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
     wipe(bytes);
@@ -78,6 +88,8 @@ Result<Head> parse_head(std::string bytes) {
     request.if_none_match = value(http::field::if_none_match);
     request.if_modified_since = value(http::field::if_modified_since);
     request.if_range = value(http::field::if_range);
+    request.content_type = value(http::field::content_type);
+    request.query = query_of(request.target);
 
     auto target = parse_http_target(request.target);
     request.target_path = std::move(target.path);
@@ -86,14 +98,25 @@ Result<Head> parse_head(std::string bytes) {
 
     const auto length = parser.content_length();
     head.body_length = length ? *length : 0;
-    const bool has_body = head.body_length > 0 || message.count(http::field::transfer_encoding) > 0;
-    const bool cannot_drop = message.count(http::field::transfer_encoding) > 0 || head.body_length > max_http_body ||
-                             equals_ignoring_case(value(http::field::expect), "100-continue");
-    if (has_body && cannot_drop) {
-        request.keep_alive = false;
-        head.body_length = 0;
-    }
+    head.is_coded = message.count(http::field::transfer_encoding) > 0;
+    head.expects_continue = equals_ignoring_case(value(http::field::expect), "100-continue");
     return head;
+}
+
+// Decides what becomes of the body; afterwards body_length is what is to be waited for.
+void settle_body(Head& head, const HttpRequestReader::WantsBody& wants_body) {
+    HttpRequest& request = head.request;
+    if (head.body_length == 0 && !head.is_coded) return;
+    const bool is_wanted = wants_body && wants_body(request);
+    const bool is_too_large = head.body_length > max_http_body;
+    if (is_wanted) {
+        request.body_state = head.is_coded  ? HttpBody::without_length
+                             : is_too_large ? HttpBody::too_large
+                                            : HttpBody::read;
+    }
+    if (!head.is_coded && !is_too_large && (is_wanted || !head.expects_continue)) return;
+    request.keep_alive = false;
+    head.body_length = 0;
 }
 
 }  // namespace
@@ -106,7 +129,7 @@ void HttpRequestReader::add(std::string_view bytes) {
 
 Result<std::optional<HttpRequest>> HttpRequestReader::next() {
     if (is_finished_) return std::nullopt;
-    if (request_) return drop_body();
+    if (request_) return take_body();
     auto request = take_request();
     if (!request) {
         is_finished_ = true;
@@ -134,13 +157,17 @@ Result<std::optional<HttpRequest>> HttpRequestReader::take_request() {
     if (!head) return fail(head.error());
     drop(size);
     searched_ = 0;
+    settle_body(*head, wants_body_);
     body_left_ = head->body_length;
     request_ = std::move(head->request);
-    return drop_body();
+    // HTTP/1.0 knows no such thing, whatever it says.
+    expects_continue_ = head->expects_continue && request_->version > 10 && request_->body_state == HttpBody::read;
+    return take_body();
 }
 
-std::optional<HttpRequest> HttpRequestReader::drop_body() {
+std::optional<HttpRequest> HttpRequestReader::take_body() {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, buffer_.size()));
+    if (request_->body_state == HttpBody::read) request_->body.append(buffer_, 0, count);
     drop(count);
     body_left_ -= count;
     if (body_left_ > 0) return std::nullopt;
@@ -151,6 +178,11 @@ std::optional<HttpRequest> HttpRequestReader::drop_body() {
         wipe(buffer_);
     }
     return request;
+}
+
+bool HttpRequestReader::take_continue() {
+    // Who has begun to send does not wait for it.
+    return request_ && request_->body.empty() && std::exchange(expects_continue_, false);
 }
 
 // Overwrites what it drops, since a head may hold a password.

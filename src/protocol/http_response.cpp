@@ -136,14 +136,19 @@ unsigned http_status(FaultCode code) {
 std::string_view http_reason(unsigned status) {
     switch (status) {
         case 200: return "OK";
+        case 202: return "Accepted";
         case 206: return "Partial Content";
         case 304: return "Not Modified";
         case 400: return "Bad Request";
         case 401: return "Unauthorized";
+        case 403: return "Forbidden";
         case 404: return "Not Found";
         case 405: return "Method Not Allowed";
         case 408: return "Request Timeout";
         case 409: return "Conflict";
+        case 411: return "Length Required";
+        case 413: return "Content Too Large";
+        case 415: return "Unsupported Media Type";
         case 416: return "Range Not Satisfiable";
         case 429: return "Too Many Requests";
         case 431: return "Request Header Fields Too Large";
@@ -196,6 +201,10 @@ std::string format_response_head(const HttpResponseHead& head) {
     add("Content-Range", head.content_range);
     add("WWW-Authenticate", head.www_authenticate);
     add("Allow", head.allow);
+    if (head.retry_after) {
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(*head.retry_after);
+        add("Retry-After", std::to_string(seconds.count()));
+    }
     // Said either way: HTTP/1.0 clients assume close, HTTP/1.1 ones the contrary.
     add("Connection", head.keep_alive ? "keep-alive" : "close");
     out += "\r\n";

@@ -46,15 +46,19 @@ struct HttpResponseHead {
     std::string_view etag;                        // empty: no header
     std::optional<WallTime> modified;             // Last-Modified
     bool accepts_ranges = false;
-    std::string_view content_range;     // from format_content_range(); empty: no header
-    std::string_view www_authenticate;  // from format_challenge(); empty: no header
-    std::string_view allow;             // with 405; empty: no header
+    std::string_view content_range;       // from format_content_range(); empty: no header
+    std::string_view www_authenticate;    // from format_challenge(); empty: no header
+    std::string_view allow;               // with 405; empty: no header
+    std::optional<Duration> retry_after;  // in whole seconds, rounded up
     bool keep_alive = false;
 };
 
 // The head, up to and with the empty line. No Server header: it would only help an attacker. A value must hold no CR,
 // LF or NUL.
 std::string format_response_head(const HttpResponseHead& head);
+
+// What a peer waits for that holds its body back (RFC 9110 section 10.1.1).
+inline constexpr std::string_view continue_head = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // "bytes 0-99/1234" for a part, "bytes */1234" for 416.
 std::string format_content_range(const HttpPart& part, std::uint64_t file_size);

@@ -1,4 +1,4 @@
-// Requests are the same whether their bytes come at once or one by one.
+// Requests are the same whether their bytes come at once or one by one, and no body is longer than its limit.
 #include <cstdint>
 #include <string>
 
@@ -17,20 +17,25 @@ bool take(HttpRequestReader& reader, std::string& seen) {
     const HttpRequest& found = **request;
     const auto part = choose_part(found, {1000, "\"e\"", WallTime{}});
     RINGFENCE_ASSERT(part.first + part.length <= 1000);
-    seen += found.method + ' ' + found.target_path + ' ' + found.user_agent + ' ' + found.range + '\n';
+    RINGFENCE_ASSERT(found.body.size() <= max_http_body);
+    RINGFENCE_ASSERT(found.body.empty() || found.body_state == HttpBody::read);
+    seen += found.method + ' ' + found.target_path + ' ' + found.query + ' ' + found.user_agent + ' ' + found.range;
+    seen += ' ' + found.content_type + ' ' + std::to_string(static_cast<int>(found.body_state)) + found.body + '\n';
     return true;
 }
+
+bool wants_body(const HttpRequest& head) { return head.method == "POST"; }
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     std::string at_once;
-    HttpRequestReader whole;
+    HttpRequestReader whole(wants_body);
     whole.add(bytes);
     while (take(whole, at_once)) {
     }
     std::string one_by_one;
-    HttpRequestReader reader;
+    HttpRequestReader reader(wants_body);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         reader.add(bytes.substr(i, 1));
         while (take(reader, one_by_one)) {

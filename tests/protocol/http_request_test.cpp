@@ -142,6 +142,83 @@ TEST(http_request, a_body_that_will_not_be_read_closes_the_connection) {
     EXPECT_TRUE(read_one(longest).keep_alive);
 }
 
+bool wants_all(const HttpRequest&) { return true; }
+
+HttpRequest read_wanted(std::string_view bytes) {
+    HttpRequestReader reader(wants_all);
+    reader.add(bytes);
+    auto request = reader.next();
+    EXPECT_TRUE(request) << bytes;
+    EXPECT_TRUE(request.value().has_value()) << bytes;
+    return **request;
+}
+
+TEST(http_request, a_wanted_body_is_read_whole_and_the_next_request_follows) {
+    HttpRequestReader reader([](const HttpRequest& head) { return head.target_path == "scep"; });
+    reader.add("POST /scep?operation=PKIOperation&x=%20#y HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-pki\r\n");
+    reader.add("Content-Length: 5\r\n\r\n\r\n");
+    EXPECT_FALSE(reader.next()->has_value());
+    EXPECT_FALSE(reader.take_continue()) << "nobody asked for it";
+    reader.add("\0z!POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"s);
+    const auto first = reader.next();
+    EXPECT_EQ((*first)->body_state, HttpBody::read);
+    EXPECT_EQ((*first)->body, "\r\n\0z!"s);
+    EXPECT_EQ((*first)->query, "operation=PKIOperation&x=%20");
+    EXPECT_EQ((*first)->content_type, "application/x-pki");
+    const auto second = reader.next();
+    EXPECT_EQ((*second)->target_path, "b");
+    EXPECT_EQ((*second)->body_state, HttpBody::unread);
+    EXPECT_EQ((*second)->body, "");
+}
+
+TEST(http_request, a_wanted_body_is_bounded_and_has_a_length) {
+    const auto post = [](const std::string& header, const std::string& body) {
+        return read_wanted("POST /scep HTTP/1.1\r\nHost: a\r\n" + header + "\r\n\r\n" + body);
+    };
+    const auto longest = post("Content-Length: 65536", std::string(65536, 'x'));
+    EXPECT_EQ(longest.body_state, HttpBody::read);
+    EXPECT_EQ(longest.body.size(), max_http_body);
+    EXPECT_TRUE(longest.keep_alive);
+    const auto too_large = post("Content-Length: 65537\r\nExpect: 100-continue", "");
+    EXPECT_EQ(too_large.body_state, HttpBody::too_large);
+    EXPECT_FALSE(too_large.keep_alive);
+    const auto chunked = post("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n");
+    EXPECT_EQ(chunked.body_state, HttpBody::without_length);
+    EXPECT_FALSE(chunked.keep_alive);
+    const auto none = read_wanted("POST /scep HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(none.body_state, HttpBody::unread);
+    EXPECT_TRUE(none.keep_alive);
+}
+
+TEST(http_request, who_holds_a_wanted_body_back_is_told_once_to_go_on) {
+    const std::string rest = " HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n";
+    HttpRequestReader reader(wants_all);
+    EXPECT_FALSE(reader.take_continue());
+    reader.add("POST /a" + rest);
+    EXPECT_FALSE(reader.next()->has_value());
+    EXPECT_TRUE(reader.take_continue());
+    EXPECT_FALSE(reader.take_continue());
+    reader.add("abc");
+    EXPECT_EQ((*reader.next())->body, "abc");
+
+    reader.add("POST /b" + rest + "a");
+    EXPECT_FALSE(reader.next()->has_value());
+    EXPECT_FALSE(reader.take_continue()) << "it has begun to send";
+    reader.add("bc");
+    EXPECT_TRUE(reader.next()->has_value());
+
+    HttpRequestReader old(wants_all);
+    old.add("POST /a HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_FALSE(old.next()->has_value());
+    EXPECT_FALSE(old.take_continue());
+}
+
+TEST(http_request, a_scep_message_fits_a_request_line) {
+    const std::string message(12'000, 'A');
+    EXPECT_EQ(read_one("GET /scep?operation=PKIOperation&message=" + message + " HTTP/1.1\r\nHost: a\r\n\r\n").query,
+              "operation=PKIOperation&message=" + message);
+}
+
 TEST(http_request, the_head_is_bounded) {
     const std::string begin = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
     const std::string end = "\r\n\r\n";
