@@ -21,10 +21,8 @@ std::vector<Command> certificate_commands();  // cert, root
 std::vector<Command> certificate_check_commands();
 std::vector<Command> token_commands();  // token, enrolment
 std::vector<Command> event_commands();  // events
-std::vector<Command> event_commands();        // events
 std::vector<Command> version_commands();
 std::vector<Command> import_commands();
-std::vector<Command> certificate_check_commands();
 
 // All of them, each with --data, --json and --help added.
 std::vector<Command> all_commands();
