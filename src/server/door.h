@@ -11,9 +11,16 @@
 #include "net/event_loop.h"
 #include "net/socket.h"
 #include "registry/lookup.h"
+#include "server/enrolment_service.h"
 #include "server/settings.h"
 
 namespace ringfence::server {
+
+// What anybody may ask beside files, over HTTP. The same on all loops; each part is for any thread.
+struct PublicServices {
+    EnrolmentService* enrolment = nullptr;  // none: nobody can enrol
+    std::function<std::optional<std::string>(std::string_view name)> find_revocation_list;
+};
 
 // One loop's part of the server, as long as the loop lives.
 struct LoopParts {
@@ -21,6 +28,7 @@ struct LoopParts {
     registry::Lookup& lookup;
     registry::EventSink& events;
     protocol::NonceTable& nonces;
+    const PublicServices& services;
     // A reload puts another one here, between two requests.
     std::unique_ptr<delivery::Pipeline> pipeline;
 
@@ -33,6 +41,7 @@ struct DoorSettings {
     std::string realm;
     DoorLimits limits;
     std::optional<PortRange> passive_ports;
+    EnrolmentSettings enrolment;
     std::optional<delivery::LanePolicy> lane;       // of the legacy door
     std::shared_ptr<crypto::TlsServerContext> tls;  // of the HTTPS doors
 };

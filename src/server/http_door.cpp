@@ -4,6 +4,7 @@
 #include "net/stream.h"
 #include "protocol/http_request.h"
 #include "protocol/http_response.h"
+#include "server/enrolment_routes.h"
 
 namespace ringfence::server {
 
@@ -26,9 +27,14 @@ constexpr Duration handshake_allowance = std::chrono::seconds(8);
 // How long a connection that is still in its handshake holds up the end: a phone that means to ask does so at once.
 constexpr Duration draining_time = std::chrono::seconds(5);
 
+// For the answer of the enrolment service, which is never later than that; the rest is for the loops.
+constexpr Duration enrolment_time =
+    EnrolmentService::longest_wait + EnrolmentService::longest_work + std::chrono::seconds(10);
+
 constexpr std::string_view allowed_methods = "GET, HEAD";
 constexpr std::string_view file_type = "application/octet-stream";
 constexpr std::string_view sentence_type = "text/plain";
+constexpr std::string_view list_type = "application/pkix-crl";  // RFC 2585
 
 // Fixed bytes: what was asked for must not show in the answer.
 std::string_view sentence_for(unsigned status) {
@@ -36,7 +42,9 @@ std::string_view sentence_for(unsigned status) {
         case 400: return "This is not an HTTP request.\n";
         case 401: return "A login or a device certificate is needed.\n";
         case 404: return "There is no such file.\n";
-        case 405: return "Only GET and HEAD are served.\n";
+        case 405: return "This method is not served here.\n";
+        case 411: return "The length of the body is missing.\n";
+        case 413: return "The body is too long.\n";
         case 431: return "The request is too long.\n";
         default: return "Please try again later.\n";
     }
@@ -51,6 +59,7 @@ public:
         : door_(door),
           settings_(door.settings_),
           source_(source),
+          reader_([this](const HttpRequest& head) { return head.method == "POST" && find_route(head).has_value(); }),
           stream_(door.parts_.loop, std::move(socket), *this, std::move(tls)) {}
 
     ~Connection() override {
@@ -68,7 +77,7 @@ public:
 
     // Since when it could have asked and has not, or not wholly; empty while it is answered or leaves.
     std::optional<SteadyTime> waiting_since() const {
-        if (delivery_ || finishing_) return std::nullopt;
+        if (delivery_ || asked_ || finishing_) return std::nullopt;
         return is_securing_ ? waiting_since_ + handshake_allowance : waiting_since_;
     }
 
@@ -78,14 +87,14 @@ public:
     }
 
     void let_go() {
-        if (!is_securing_ && !delivery_) return finish(net::Stream::Rest::none);
+        if (!is_securing_ && !delivery_ && !asked_) return finish(net::Stream::Rest::none);
         finishing_ = true;
         stream_.set_deadline(now());
     }
 
     void drain() {
         if (is_securing_) return stream_.set_deadline(now() + draining_time);
-        if (delivery_ || reader_.is_inside_request() || finishing_) return;
+        if (delivery_ || asked_ || reader_.is_inside_request() || finishing_) return;
         finish(net::Stream::Rest::none);
     }
 
@@ -123,6 +132,7 @@ private:
     }
 
     void on_sent() override {
+        if (!delivery_) return;  // that was "100 Continue"
         Delivery sent = *std::exchange(delivery_, std::nullopt);
         record(sent, {.bytes = sent.has_body ? sent.part.length : 0, .complete = true});
         if (!sent.keep_alive || door_.draining_ || finishing_) return finish(sent.rest);
@@ -147,10 +157,11 @@ private:
         if (!request) return refuse(protocol::http_status(request.error().code), net::Stream::Rest::expected);
         if (!*request) {
             note_beginning();
+            if (reader_.take_continue()) stream_.send(std::string(protocol::continue_head));
             return stream_.resume_reading();
         }
         stream_.pause_reading();
-        answer(**request);
+        answer(std::move(**request));
     }
 
     // Once for each wait, so that blank lines and drops of a request buy no more time.
@@ -160,10 +171,87 @@ private:
         stream_.set_deadline(now() + request_time);
     }
 
-    void answer(const HttpRequest& request) {
+    void answer(HttpRequest request) {
+        if (auto route = find_route(request)) return enrol(std::move(*route), std::move(request));
         const bool is_head = request.method == "HEAD";
-        if (request.method != "GET" && !is_head) return respond(405, request, std::nullopt, {});
+        if (request.method != "GET" && !is_head) return respond(405, request, {.allow = allowed_methods});
+        if (const auto list = find_revocation_list(request)) {
+            return reply(request, {.status = 200, .content_type = std::string(list_type), .body = *list});
+        }
+        deliver_file(request);
+    }
 
+    std::optional<EnrolmentRoute> find_route(const HttpRequest& request) const {
+        if (door_.parts_.services.enrolment == nullptr) return std::nullopt;
+        return find_enrolment_route(settings_->enrolment, {wire(), door_.parts_.clock().wall_now()}, request);
+    }
+
+    std::optional<std::string> find_revocation_list(const HttpRequest& request) const {
+        const std::string_view name = find_list_name(request);
+        if (name.empty() || !door_.parts_.services.find_revocation_list) return std::nullopt;
+        return door_.parts_.services.find_revocation_list(name);
+    }
+
+    // The body, if there is one, was asked for or nobody took the method.
+    void enrol(EnrolmentRoute route, HttpRequest request) {
+        if (!route.takes(request.method)) return respond(405, request, {.allow = route.methods});
+        if (request.body_state == protocol::HttpBody::too_large) return respond(413, request, {});
+        if (request.body_state == protocol::HttpBody::without_length) return respond(411, request, {});
+        authority::Query query = make_query(std::move(route), request);
+        query.source = source_.to_string();
+        if (const crypto::TlsConnection* tls = stream_.tls()) {
+            query.is_secure = true;
+            query.certificate_fingerprint = tls->peer_fingerprint();
+            take_login(request, query);
+        }
+        asked_ = std::move(request);
+        stream_.set_deadline(now() + enrolment_time);
+        door_.parts_.services.enrolment->submit(std::move(query), door_.parts_.loop,
+                                                [weak = weak_from_this()](const authority::Reply& answer) {
+                                                    if (const auto self = weak.lock()) self->on_reply(answer);
+                                                });
+    }
+
+    // What is no Basic login counts as none.
+    static void take_login(const HttpRequest& request, authority::Query& query) {
+        auto authorization = protocol::parse_authorization(request.authorization.reveal());
+        if (!authorization) return;
+        auto* login = std::get_if<protocol::BasicLogin>(&*authorization);
+        if (login == nullptr) return;
+        query.user = std::move(login->user);
+        query.password = std::move(login->password);
+    }
+
+    void on_reply(const authority::Reply& answer) {
+        if (finishing_) return;
+        const HttpRequest request = *std::exchange(asked_, std::nullopt);
+        reply(request, answer);
+    }
+
+    // What is no file: a whole answer, of another sort than the pipeline's.
+    void reply(const HttpRequest& request, const authority::Reply& answer) {
+        HttpResponseHead head = begin_head(answer.status, request.keep_alive);
+        head.content_type = answer.content_type;
+        head.content_length = answer.body.size();
+        head.retry_after = answer.retry_after;
+        std::string login;
+        if (answer.wants_login && stream_.tls() != nullptr) {
+            // The secret itself is needed, and this wire hides it.
+            protocol::Challenge challenge;
+            challenge.realm = settings_->realm;
+            login = protocol::format_challenge(challenge);
+            head.status = 401;
+            head.www_authenticate = login;
+        }
+        std::string bytes = format_response_head(head);
+        if (request.method != "HEAD") bytes += answer.body;
+        Delivery delivery;
+        delivery.part.status = head.status;
+        promise(request, head, delivery);
+        send(std::move(delivery), std::move(bytes), {});
+    }
+
+    void deliver_file(const HttpRequest& request) {
         delivery::Request asked;
         asked.wire = wire();
         asked.path = request.target_path;
@@ -180,9 +268,9 @@ private:
         switch (answer.outcome) {
             case Outcome::content: return deliver(request, std::move(answer));
             case Outcome::needs_proof:
-                return respond(401, request, std::move(answer.ticket), challenge(answer.stale_nonce));
-            case Outcome::not_found: return respond(404, request, std::move(answer.ticket), {});
-            case Outcome::unavailable: return respond(503, request, std::move(answer.ticket), {});
+                return respond(401, request, {std::move(answer.ticket), challenge(answer.stale_nonce)});
+            case Outcome::not_found: return respond(404, request, {std::move(answer.ticket)});
+            case Outcome::unavailable: return respond(503, request, {std::move(answer.ticket)});
         }
     }
 
@@ -217,23 +305,28 @@ private:
         send(std::move(delivery), format_response_head(head), {answer.body.bytes, part.first, length});
     }
 
+    struct Beside {
+        std::optional<delivery::Ticket> ticket{};
+        std::string challenge{};
+        std::string_view allow{};
+    };
+
     // A fixed sentence.
-    void respond(unsigned status, const HttpRequest& request, std::optional<delivery::Ticket> ticket,
-                 const std::string& challenge) {
+    void respond(unsigned status, const HttpRequest& request, Beside beside) {
         const std::string_view sentence = sentence_for(status);
         HttpResponseHead head = begin_head(status, request.keep_alive);
         head.content_type = sentence_type;
         head.content_length = sentence.size();
-        head.www_authenticate = challenge;
-        if (status == 405) head.allow = allowed_methods;
+        head.www_authenticate = beside.challenge;
+        head.allow = beside.allow;
         std::string bytes = format_response_head(head);
         if (request.method != "HEAD") bytes += sentence;
         Delivery delivery;
-        delivery.ticket = std::move(ticket);
+        delivery.ticket = std::move(beside.ticket);
         delivery.part.status = status;
         promise(request, head, delivery);
         // The reader leaves a body that it will not take; GET and HEAD have none.
-        if (status == 405) delivery.rest = net::Stream::Rest::expected;
+        if (request.method != "GET" && request.method != "HEAD") delivery.rest = net::Stream::Rest::expected;
         send(std::move(delivery), std::move(bytes), {});
     }
 
@@ -289,6 +382,7 @@ private:
     IpAddress source_;
     protocol::HttpRequestReader reader_;
     std::optional<Delivery> delivery_;
+    std::optional<HttpRequest> asked_;  // of the enrolment service, and not answered yet
     bool is_securing_ = false;
     bool has_begun_ = false;  // a request, since the wait for it began
     SteadyTime waiting_since_{};

@@ -24,7 +24,7 @@ namespace {
 
 // How often a draining loop looks whether its doors are idle.
 constexpr Duration drain_look = std::chrono::milliseconds(100);
-constexpr std::string_view needs_restart = "loops and families change only with a restart";
+constexpr std::string_view needs_restart = "loops, families and workers change only with a restart";
 constexpr std::string_view realm_is_bound =
     "the realm has changed, but the stored logins are bound to the old one; put it back";
 
@@ -122,12 +122,13 @@ void raise_descriptor_limit() {
 // A thread and what it serves. Made while the thread does not run; then everything happens on its loop.
 class Worker {
 public:
-    Worker(const Clock& clock, std::unique_ptr<registry::Lookup> lookup, std::shared_ptr<const delivery::Shared> shared)
+    Worker(const Clock& clock, std::unique_ptr<registry::Lookup> lookup, std::shared_ptr<const delivery::Shared> shared,
+           const PublicServices& services)
         : loop_(clock),
           lookup_(std::move(lookup)),
           shared_(std::move(shared)),
-          parts_{loop_, *lookup_, shared_->events, shared_->nonces,
-                 std::make_unique<delivery::Pipeline>(*shared_, *lookup_)},
+          parts_{loop_,           *lookup_, shared_->events,
+                 shared_->nonces, services, std::make_unique<delivery::Pipeline>(*shared_, *lookup_)},
           drain_look_(loop_.deadlines(), [this] { look_whether_drained(); }) {}
 
     ~Worker() {
@@ -238,6 +239,8 @@ struct Server::Core {
 
     ServerParts parts;
     net::EventLoop control;
+    std::unique_ptr<EnrolmentService> enrolment;
+    PublicServices services;
     std::vector<std::unique_ptr<Worker>> workers;
     mutable std::mutex mutex;  // guards `running`, which listeners() reads from any thread
     Generation running;
@@ -247,6 +250,8 @@ struct Server::Core {
     Status start();
     void reload();
     void drain();
+    // Before the workers go, since it posts to their loops.
+    void stop_services();
     void record(std::string outcome, std::string detail) const;
 
 private:
@@ -255,6 +260,7 @@ private:
     Result<std::shared_ptr<crypto::TlsServerContext>> make_context(const ListenerSettings& listener,
                                                                    const ServerSettings& settings) const;
     Status probe_new(const std::vector<Listener>& listeners) const;
+    void start_services(const ServerSettings& settings, std::size_t loops);
     Status try_reload();
     void on_worker_drained();
 };
@@ -293,6 +299,7 @@ Result<Generation> Server::Core::load() const {
         door->listener = listener;
         door->realm = generation.settings.installation.realm;
         door->limits = generation.settings.limits;
+        door->enrolment = generation.settings.enrolment;
         door->passive_ports = generation.settings.passive_ports;
         if (listener.wire == Wire::https_legacy) door->lane = generation.settings.legacy;
         if (trust::is_https(listener.wire)) {
@@ -319,11 +326,12 @@ Status Server::Core::start() {
     for (Listener& listener : loaded->listeners) {
         if (auto opened = open_sockets(listener, count); !opened) return opened;
     }
+    start_services(loaded->settings, count);
     std::vector<std::unique_ptr<Worker>> made;
     for (std::size_t i = 0; i < count; ++i) {
         auto lookup = parts.open_lookup();
         if (!lookup) return fail(std::move(lookup).error());
-        made.push_back(std::make_unique<Worker>(parts.shared.clock, std::move(*lookup), loaded->shared));
+        made.push_back(std::make_unique<Worker>(parts.shared.clock, std::move(*lookup), loaded->shared, services));
         for (Listener& listener : loaded->listeners) {
             made.back()->add_door(std::move(listener.sockets[i]), listener.settings);
         }
@@ -343,6 +351,19 @@ Status Server::Core::start() {
     if (parts.on_ready) parts.on_ready();
     notify_service_manager("READY=1");
     return {};
+}
+
+void Server::Core::start_services(const ServerSettings& settings, std::size_t loops) {
+    if (parts.enrolment) {
+        const unsigned workers = settings.enrolment.workers;
+        enrolment =
+            std::make_unique<EnrolmentService>(*parts.enrolment, workers > 0 ? workers : static_cast<unsigned>(loops));
+    }
+    services = {enrolment.get(), parts.find_revocation_list};
+}
+
+void Server::Core::stop_services() {
+    if (enrolment) enrolment->stop();
 }
 
 void Server::Core::record(std::string outcome, std::string detail) const {
@@ -385,7 +406,8 @@ Status Server::Core::try_reload() {
     auto loaded = load();
     if (!loaded) return fail(std::move(loaded).error());
     const ServerSettings& before = running.settings;
-    if (loaded->settings.loops != before.loops || loaded->settings.families != before.families) {
+    if (loaded->settings.loops != before.loops || loaded->settings.families != before.families ||
+        loaded->settings.enrolment.workers != before.enrolment.workers) {
         return fail(FaultCode::conflict, std::string(needs_restart));
     }
     if (loaded->settings.installation.realm != before.installation.realm) {
@@ -437,13 +459,14 @@ void Server::Core::on_worker_drained() {
 
 Server::Server(ServerParts parts) : core_(std::make_unique<Core>(std::move(parts))) {}
 
-Server::~Server() = default;
+Server::~Server() { core_->stop_services(); }
 
 Status Server::start() { return core_->start(); }
 
 void Server::run() {
     Core& core = *core_;
     core.control.run();
+    core.stop_services();
     core.workers.clear();
     core.record("stopped", "");
 }

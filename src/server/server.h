@@ -7,13 +7,16 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "crypto/tls_server.h"
 #include "delivery/pipeline.h"
 #include "registry/lookup.h"
+#include "server/enrolment_service.h"
 #include "server/settings.h"
 
 namespace ringfence::server {
@@ -33,6 +36,10 @@ struct ServerParts {
     std::function<Result<TlsMaterial>(crypto::TlsLane)> load_tls;
     // Called once per loop at start, on its thread.
     std::function<Result<std::unique_ptr<registry::Lookup>>()> open_lookup;
+    // None: nobody can enrol, whatever the settings say.
+    std::optional<EnrolmentParts> enrolment;
+    // The DER of the revocation list that is published under this name, as in /crl/<name>.crl. From any thread.
+    std::function<std::optional<std::string>(std::string_view name)> find_revocation_list;
     // All doors listen; called by start() before it returns.
     std::function<void()> on_ready;
 };
@@ -51,7 +58,8 @@ public:
 
     // From any thread, while run() runs; done by run().
     // Settings, certificates and keys are read anew, whole or not at all: after a Fault the old ones stay in force and
-    // the log says why. Connections stay. `loops` and `families` change only with a restart.
+    // the log says why. Connections stay. `loops`, `families` and `workers` change only with a
+    // restart.
     void reload();
     // No new connections; what runs may finish, up to the settings' drain time.
     void drain();

@@ -83,6 +83,13 @@ public:
         return out;
     }
 
+    Result<bool> truth(std::string_view key, bool absent) {
+        const toml::node* node = take(key);
+        if (node == nullptr) return absent;
+        if (!node->is_boolean()) return wrong(key, "must be true or false");
+        return node->as_boolean()->get();
+    }
+
     // Whether any key is left that nobody asked for.
     Status finish() const {
         if (table_ == nullptr) return {};
@@ -236,6 +243,34 @@ Status read_limits(Table table, ServerSettings& out) {
     return table.finish();
 }
 
+Status read_enrolment(Table table, ServerSettings& out) {
+    EnrolmentSettings& enrolment = out.enrolment;
+    struct Switch {
+        std::string_view key;
+        bool& value;
+    };
+    for (const Switch& each : {Switch{"scep", enrolment.scep}, Switch{"est", enrolment.est},
+                               Switch{"cmp", enrolment.cmp}, Switch{"ocsp", enrolment.ocsp}}) {
+        auto is_on = table.truth(each.key, each.value);
+        if (!is_on) return fail(std::move(is_on).error());
+        each.value = *is_on;
+    }
+    auto legacy = table.truth("scep_legacy", false);
+    auto closes = table.text("scep_legacy_closes");
+    auto workers = table.number("workers", 0, 0, max_loops);
+    if (!legacy) return fail(std::move(legacy).error());
+    if (!closes) return fail(std::move(closes).error());
+    if (!workers) return fail(std::move(workers).error());
+    enrolment.workers = static_cast<unsigned>(*workers);
+    const auto date = parse_time(*closes);
+    // A date may stand there before and after it counts, but not a wrong one.
+    if (!date && (*legacy || !closes->empty())) {
+        return table.wrong("scep_legacy_closes", "must be a date, as in \"2030-01-01T00:00:00Z\"");
+    }
+    if (*legacy) enrolment.scep_legacy_closes = *date;
+    return table.finish();
+}
+
 // What holds for the listeners together, wherever they came from.
 Status settle_listeners(ServerSettings& settings) {
     if (settings.listeners.size() > max_listeners) {
@@ -272,12 +307,14 @@ Result<ServerSettings> read_settings(const toml::table& file) {
     auto server = section("server");
     auto legacy = section("legacy");
     auto limits = section("limits");
-    for (const auto* table : {&server, &legacy, &limits}) {
+    auto enrolment = section("enrolment");
+    for (const auto* table : {&server, &legacy, &limits, &enrolment}) {
         if (!*table) return fail(table->error());
     }
     if (!server->exists()) return fail(FaultCode::malformed, "[server] is missing");
     if (auto read = read_server(*server, out); !read) return fail(std::move(read).error());
     if (auto read = read_limits(*limits, out); !read) return fail(std::move(read).error());
+    if (auto read = read_enrolment(*enrolment, out); !read) return fail(std::move(read).error());
     if (legacy->exists()) {
         if (auto read = read_legacy(*legacy, out); !read) return fail(std::move(read).error());
     }
@@ -389,6 +426,21 @@ closes = "{closes}"
 # The address of that door. Set, manifests lead the models above there; empty, they lead them to the https door, but for
 # the sites with a server of their own for it (site set NAME --legacy-server).
 server = ""
+
+# How devices get certificates by themselves, on the http and https doors: SCEP at /scep, EST at /.well-known/est (https
+# only), CMP at /cmp and /.well-known/cmp; and OCSP at /ocsp, where anybody may ask whether one is revoked.
+# [enrolment]
+# scep = true
+# est = true
+# cmp = true
+# ocsp = true
+# Phones of 2013 may know only SHA-1 and 3DES. They get their certificates at /scep on the https-legacy door, and when
+# this is true at /scep-legacy on the http door too, until it closes.
+# scep_legacy = false
+# scep_legacy_closes = "{closes}"
+# Threads that answer, each with a process that reads the requests; 0 is one for each thread that serves. Needs a
+# restart.
+# workers = 0
 
 # What each door bears at once, for each thread. More phones wait. A full door lets go of those that ask for nothing,
 # and of transfers that moved less than 4 kB a second for 10 seconds.

@@ -41,6 +41,18 @@ struct DoorLimits {
     std::size_t connections = 2048;  // FTP, HTTP and HTTPS; one under TLS takes about 40 kB
 };
 
+// How devices may get certificates, and how the state of these is asked for. For each protocol whether its paths are
+// there at all.
+struct EnrolmentSettings {
+    bool scep = true;
+    bool est = true;
+    bool cmp = true;
+    bool ocsp = true;
+    // Until when old phones may use SCEP with SHA-1 and 3DES on the http door; empty: they may not.
+    std::optional<WallTime> scep_legacy_closes{};
+    unsigned workers = 0;  // threads, each with a registrar process; 0: one for each loop
+};
+
 struct ServerSettings {
     // Its legacy lane is set when manifests lead phones there: a legacy door listens and [legacy] names its server.
     delivery::Installation installation;
@@ -50,6 +62,7 @@ struct ServerSettings {
     std::optional<delivery::LanePolicy> legacy;  // set whenever a legacy door listens
     std::optional<PortRange> passive_ports;      // of FTP; empty: any free one
     DoorLimits limits;
+    EnrolmentSettings enrolment;
     Duration drain_time = std::chrono::seconds(30);  // how long running transfers may take at SIGTERM
 };
 

@@ -191,7 +191,8 @@ std::string format_help(const Command& command) {
 
 std::string format_overview(const std::vector<Command>& commands) {
     std::string out = "Usage: ringfence COMMAND ... --data DIR\n\nProvisions SIP desk phones securely.\n\n";
-    for (const auto& command : commands) out += show_overview_line(command);
+    for (const auto& command : commands)
+        if (!command.is_hidden) out += show_overview_line(command);
     out +=
         "\nringfence COMMAND --help explains one. RINGFENCE_DATA can stand for --data.\n"
         "Exit codes: 0 done, 1 refused or failed, 2 misused.\n";

@@ -80,6 +80,7 @@ struct Command {
     std::string purpose{};             // one sentence
     std::vector<Parameter> parameters{};
     std::string notes{};             // for --help, below the parameters; may hold several lines
+    bool is_hidden = false;          // stands in no overview: no person runs it
     bool needs_installation = true;  // false: --data may be left out
     // What single values cannot tell: a sentence when the arguments do not fit each other.
     std::function<std::optional<std::string>(const Arguments&)> find_misuse{};

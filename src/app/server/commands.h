@@ -9,6 +9,7 @@ namespace ringfence::app {
 
 std::vector<Command> installation_commands();  // init, check, backup, restore
 std::vector<Command> serve_commands();
+std::vector<Command> process_commands();  // signer, registrar
 std::vector<Command> device_commands();
 std::vector<Command> site_commands();
 std::vector<Command> setting_commands();

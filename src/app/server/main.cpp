@@ -55,6 +55,7 @@ std::vector<Command> all_commands() {
     std::vector<Command> all;
     append(all, installation_commands());
     append(all, serve_commands());
+    append(all, process_commands());
     append(all, device_commands());
     append(all, site_commands());
     append(all, setting_commands());

@@ -2,6 +2,7 @@
 
 #include "app/server/commands.h"
 #include "app/server/context.h"
+#include "app/server/enrolment_parts.h"
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "crypto/version.h"
@@ -68,6 +69,7 @@ Done serve(const Arguments& arguments, Context& context) {
     });
     delivery::Limits limits;
     delivery::AddressMemory addresses;
+    server::SignerProcess signer(plan_signer(context), context.clock());
     server::ServerParts parts{.shared = {.clock = context.clock(),
                                          .family = **family,
                                          .nonces = nonces,
@@ -82,6 +84,8 @@ Done serve(const Arguments& arguments, Context& context) {
                                   if (!another) return fail(std::move(another).error());
                                   return std::unique_ptr<registry::Lookup>(std::move(*another));
                               },
+                              .enrolment = make_enrolment(context, signer),
+                              .find_revocation_list = {},
                               .on_ready = say_ready};
     server::Server server(std::move(parts));
     const auto started = server.start();

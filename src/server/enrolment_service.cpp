@@ -1,0 +1,112 @@
+#include "server/enrolment_service.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+
+namespace ringfence::server {
+
+namespace {
+
+authority::Reply busy() {
+    return {.status = 503,
+            .content_type = "text/plain",
+            .body = "Please try again later.\n",
+            .retry_after = EnrolmentService::come_again};
+}
+
+}  // namespace
+
+EnrolmentService::EnrolmentService(EnrolmentParts parts, unsigned workers) : parts_(std::move(parts)) {
+    for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+}
+
+EnrolmentService::~EnrolmentService() { stop(); }
+
+void EnrolmentService::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        for (RegistrarProcess* registrar : registrars_) registrar->shut_down();
+    }
+    waiting_or_stopping_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+}
+
+void EnrolmentService::submit(authority::Query query, net::EventLoop& loop, Done done) {
+    Job job{std::move(query), &loop, std::move(done), parts_.clock.steady_now() + longest_wait};
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return;
+        if (waiting_.size() < max_waiting || make_room(job.query.source)) {
+            waiting_.push_back(std::move(job));
+            waiting_or_stopping_.notify_one();
+            return;
+        }
+    }
+    finish(job, busy());
+}
+
+// Sends the latest query of the address that has the most away, if `source` would not have as many; with the lock held.
+bool EnrolmentService::make_room(const std::string& source) {
+    std::map<std::string_view, std::size_t> counts;
+    for (const Job& job : waiting_) ++counts[job.query.source];
+    const auto most = std::max_element(counts.begin(), counts.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most->second <= counts[source] + 1) return false;
+    const auto latest = std::find_if(waiting_.rbegin(), waiting_.rend(),
+                                     [&](const Job& job) { return job.query.source == most->first; });
+    finish(*latest, busy());
+    waiting_.erase(std::next(latest).base());
+    return true;
+}
+
+void EnrolmentService::work() {
+    std::unique_ptr<RegistrarProcess> registrar;
+    for (;;) {
+        if (!registrar) registrar = make_registrar();
+        if (registrar) registrar->prepare();
+        std::optional<Job> job = take();
+        if (!job) break;
+        if (!registrar || parts_.clock.steady_now() > job->until) {
+            finish(*job, busy());
+            continue;
+        }
+        auto reply = registrar->answer(job->query, longest_work);
+        if (!reply) log::warning("an enrolment query was not answered: " + reply.error().message);
+        finish(*job, reply ? std::move(*reply) : busy());
+    }
+    const std::lock_guard lock(mutex_);
+    registrars_.erase(std::remove(registrars_.begin(), registrars_.end(), registrar.get()), registrars_.end());
+}
+
+std::unique_ptr<RegistrarProcess> EnrolmentService::make_registrar() {
+    auto desk = parts_.make_desk();
+    if (!desk) {
+        log::error("enrolment cannot be decided: " + desk.error().message);
+        return nullptr;
+    }
+    auto registrar = std::make_unique<RegistrarProcess>(parts_.registrar, std::move(*desk), parts_.clock);
+    const std::lock_guard lock(mutex_);
+    if (stopping_) registrar->shut_down();
+    registrars_.push_back(registrar.get());
+    return registrar;
+}
+
+// Waits for the next one; empty when the service ends.
+std::optional<EnrolmentService::Job> EnrolmentService::take() {
+    std::unique_lock lock(mutex_);
+    waiting_or_stopping_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (stopping_) return std::nullopt;
+    Job job = std::move(waiting_.front());
+    waiting_.pop_front();
+    return job;
+}
+
+void EnrolmentService::finish(Job& job, authority::Reply reply) {
+    job.loop->post([done = std::move(job.done), reply = std::move(reply)] { done(reply); });
+}
+
+}  // namespace ringfence::server

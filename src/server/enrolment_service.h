@@ -1,0 +1,75 @@
+// Answers the enrolment protocols away from the event loops: a bounded queue, and threads that each have a registrar
+// process. Whoever cannot be served is told to come again.
+//
+// No address is limited while there is room. When the queue is full, the address with the most queries in it gives way
+// to one with fewer, so that a flood from one place shuts nobody else out.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "authority/responder.h"
+#include "base/clock.h"
+#include "net/event_loop.h"
+#include "server/registrar_process.h"
+
+namespace ringfence::server {
+
+struct EnrolmentParts {
+    const Clock& clock;  // outlives the service
+    ChildPlan registrar;
+    // Called once by each thread, on it: what answers that thread's registrar when it asks back. Called again later if
+    // it failed.
+    std::function<Result<Answering>()> make_desk;
+};
+
+class EnrolmentService {
+public:
+    using Done = std::function<void(authority::Reply)>;
+
+    // What two or three threads work off within the longest wait, at some 100 enrolments a second each.
+    static constexpr std::size_t max_waiting = 1024;
+    static constexpr Duration longest_wait = std::chrono::seconds(10);  // in the queue
+    static constexpr Duration longest_work = std::chrono::seconds(10);  // of the registrar, with all that it asks
+    static constexpr Duration come_again = std::chrono::seconds(10);    // Retry-After
+
+    EnrolmentService(EnrolmentParts parts, unsigned workers);
+    ~EnrolmentService();  // stops
+    EnrolmentService(const EnrolmentService&) = delete;
+    EnrolmentService& operator=(const EnrolmentService&) = delete;
+
+    // From any thread. `done` is called once on `loop`'s thread, later, unless the loop or the service ends before.
+    void submit(authority::Query query, net::EventLoop& loop, Done done);
+
+    // Ends threads and processes; what waits or comes later is not answered any more. The loops must still be there.
+    void stop();
+
+private:
+    struct Job {
+        authority::Query query;
+        net::EventLoop* loop = nullptr;
+        Done done;
+        SteadyTime until{};  // it must be begun
+    };
+
+    void work();
+    std::unique_ptr<RegistrarProcess> make_registrar();
+    std::optional<Job> take();
+    bool make_room(const std::string& source);
+    static void finish(Job& job, authority::Reply reply);
+
+    EnrolmentParts parts_;
+    std::mutex mutex_;
+    std::condition_variable waiting_or_stopping_;
+    std::deque<Job> waiting_;
+    std::vector<RegistrarProcess*> registrars_;  // those that run, to be freed when all stops
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace ringfence::server
