@@ -83,6 +83,11 @@ std::string describe_ending(int status) {
     return fmt::format("ended with {}", WEXITSTATUS(status));
 }
 
+tl::unexpected<Fault> logged(Fault fault) {
+    log::error(fault.message);
+    return fail(std::move(fault));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildPlan& plan) {
@@ -126,7 +131,6 @@ Result<net::MessageChannel*> ChildKeeper::channel() {
         discard();
         not_before_ = clock_.steady_now() + pause_;
         pause_ = std::min(pause_ * 2, longest_pause);
-        log::error(started.error().message);
         return fail(std::move(started).error());
     }
     pause_ = least_pause;
@@ -138,12 +142,12 @@ Status ChildKeeper::start() {
         const std::lock_guard lock(mutex_);
         if (is_shut_down_) return fail(FaultCode::unavailable, plan_.name + " is not needed any more");
         auto started = ChildProcess::start(plan_);
-        if (!started) return fail(std::move(started).error());
+        if (!started) return logged(std::move(started).error());
         child_ = std::move(*started);
     }
     const auto word = child_->channel().receive(start_patience);
-    if (!word) return fail(word.error().within(plan_.name + " did not start"));
-    if (*word != ready_word) return fail(FaultCode::unavailable, plan_.name + " did not say that it is ready");
+    if (!word) return logged(word.error().within(plan_.name + " did not start"));
+    if (*word != ready_word) return logged({FaultCode::unavailable, plan_.name + " did not say that it is ready"});
     return {};
 }
 

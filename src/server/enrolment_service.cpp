@@ -1,5 +1,7 @@
 #include "server/enrolment_service.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -14,6 +16,11 @@ authority::Reply busy() {
             .content_type = "text/plain",
             .body = "Please try again later.\n",
             .retry_after = EnrolmentService::come_again};
+}
+
+// Whoever sends what ends a registrar is worth knowing.
+void tell(const authority::Query& query, const Fault& fault) {
+    log::warning(fmt::format("a query from {} was not answered: {}", query.source, fault.message));
 }
 
 }  // namespace
@@ -75,7 +82,7 @@ void EnrolmentService::work() {
             continue;
         }
         auto reply = registrar->answer(job->query, longest_work);
-        if (!reply) log::warning("an enrolment query was not answered: " + reply.error().message);
+        if (!reply) tell(job->query, reply.error());
         finish(*job, reply ? std::move(*reply) : busy());
     }
     const std::lock_guard lock(mutex_);

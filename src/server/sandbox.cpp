@@ -61,6 +61,7 @@ constexpr std::array computing_calls{
     SCMP_SYS(set_robust_list),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
+    SCMP_SYS(rseq),
 };
 
 // What SQLite and a key file ask for. A path cannot be looked at here; whose files these are is a matter of the user

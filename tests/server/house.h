@@ -11,7 +11,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -123,6 +125,10 @@ public:
         return " --cert " + certificate + " --key " + key;
     }
 
+    // For start(): who answers at the enrolment paths, and the revocation lists.
+    std::optional<EnrolmentParts> enrolment;
+    std::function<std::optional<std::string>(std::string_view)> find_revocation_list;
+
     // `listens` as --listen takes them, with port 0; those of IPv6 are left out where there is none. `tables` follows
     // [server] in the settings file.
     void start(std::vector<std::string> listens, const std::string& tables = {}) {
@@ -130,26 +136,29 @@ public:
         if (!has_ipv6()) listens.erase(std::remove_if(listens.begin(), listens.end(), is_v6), listens.end());
         listens_ = std::move(listens);
         write_settings(tables);
-        server_ = std::make_unique<Server>(
-            ServerParts{.shared = {.clock = clock_,
-                                   .family = family_,
-                                   .nonces = nonces_,
-                                   .limits = limits_,
-                                   .addresses = addresses_,
-                                   .events = *events_,
-                                   .installation = {}},
-                        .load_settings = [this] { return load_settings(); },
-                        .load_tls = [this](crypto::TlsLane lane) -> Result<TlsMaterial> {
-                            auto opened = authority::Authority::open(folder_.path(), disk_, random_, clock_);
-                            if (!opened) return fail(std::move(opened).error());
-                            return TlsMaterial{(*opened)->server_identities(lane), (*opened)->device_issuers(lane), {}};
-                        },
-                        .open_lookup = [this]() -> Result<std::unique_ptr<registry::Lookup>> {
-                            auto another = registry_->open_another();
-                            if (!another) return fail(std::move(another).error());
-                            return std::unique_ptr<registry::Lookup>(std::move(*another));
-                        },
-                        .on_ready = [this] { ++ready_; }});
+        server_ = std::make_unique<Server>(ServerParts{
+            .shared = {.clock = clock_,
+                       .family = family_,
+                       .nonces = nonces_,
+                       .limits = limits_,
+                       .addresses = addresses_,
+                       .events = *events_,
+                       .installation = {}},
+            .load_settings = [this] { return load_settings(); },
+            .load_tls = [this](crypto::TlsLane lane) -> Result<TlsMaterial> {
+                auto opened =
+                    authority::Authority::open(folder_.path(), disk_, random_, clock_, authority::KeySet::server);
+                if (!opened) return fail(std::move(opened).error());
+                return TlsMaterial{(*opened)->server_identities(lane), (*opened)->device_issuers(lane), {}};
+            },
+            .open_lookup = [this]() -> Result<std::unique_ptr<registry::Lookup>> {
+                auto another = registry_->open_another();
+                if (!another) return fail(std::move(another).error());
+                return std::unique_ptr<registry::Lookup>(std::move(*another));
+            },
+            .enrolment = enrolment,
+            .find_revocation_list = find_revocation_list,
+            .on_ready = [this] { ++ready_; }});
         must(server_->start());
         thread_ = std::thread([this] { server_->run(); });
     }

@@ -62,6 +62,30 @@ TEST(Settings, TheDefaultFilesExamplesAreUnderstood) {
     EXPECT_EQ(settings->limits.connections, DoorLimits().connections);
     EXPECT_EQ(settings->drain_time, ServerSettings().drain_time);
     EXPECT_EQ(settings->loops, 0U);
+    EXPECT_EQ(settings->enrolment.workers, 0U);
+}
+
+TEST(Settings, EnrolmentIsThereUnlessItIsTurnedOff) {
+    const auto absent = parse_settings(head)->enrolment;
+    EXPECT_TRUE(absent.scep && absent.est && absent.cmp && absent.ocsp && !absent.scep_legacy_closes);
+    const auto some = parse_settings(head + "[enrolment]\nest = false\ncmp = false\nworkers = 3\n")->enrolment;
+    EXPECT_TRUE(some.scep && !some.est && !some.cmp && some.ocsp);
+    EXPECT_EQ(some.workers, 3U);
+    EXPECT_THAT(complaint(head + "[enrolment]\nscep = 1\n"), HasSubstr("[enrolment] scep must be true or false"));
+    EXPECT_THAT(complaint(head + "[enrolment]\nsceep = true\n"), HasSubstr("knows no key 'sceep'"));
+    EXPECT_THAT(complaint(head + "[enrolment]\nworkers = -1\n"), HasSubstr("workers must be a number"));
+}
+
+TEST(Settings, OldScepHasAClosingDate) {
+    const std::string table = head + "[enrolment]\nscep_legacy = true\n";
+    EXPECT_THAT(complaint(table), HasSubstr("scep_legacy_closes must be a date"));
+    EXPECT_THAT(complaint(table + "scep_legacy_closes = \"soon\"\n"), HasSubstr("scep_legacy_closes must be a date"));
+    const auto open = parse_settings(table + "scep_legacy_closes = \"2030-01-01T00:00:00Z\"\n");
+    ASSERT_TRUE(open);
+    EXPECT_EQ(format_time(*open->enrolment.scep_legacy_closes), "2030-01-01T00:00:00Z");
+    const auto closed = parse_settings(head + "[enrolment]\nscep_legacy_closes = \"2030-01-01T00:00:00Z\"\n");
+    ASSERT_TRUE(closed);
+    EXPECT_FALSE(closed->enrolment.scep_legacy_closes);
 }
 
 TEST(Settings, AnUnknownKeyIsRefusedByItsName) {
