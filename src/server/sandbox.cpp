@@ -7,12 +7,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <memory>
+#include <string>
+#include <string_view>
 
+#include "base/text.h"
 #include "crypto/warm_up.h"
 
 namespace ringfence::server {
@@ -24,65 +26,27 @@ struct FilterEnd {
 };
 using Filter = std::unique_ptr<void, FilterEnd>;
 
-// Talking over what is open, memory, waiting, time, chance, and ending. rt_sigaction and sigaltstack are what a
-// sanitizer and abort() use.
-constexpr std::array computing_calls{
-    SCMP_SYS(read),
-    SCMP_SYS(write),
-    SCMP_SYS(readv),
-    SCMP_SYS(writev),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(shutdown),
-    SCMP_SYS(close),
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
-    SCMP_SYS(futex),
-    SCMP_SYS(brk),
-    SCMP_SYS(munmap),
-    SCMP_SYS(mremap),
-    SCMP_SYS(madvise),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(gettimeofday),
-    SCMP_SYS(time),
-    SCMP_SYS(nanosleep),
-    SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(sched_yield),
-    SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sigaltstack),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(getpid),
-    SCMP_SYS(gettid),
-    SCMP_SYS(set_robust_list),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(rseq),
-};
+// Talking over what is open, memory, waiting, time, chance, and ending. Some are a sanitizer's and abort()'s.
+constexpr std::string_view computing_calls =
+    "read write readv writev recvfrom recvmsg sendto sendmsg shutdown close poll ppoll futex brk munmap mremap madvise "
+    "getrandom clock_gettime gettimeofday time nanosleep clock_nanosleep sched_yield rt_sigaction rt_sigprocmask "
+    "rt_sigreturn sigaltstack restart_syscall getpid gettid set_robust_list rseq exit exit_group";
 
 // What SQLite and a key file ask for. A path cannot be looked at here; whose files these are is a matter of the user
 // that the server runs as.
-constexpr std::array storing_calls{
-    SCMP_SYS(open),     SCMP_SYS(openat),     SCMP_SYS(pread64),    SCMP_SYS(pwrite64),   SCMP_SYS(lseek),
-    SCMP_SYS(stat),     SCMP_SYS(fstat),      SCMP_SYS(lstat),      SCMP_SYS(newfstatat), SCMP_SYS(statx),
-    SCMP_SYS(access),   SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(fcntl),      SCMP_SYS(flock),
-    SCMP_SYS(fsync),    SCMP_SYS(fdatasync),  SCMP_SYS(ftruncate),  SCMP_SYS(fallocate),  SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat), SCMP_SYS(rename),     SCMP_SYS(renameat),   SCMP_SYS(renameat2),  SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat),  SCMP_SYS(fchmod),     SCMP_SYS(fchown),     SCMP_SYS(umask),      SCMP_SYS(getcwd),
-    SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getuid),     SCMP_SYS(geteuid),    SCMP_SYS(getdents64),
-};
+constexpr std::string_view storing_calls =
+    "open openat pread64 pwrite64 lseek stat fstat lstat newfstatat statx access faccessat faccessat2 fcntl flock "
+    "fsync "
+    "fdatasync ftruncate fallocate unlink unlinkat rename renameat renameat2 mkdir mkdirat fchmod fchown umask getcwd "
+    "readlink readlinkat getuid geteuid getdents64";
 
 tl::unexpected<Fault> refused(std::string_view what, int error) {
     return fail(FaultCode::unavailable, fmt::format("shutting this process in: {}: {}", what, std::strerror(error)));
 }
 
-template <typename Calls>
-int allow(const Filter& filter, const Calls& calls) {
-    for (const int call : calls) {
+int allow(const Filter& filter, std::string_view calls) {
+    for (const std::string_view name : split(calls, ' ')) {
+        const int call = seccomp_syscall_resolve_name(std::string(name).c_str());
         if (const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0); error != 0) return error;
     }
     return 0;
