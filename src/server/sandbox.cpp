@@ -1,12 +1,15 @@
 #include "server/sandbox.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -63,6 +66,14 @@ int allow_with_limits(const Filter& filter) {
     return seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, own));
 }
 
+// What the server has to open low ports with, and all that root has. Linux's own words, since libc has none for this.
+Status give_up_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    if (::syscall(SYS_capset, &header, none.data()) != 0) return refused("giving up capabilities", errno);
+    return {};
+}
+
 Status load_filter(Confinement confinement) {
     const Filter filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)));
     if (!filter) return refused("making the filter", ENOMEM);
@@ -85,6 +96,7 @@ Status enter_sandbox(Confinement confinement) {
     if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return refused("forbidding core files", errno);
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refused("forbidding others to look in", errno);
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refused("giving up new privileges", errno);
+    if (auto given_up = give_up_capabilities(); !given_up) return given_up;
     return load_filter(confinement);
 }
 

@@ -1,6 +1,6 @@
 // What a process of ours may ask of the system once it reads what strangers wrote, or holds the issuing keys. From then
-// on it cannot open or make what it does not have: no file, no socket, no program, no other process. It leaves no core
-// file, and nobody but root can look into it.
+// on it cannot open or make what it does not have: no file, no socket, no program, no other process. It has no
+// capabilities, leaves no core file, and nobody but root can look into it.
 //
 // The filter lists what is allowed, everything else is refused with EPERM (seccomp(2)). What sanitizers need while a
 // program runs is allowed too; the report of one that found something may lack its symbols.
@@ -15,8 +15,9 @@ enum class Confinement {
     storing,    // files too, for the registry: opened, written, locked, removed
 };
 
-// For all threads of the process, and for good. Libraries must have loaded what they load before; this loads the time
-// zone and warms OpenSSL up. Faults: unavailable; then the process must not serve.
+// For all threads of the process, and for good; capabilities only of the calling one and those that it starts.
+// Libraries must have loaded what they load before; this loads the time zone and warms OpenSSL up. Faults: unavailable;
+// then the process must not serve.
 Status enter_sandbox(Confinement confinement);
 
 }  // namespace ringfence::server

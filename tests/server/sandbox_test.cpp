@@ -111,7 +111,7 @@ TEST(Sandbox, CryptographyAndChanceWorkInside) {
                   const auto root = crypto::make_root(request, *key, random);
                   if (!root) return false;
                   request.role = crypto::CertificateRole::issuing;
-            request.not_after -= std::chrono::minutes(1);
+                  request.not_after -= std::chrono::minutes(1);
                   std::string much(32 << 20, 'x');
                   log::warning("a sentence from inside the sandbox");
                   const auto one = crypto::sign_certificate(request, *key, {*root, *key}, random);

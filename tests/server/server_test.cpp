@@ -79,7 +79,13 @@ TEST(Server, WhatNeedsARestartIsNotReloaded) {
     house.server().reload();
     const auto event = house.find_event(EventKind::server, "not-reloaded");
     ASSERT_TRUE(event);
-    EXPECT_THAT(event->detail, HasSubstr("loops and families change only with a restart"));
+    EXPECT_THAT(event->detail, HasSubstr("loops, families and workers change only with a restart"));
+    house.write_settings("[enrolment]\nworkers = 5\n");
+    house.server().reload();
+    EXPECT_TRUE(test::eventually([&] {
+        const auto all = house.events();
+        return std::count_if(all.begin(), all.end(), [](const auto& e) { return e.outcome == "not-reloaded"; }) == 2;
+    }));
 }
 
 TEST(Server, SettingsThatCannotWorkAreRefusedAndTheOldOnesStay) {

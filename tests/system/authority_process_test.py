@@ -122,6 +122,8 @@ class Processes(SystemTest):
             with self.subTest(pid=pid):
                 self.assertEqual(status_of(pid, "NoNewPrivs"), "1")
                 self.assertEqual(status_of(pid, "Seccomp"), "2")
+                for kind in ("CapEff", "CapPrm", "CapAmb"):
+                    self.assertEqual(int(status_of(pid, kind), 16), 0, kind)
                 with open(f"/proc/{pid}/limits") as limits:
                     self.assertRegex(limits.read(), r"(?m)^Max core file size\s+0\s+0\s")
                 # Not dumpable: what belongs to the process is root's, so that its own user cannot look into it.
