@@ -203,6 +203,76 @@ TEST_F(BackupTest, what_was_taken_away_since_does_not_come_back) {
     EXPECT_TRUE(after->verify_database());
 }
 
+TEST_F(BackupTest, tokens_and_one_time_files_do_not_come_back_usable) {
+    Registry& registry = *installation_.registry;
+    const auto mac = mac_number(1);
+    const auto later = first_of_may + std::chrono::hours(72);
+    for (const auto* reference : {"unspent", "spent"})
+        ASSERT_TRUE(
+            registry.add_token({.reference = reference, .secret = Secret("s"), .device = mac, .expires = later}));
+    Enrolment enrolment{.protocol = "cmp", .public_key = "k", .device = mac, .token = "spent"};
+    enrolment.state = EnrolmentState::approved;
+    const auto begun = registry.begin_enrolment(enrolment).value();
+    OneTimeFile file{.path = "phone.p12", .device = mac};
+    file.expires = later;
+    ASSERT_TRUE(registry.put_one_time_file(file, "pkcs12"));
+    ASSERT_TRUE(registry.note_anchor({.device = mac, .anchor = "root", .evidence = AnchorEvidence::verified}));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac, '1'), "der"));
+    ASSERT_TRUE(back_up());
+
+    const auto restored = restore_with();
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->withdrawn.tokens, 1u);
+    EXPECT_EQ(restored->withdrawn.enrolments, 1u);
+    EXPECT_EQ(restored->withdrawn.files, 1u);
+    auto after = Registry::open(target_, installation_.clock, installation_.disk).value();
+    EXPECT_FALSE(after->find_token("unspent").value());
+    EXPECT_EQ(after->begin_enrolment(enrolment).value().state, EnrolmentState::refused);
+    EXPECT_EQ(after->finish_enrolment(begun.id, "f").error().code, FaultCode::conflict);
+    EXPECT_EQ(after->open_one_time_file("phone.p12").error().code, FaultCode::not_found);
+    EXPECT_EQ(after->get_certificate_der(std::string(64, '1')).value(), "der");
+    std::string anchors;
+    ASSERT_TRUE(after->list_anchors([&](const DeviceAnchor& anchor) {
+        anchors += anchor.anchor;
+        return true;
+    }));
+    EXPECT_EQ(anchors, "root");
+}
+
+TEST_F(BackupTest, what_was_revoked_retired_or_promoted_since_stays_so) {
+    Registry& registry = *installation_.registry;
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(registry.add_device({.mac = mac_number(2), .model = "1230"}));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac, '1')));
+    ASSERT_TRUE(registry.store_next_login(login_of(mac, "next")));
+    ASSERT_TRUE(registry.store_revocation_list({.issuer = "e", .number = 1, .der = "one"}));
+    ASSERT_TRUE(back_up());
+
+    ASSERT_TRUE(registry.revoke_certificate_at(std::string(64, '1'), RevocationReason::key_compromise));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac, '2')));
+    ASSERT_TRUE(registry.revoke_certificate_at(std::string(64, '2'), RevocationReason::superseded));
+    ASSERT_TRUE(registry.add_certificate(certificate_of(mac, '3')));
+    ASSERT_TRUE(registry.set_device_state(mac_number(2), DeviceState::retired));
+    ASSERT_TRUE(registry.promote_login("next"));
+    ASSERT_TRUE(registry.store_next_login(login_of(mac, "after-next")));
+    ASSERT_TRUE(registry.store_revocation_list({.issuer = "e", .number = 2, .der = "two"}));
+    ASSERT_TRUE(registry.raise_version_floor(5'000'000));
+
+    const auto restored = restore_with({.passphrase = {}, .previous = installation_.directory()});
+    ASSERT_TRUE(restored) << restored.error().message;
+    auto after = Registry::open(target_, installation_.clock, installation_.disk).value();
+    EXPECT_EQ(after->find_certificate(std::string(64, '1')).value()->reason, RevocationReason::key_compromise);
+    EXPECT_TRUE(after->find_certificate(std::string(64, '2')).value()->revoked);
+    EXPECT_FALSE(after->find_certificate(std::string(64, '3')).value()) << "what was added since is not there";
+    EXPECT_EQ(after->find_device(mac_number(2)).value()->state, DeviceState::retired);
+    EXPECT_FALSE(after->find_login("phone-1").value());
+    EXPECT_FALSE(after->find_login("next").value()->is_next);
+    EXPECT_TRUE(after->find_login("after-next").value()->is_next);
+    EXPECT_EQ(after->find_revocation_list("e").value()->der, "two");
+    EXPECT_FALSE(fs::exists(target_ + "/previous.db"));
+    EXPECT_TRUE(after->verify_database());
+}
+
 TEST_F(BackupTest, only_the_installation_of_the_backup_can_be_the_previous_one) {
     ASSERT_TRUE(back_up());
     Installation other;

@@ -33,6 +33,9 @@ std::unique_ptr<LookupUnderTest> make() {
 INSTANTIATE_TEST_SUITE_P(Registry, LookupSuite, testing::Values(&make<OtherConnection>));
 INSTANTIATE_TEST_SUITE_P(CountingLookup, LookupSuite, testing::Values(&make<Counted>));
 
+INSTANTIATE_TEST_SUITE_P(Registry, OneTimeSuite, testing::Values(&make<OtherConnection>));
+INSTANTIATE_TEST_SUITE_P(CountingLookup, OneTimeSuite, testing::Values(&make<Counted>));
+
 TEST(CountingLookup, counts_each_call_apart) {
     Installation installation;
     suites::CountingLookup counting(*installation.registry);

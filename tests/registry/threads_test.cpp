@@ -97,5 +97,27 @@ TEST(Threads, a_proof_noted_while_another_writes_does_not_wait_and_is_written_la
     EXPECT_EQ(server->find_device(mac_number(2)).value()->last_proved, first_of_may);
 }
 
+TEST(Threads, a_state_and_a_next_login_noted_while_another_writes_do_not_wait) {
+    Installation installation;
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(installation.registry->add_device({.mac = mac, .model = "1230"}, login_of(mac, "present")));
+    ASSERT_TRUE(installation.registry->store_next_login(login_of(mac, "next")));
+    auto server = installation.open();
+    auto other = Database::open(installation.directory() + "/registry.db", Database::Mode::read_write).value();
+    {
+        auto holding = Transaction::begin(*other).value();
+        const auto began = std::chrono::steady_clock::now();
+        ASSERT_TRUE(server->note_state(mac, DeviceState::seen));
+        ASSERT_TRUE(server->promote_login("next"));
+        EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1));
+        EXPECT_EQ(server->find_device(mac).value()->state, DeviceState::expected);
+        EXPECT_TRUE(server->find_login("next").value()->is_next);
+    }
+    ASSERT_TRUE(server->note_proved(mac, trust::Wire::https, first_of_may));
+    EXPECT_EQ(server->find_device(mac).value()->state, DeviceState::seen);
+    ASSERT_TRUE(server->promote_login("next"));
+    EXPECT_FALSE(server->find_login("present").value());
+}
+
 }  // namespace
 }  // namespace ringfence::registry

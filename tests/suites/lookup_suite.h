@@ -1,6 +1,6 @@
 // What every Lookup promises (src/registry/lookup.h), asked of each implementation alike. A test program instantiates
 // it:
-//   INSTANTIATE_TEST_SUITE_P(Registry, LookupSuite, testing::Values(&make_one));
+//   INSTANTIATE_TEST_SUITE_P(Registry, LookupSuite, testing::Values(&make_one));  // and OneTimeSuite
 // where make_one gives the Lookup under test and a Registry over the same data to fill it through.
 #pragma once
 
@@ -263,6 +263,118 @@ TEST_P(LookupSuite, a_proof_on_the_legacy_lane_is_noted_apart) {
     EXPECT_EQ(office_.find_device(mac).value()->last_proved, later);
     ASSERT_TRUE(lookup_.note_proved(mac, trust::Wire::https, later + std::chrono::hours(2)));
     EXPECT_EQ(office_.find_device(mac).value()->last_proved_legacy, later);
+}
+
+TEST_P(LookupSuite, a_state_is_noted_where_it_is_the_next_step) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(lookup_.note_state(mac, DeviceState::seen));  // of an unknown device: nothing to note
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}));
+    const auto state = [&] { return office_.find_device(mac).value()->state; };
+    ASSERT_TRUE(lookup_.note_state(mac, DeviceState::active));
+    EXPECT_EQ(state(), DeviceState::expected);
+    ASSERT_TRUE(lookup_.note_state(mac, DeviceState::seen));
+    EXPECT_EQ(state(), DeviceState::seen);
+    ASSERT_TRUE(office_.set_device_state(mac, DeviceState::enrolled));
+    ASSERT_TRUE(lookup_.note_state(mac, DeviceState::seen));
+    EXPECT_EQ(state(), DeviceState::enrolled);
+    {
+        const Snapshot snapshot(lookup_);
+        ASSERT_TRUE(lookup_.find_device(mac).value());
+        ASSERT_TRUE(lookup_.note_state(mac, DeviceState::active));
+    }
+    EXPECT_EQ(state(), DeviceState::active);
+    ASSERT_TRUE(office_.set_device_state(mac, DeviceState::retired));
+    for (const auto noted : {DeviceState::seen, DeviceState::active}) ASSERT_TRUE(lookup_.note_state(mac, noted));
+    EXPECT_EQ(lookup_.find_device(mac).value()->state, DeviceState::retired);
+}
+
+TEST_P(LookupSuite, the_login_before_holds_until_the_next_one_is_promoted) {
+    const auto mac = mac_number(1);
+    ASSERT_TRUE(office_.add_device({.mac = mac, .model = "1230"}, login_of(mac, "phone-1")));
+    auto next = login_of(mac, "phone-1-next");
+    next.ha1_md5 = Secret(std::string(32, 'e'));
+    next.kind = LoginKind::random;
+    ASSERT_TRUE(office_.store_next_login(next));
+    EXPECT_FALSE(lookup_.find_login("phone-1").value()->is_next);
+    EXPECT_EQ(lookup_.find_device(mac).value()->user, "phone-1");
+    const auto found = lookup_.find_login("phone-1-next").value();
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->is_next);
+    EXPECT_EQ(found->device, mac);
+    ASSERT_TRUE(lookup_.promote_login("phone-1"));  // no next one: nothing to promote
+    EXPECT_TRUE(lookup_.find_login("phone-1").value());
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(lookup_.promote_login("phone-1-next"));
+    EXPECT_FALSE(lookup_.find_login("phone-1").value());
+    const auto promoted = lookup_.find_login("phone-1-next").value();
+    EXPECT_FALSE(promoted->is_next);
+    EXPECT_EQ(promoted->ha1_md5.reveal(), std::string(32, 'e'));
+    EXPECT_EQ(promoted->kind, LoginKind::random);
+    EXPECT_EQ(lookup_.find_device(mac).value()->user, "phone-1-next");
+}
+
+class OneTimeSuite : public LookupSuite {
+protected:
+    OneTimeSuite() {
+        EXPECT_TRUE(office_.add_device({.mac = mac_number(1), .model = "1230"}));
+        OneTimeFile file{.path = "phone.p12", .section = "DEV_CERT", .device = mac_number(1)};
+        file.certificate = std::string(64, '7');
+        file.created = first_of_may;
+        file.expires = first_of_may + std::chrono::hours(1);
+        EXPECT_TRUE(office_.put_one_time_file(file, std::string("p12\0", 4)));
+    }
+    Lookup::Claim claim(const std::string& source, Duration after) {
+        return lookup_.claim_one_time_file("phone.p12", IpAddress::parse(source).value(), first_of_may + after).value();
+    }
+};
+
+TEST_P(OneTimeSuite, a_one_time_file_is_found_by_path_and_by_device) {
+    const auto file = lookup_.find_one_time_file("phone.p12").value();
+    ASSERT_TRUE(file);
+    EXPECT_EQ(file->section, "DEV_CERT");
+    EXPECT_EQ(file->device, mac_number(1));
+    EXPECT_FALSE(file->version.empty());
+    EXPECT_EQ(file->certificate, std::string(64, '7'));
+    EXPECT_EQ(file->created, first_of_may);
+    EXPECT_EQ(file->expires, first_of_may + std::chrono::hours(1));
+    EXPECT_TRUE(file->fetched_by.empty());
+    EXPECT_FALSE(lookup_.find_one_time_file("other.p12").value());
+    EXPECT_EQ(lookup_.one_time_files_of(mac_number(1)).value().size(), 1u);
+    EXPECT_TRUE(lookup_.one_time_files_of(mac_number(2)).value().empty());
+    EXPECT_EQ(lookup_.open_one_time_file("phone.p12").value().view(), std::string_view("p12\0", 4));
+    EXPECT_EQ(lookup_.open_one_time_file("other.p12").error().code, FaultCode::not_found);
+}
+
+TEST_P(OneTimeSuite, its_own_address_may_ask_again_until_the_grace_is_over) {
+    using std::chrono::minutes;
+    EXPECT_EQ(claim("192.0.2.7", minutes(0)), Lookup::Claim::first);
+    EXPECT_EQ(claim("192.0.2.7", minutes(5)), Lookup::Claim::again) << "it was not handed over yet";
+    ASSERT_TRUE(lookup_.note_handed_over("phone.p12", first_of_may + minutes(5)));
+    EXPECT_EQ(claim("192.0.2.7", minutes(5) + one_time_grace - Duration(1)), Lookup::Claim::again);
+    // A repetition does not stretch the grace.
+    ASSERT_TRUE(lookup_.note_handed_over("phone.p12", first_of_may + minutes(6)));
+    EXPECT_EQ(claim("192.0.2.7", minutes(5) + one_time_grace), Lookup::Claim::burned);
+    EXPECT_EQ(claim("192.0.2.7", minutes(7)), Lookup::Claim::gone);
+    const auto file = lookup_.find_one_time_file("phone.p12").value();
+    EXPECT_EQ(file->fetched_by, "192.0.2.7");
+    EXPECT_EQ(file->fetched, first_of_may);
+    EXPECT_EQ(file->handed_over, first_of_may + minutes(5));
+    EXPECT_EQ(file->burned, first_of_may + minutes(5) + one_time_grace);
+}
+
+TEST_P(OneTimeSuite, another_address_burns_it_for_everybody) {
+    EXPECT_EQ(claim("192.0.2.7", {}), Lookup::Claim::first);
+    EXPECT_EQ(claim("192.0.2.8", {}), Lookup::Claim::burned);
+    EXPECT_EQ(claim("192.0.2.7", {}), Lookup::Claim::gone);
+    EXPECT_EQ(claim("192.0.2.8", {}), Lookup::Claim::gone);
+    EXPECT_EQ(lookup_.open_one_time_file("phone.p12").error().code, FaultCode::not_found);
+}
+
+TEST_P(OneTimeSuite, one_that_ran_out_or_is_not_there_is_gone) {
+    EXPECT_EQ(claim("192.0.2.7", std::chrono::hours(1)), Lookup::Claim::gone);
+    EXPECT_EQ(claim("192.0.2.7", {}), Lookup::Claim::gone) << "also when the clock was set back";
+    EXPECT_EQ(lookup_.claim_one_time_file("other.p12", IpAddress::parse("192.0.2.7").value(), first_of_may).value(),
+              Lookup::Claim::gone);
+    ASSERT_TRUE(lookup_.note_handed_over("other.p12", first_of_may));
 }
 
 }  // namespace ringfence::registry
