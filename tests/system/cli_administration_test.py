@@ -208,7 +208,7 @@ class Devices(WithInstallation):
         listed = {d["mac"]: d for d in self.house.json_lines("device", "list")}
         self.assertEqual(listed[mac(8)]["user"], shown["user"])
         self.assertEqual(set(listed[mac(8)]), {"mac", "model", "site", "user", "login", "requires_certificate", "added", "last_proved_legacy",
-                                               "last_proved"})
+                                               "last_proved", "state", "serial", "names"})
 
     def test_show_tells_how_the_login_reaches_the_set_and_what_is_missing(self):
         self.house("device", "add", mac(9), "--model", "1230")
@@ -221,6 +221,31 @@ class Devices(WithInstallation):
         shown = self.house.json("device", "show", mac(9))
         self.assertEqual((shown["login_by"], shown["missing"]), (["certificate"], []))
         self.assertEqual(len(shown["certificates"]), 1)
+
+    def test_serial_and_names_are_kept_and_changed(self):
+        added = self.house.json("device", "add", mac(12), "--model", "1230", "--serial", "15NT4711",
+                                "--name", "desk-1.example.net", "--name", "desk-1")
+        self.assertEqual((added["serial"], added["names"]), ("15NT4711", ["desk-1.example.net", "desk-1"]))
+        self.assertIn("desk-1.example.net, desk-1", self.house("device", "show", mac(12)).out)
+        self.assertIn("15NT4711", self.house("device", "list").out)
+        changed = self.house.json("device", "set", mac(12), "--name", "desk-2", "--serial", "-")
+        self.assertEqual((changed["serial"], changed["names"]), (None, ["desk-2"]))
+        self.assertEqual(self.house.json("device", "set", mac(12), "--model", "1220")["names"], ["desk-2"])
+        self.assertEqual(self.house.json("device", "set", mac(12), "--name", "-")["names"], [])
+        self.assertIn("is not a DNS name", self.refused("device", "set", mac(12), "--name", "two words"))
+
+    def test_a_retired_set_stays_in_the_list_and_is_good_for_nothing(self):
+        self.house("device", "add", mac(13), "--model", "1230")
+        self.assertEqual(self.house.json("device", "show", mac(13))["state"], "expected")
+        self.house.issue(mac(13))
+        self.assertEqual(self.house.json("device", "show", mac(13))["state"], "enrolled")
+        self.assertEqual(self.house.json("device", "retire", mac(13)), {"mac": mac(13), "state": "retired"})
+        shown = self.house.json("device", "show", mac(13))
+        self.assertEqual((shown["state"], shown["login_by"], shown["missing"]), ("retired", [], []))
+        self.assertEqual([c["reason"] for c in shown["certificates"]], ["cessation-of-operation"])
+        self.assertIn("is retired; it cannot become retired", self.refused("device", "retire", mac(13)))
+        self.assertEqual(self.event_with("device-retired")["mac"], mac(13))
+        self.assertIn("is retired", self.refused("cert", "issue", mac(13), "--out", self.work.path("none")))
 
     def test_a_new_login_voids_the_old_one(self):
         old = self.house.json("device", "add", mac(10), "--model", "1230")

@@ -31,6 +31,13 @@ const Parameter password_parameter{
 const Parameter site_parameter{
     .name = "--site", .placeholder = "SITE", .meaning = "the site that the device belongs to"};
 
+const Parameter serial_parameter{
+    .name = "--serial", .placeholder = "SERIAL", .meaning = "as printed on the box; its certificate says it"};
+const Parameter name_parameter{.name = "--name",
+                               .placeholder = "HOST",
+                               .meaning = "a DNS name that its certificate carries; may be repeated",
+                               .repeated = true};
+
 Result<LoginRequest> read_login_request(const Arguments& arguments, Disk& disk) {
     LoginRequest request;
     if (const auto kind = arguments.find_text("--login")) request.kind = registry::parse_login_kind(*kind);
@@ -90,11 +97,17 @@ Done add(const Arguments& arguments, Context& context) {
     device.model = arguments.text("--model");
     device.site = arguments.text_or_empty("--site");
     device.requires_certificate = arguments.has("--require-certificate");
+    device.serial = arguments.text_or_empty("--serial");
+    device.names = arguments.all("--name");
     device.added = context.clock().wall_now();
     const auto made = add_with_login(context, device, *request);
     if (!made) return tl::unexpected<Stop>(made.error());
     show_login(context, device, *made);
     return {};
+}
+
+std::string join(const std::vector<std::string>& words, std::string_view separator) {
+    return fmt::format("{}", fmt::join(words, separator));
 }
 
 Done list_legacy(Context& context, registry::Registry& registry) {
@@ -115,10 +128,12 @@ Done list(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
     if (arguments.has("--lane")) return list_legacy(context, **registry);
-    Rows rows(context.output(), {"MAC", "MODEL", "SITE", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED"});
+    Rows rows(context.output(),
+              {"MAC", "MODEL", "SITE", "STATE", "SERIAL", "NAMES", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED"});
     const auto listed = (*registry)->list_devices([&](const Device& device) {
         const std::string kind(device.user.empty() ? "" : registry::to_string(device.login_kind));
-        rows.add(to_json(device), {device.mac.colons(), device.model, device.site, device.user, kind,
+        rows.add(to_json(device), {device.mac.colons(), device.model, device.site, std::string(to_string(device.state)),
+                                   device.serial, join(device.names, ","), device.user, kind,
                                    device.requires_certificate ? "required" : "", time_or_empty(device.last_proved)});
         return true;
     });
@@ -136,8 +151,7 @@ struct OwnedThings {
 
 Result<OwnedThings> collect(registry::Registry& registry, const MacAddress& mac) {
     OwnedThings out;
-    const auto certificates = registry.list_certificates([&](const registry::CertificateRecord& certificate) {
-        if (certificate.device != mac) return true;
+    const auto certificates = registry.list_certificates_of(mac, [&](const registry::CertificateRecord& certificate) {
         out.certificates.push_back(to_json(certificate));
         out.lines.push_back(fmt::format("certificate {} until {}{}", certificate.serial,
                                         format_time(certificate.not_after), certificate.revoked ? ", revoked" : ""));
@@ -159,10 +173,6 @@ Result<OwnedThings> collect(registry::Registry& registry, const MacAddress& mac)
         out.lines.push_back("file " + file.path);
     }
     return out;
-}
-
-std::string join(const std::vector<std::string>& words, std::string_view separator) {
-    return fmt::format("{}", fmt::join(words, separator));
 }
 
 Done show(const Arguments& arguments, Context& context) {
@@ -188,6 +198,9 @@ Done show(const Arguments& arguments, Context& context) {
         {{"device", device->mac.colons()},
          {"model", device->model},
          {"site", device->site.empty() ? "-" : device->site},
+         {"serial", device->serial.empty() ? "-" : device->serial},
+         {"names", device->names.empty() ? "-" : join(device->names, ", ")},
+         {"state", std::string(to_string(device->state))},
          {"user", device->user.empty() ? "-" : fmt::format("{} ({})", device->user, to_string(device->login_kind))},
          {"proves itself by", report.login_by.empty() ? "nothing" : join(report.login_by, "; ")},
          {"certificate", device->requires_certificate ? "required" : "not required"},
@@ -211,6 +224,27 @@ Done remove(const Arguments& arguments, Context& context) {
     return {};
 }
 
+Done retire(const Arguments& arguments, Context& context) {
+    const auto registry = context.registry();
+    if (!registry) return fail(registry.error());
+    const MacAddress mac = arguments.mac("MAC");
+    const auto retired = (*registry)->set_device_state(mac, registry::DeviceState::retired);
+    if (!retired) return fail(retired.error());
+    context.note({.outcome = "device-retired",
+                  .detail = "let in nowhere any more; its certificates are revoked, its tokens withdrawn",
+                  .device = mac});
+    context.output().answer({{"mac", mac.colons()}, {"state", "retired"}}, "Retired " + mac.colons() + ".");
+    return {};
+}
+
+// '-' takes a value away.
+std::string text_or_none(const std::string& text) { return text == "-" ? "" : text; }
+
+std::vector<std::string> names_or_none(const std::vector<std::string>& names) {
+    if (names == std::vector<std::string>{"-"}) return {};
+    return names;
+}
+
 Done set(const Arguments& arguments, Context& context) {
     const auto family = context.family();
     if (!family) return fail(family.error());
@@ -223,15 +257,19 @@ Done set(const Arguments& arguments, Context& context) {
         if (!known) return fail(known.error());
         device->model = *model;
     }
-    if (arguments.has("--site")) device->site = arguments.text("--site") == "-" ? "" : arguments.text("--site");
+    if (arguments.has("--site")) device->site = text_or_none(arguments.text("--site"));
     if (const auto required = arguments.find_text("--require-certificate"))
         device->requires_certificate = *required == "yes";
+    if (arguments.has("--serial")) device->serial = text_or_none(arguments.text("--serial"));
+    if (arguments.has("--name")) device->names = names_or_none(arguments.all("--name"));
     const auto updated = (*registry)->update_device(*device);
     if (!updated) return fail(updated.error());
     context.note({.outcome = "device-changed",
-                  .detail = fmt::format("model {}, site {}, certificate {}", device->model,
+                  .detail = fmt::format("model {}, site {}, certificate {}, serial {}, names {}", device->model,
                                         device->site.empty() ? "none" : device->site,
-                                        device->requires_certificate ? "required" : "not required"),
+                                        device->requires_certificate ? "required" : "not required",
+                                        device->serial.empty() ? "none" : device->serial,
+                                        device->names.empty() ? "none" : join(device->names, " ")),
                   .device = device->mac,
                   .site = device->site});
     context.output().answer(to_json(*device), "Changed " + device->mac.colons() + ".");
@@ -348,12 +386,18 @@ std::vector<Command> device_commands() {
     optional_model.required = false;
     Parameter site_or_none = site_parameter;
     site_or_none.meaning += "; '-' for none";
+    Parameter serial_or_none = serial_parameter;
+    serial_or_none.meaning += "; '-' for none";
+    Parameter names_or_none = name_parameter;
+    names_or_none.meaning += ", and all are replaced; '-' for none";
     return {
         {.words = {"device", "add"},
          .purpose = "Adds a set to the inventory and makes its login.",
          .parameters = {mac_parameter,
                         model,
                         site_parameter,
+                        serial_parameter,
+                        name_parameter,
                         login_parameter,
                         password_parameter,
                         {.name = "--require-certificate",
@@ -374,10 +418,12 @@ std::vector<Command> device_commands() {
          .parameters = {mac_parameter},
          .run = show},
         {.words = {"device", "set"},
-         .purpose = "Changes a set's model, site, or whether it must show a certificate.",
+         .purpose = "Changes a set's model, site, serial number, names, or whether it must show a certificate.",
          .parameters = {mac_parameter,
                         optional_model,
                         site_or_none,
+                        serial_or_none,
+                        names_or_none,
                         {.name = "--require-certificate",
                          .shape = Shape::choice,
                          .meaning = "whether a password is not enough for this device",
@@ -387,6 +433,10 @@ std::vector<Command> device_commands() {
          .purpose = "Makes a new login for a set; the old one is void at once.",
          .parameters = {mac_parameter, login_parameter, password_parameter},
          .run = renew_login},
+        {.words = {"device", "retire"},
+         .purpose = "Lets a set in nowhere any more, for good: its record stays, its certificates are revoked.",
+         .parameters = {mac_parameter},
+         .run = retire},
         {.words = {"device", "remove"},
          .purpose = "Takes a set out of the inventory, with its login, settings and files; revokes its certificates.",
          .parameters = {mac_parameter},

@@ -25,6 +25,7 @@ Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
 DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
                        const family::Family& family) {
     DeviceReport out;
+    if (device.state == registry::DeviceState::retired) return out;
     const auto reads_one_of = [&](const std::vector<std::string>& manifests) {
         return std::any_of(manifests.begin(), manifests.end(), [&](const auto& path) {
             const auto asked = family.recognise(path);
@@ -62,6 +63,9 @@ json::object to_json(const registry::Device& device) {
     out["user"] = text_or_null(device.user);
     out["login"] = text_or_null(device.user.empty() ? "" : registry::to_string(device.login_kind));
     out["requires_certificate"] = device.requires_certificate;
+    out["state"] = registry::to_string(device.state);
+    out["serial"] = text_or_null(device.serial);
+    out["names"] = to_array(device.names);
     out["added"] = format_time(device.added);
     out["last_proved"] = text_or_null(time_or_empty(device.last_proved));
     out["last_proved_legacy"] = text_or_null(time_or_empty(device.last_proved_legacy));
@@ -79,6 +83,7 @@ json::object to_json(const registry::CertificateRecord& certificate) {
     out["not_before"] = format_time(certificate.not_before);
     out["not_after"] = format_time(certificate.not_after);
     out["revoked"] = text_or_null(time_or_empty(certificate.revoked));
+    out["reason"] = text_or_null(certificate.revoked ? registry::to_string(certificate.reason) : "");
     return out;
 }
 
