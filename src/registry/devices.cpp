@@ -55,6 +55,10 @@ Status check_device(const Device& device) {
 
 std::string join_names(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, " ")); }
 
+Status store_state(Database& database, const MacAddress& mac, DeviceState state) {
+    return database.run("UPDATE devices SET state = ? WHERE mac = ?", static_cast<int>(state), mac);
+}
+
 Fault no_device(const MacAddress& mac) { return {FaultCode::not_found, "There is no device " + mac.colons() + "."}; }
 
 }  // namespace
@@ -85,9 +89,9 @@ Status Registry::note_proved(const MacAddress& mac, trust::Wire wire, WallTime n
 }
 
 Status Registry::note_state(const MacAddress& mac, DeviceState state) {
-    auto present = parts_->get_state(mac);
-    if (!present) return present.error().code == FaultCode::not_found ? Status() : fail(std::move(present.error()));
-    if (!is_step({*present, state})) return {};
+    auto present = parts_->find_state(mac);
+    if (!present) return fail(std::move(present.error()));
+    if (!*present || !is_step({**present, state})) return {};
     return parts_->note(mac, {.state = state});
 }
 
@@ -122,36 +126,36 @@ Status Registry::Parts::write_notes() {
     return written;
 }
 
-Result<DeviceState> Registry::Parts::get_state(const MacAddress& mac) {
-    auto row = database->statement("SELECT state FROM devices WHERE mac = ?", mac);
-    auto there = row.step();
-    if (!there) return fail(std::move(there.error()));
-    if (!*there) return fail(no_device(mac));
-    return static_cast<DeviceState>(row.integer(0));
+Result<std::optional<DeviceState>> Registry::Parts::find_state(const MacAddress& mac) {
+    return find_row(
+        database->statement("SELECT state FROM devices WHERE mac = ?", mac),
+        [](const Statement& row) -> Result<DeviceState> { return static_cast<DeviceState>(row.integer(0)); });
 }
 
 Status Registry::Parts::require_in_service(const MacAddress& mac) {
-    auto state = get_state(mac);
+    auto state = find_state(mac);
     if (!state) return fail(std::move(state.error()));
-    if (*state == DeviceState::retired) return fail(FaultCode::forbidden, "Device " + mac.colons() + " is retired.");
+    if (!*state) return fail(no_device(mac));
+    if (**state == DeviceState::retired) return fail(FaultCode::forbidden, "Device " + mac.colons() + " is retired.");
     return {};
 }
 
 Status Registry::Parts::advance(const MacAddress& mac, DeviceState state) {
-    auto present = get_state(mac);
-    if (!present) return present.error().code == FaultCode::not_found ? Status() : fail(std::move(present.error()));
-    if (!is_step({*present, state})) return {};
-    return database->run("UPDATE devices SET state = ? WHERE mac = ?", static_cast<int>(state), mac);
+    auto present = find_state(mac);
+    if (!present) return fail(std::move(present.error()));
+    if (!*present || !is_step({**present, state})) return {};
+    return store_state(*database, mac, state);
 }
 
 Status Registry::set_device_state(const MacAddress& mac, DeviceState state) {
     return in_transaction(*parts_->database, [&]() -> Status {
-        auto present = parts_->get_state(mac);
+        auto present = parts_->find_state(mac);
         if (!present) return fail(std::move(present.error()));
-        if (!is_step({*present, state}))
+        if (!*present) return fail(no_device(mac));
+        if (!is_step({**present, state}))
             return fail(FaultCode::conflict, fmt::format("Device {} is {}; it cannot become {}.", mac.colons(),
-                                                         to_string(*present), to_string(state)));
-        auto moved = parts_->advance(mac, state);
+                                                         to_string(**present), to_string(state)));
+        auto moved = store_state(*parts_->database, mac, state);
         if (!moved || state != DeviceState::retired) return moved;
         return parts_->retire(mac);
     });

@@ -60,7 +60,7 @@ struct Registry::Parts {
     Status note(const MacAddress& mac, const UnwrittenNote& note);
     Status write_notes();
     Status revoke_all(const MacAddress& mac, RevocationReason reason);
-    Result<DeviceState> get_state(const MacAddress& mac);
+    Result<std::optional<DeviceState>> find_state(const MacAddress& mac);
     Status require_in_service(const MacAddress& mac);  // not_found; forbidden when it is retired
     // Moves the device on when that is a step from where it stands; else nothing.
     Status advance(const MacAddress& mac, DeviceState state);

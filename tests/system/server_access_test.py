@@ -136,6 +136,20 @@ class AccessTest(SystemTest):
                 self.house("window", "close", str(window["id"]))
 
 
+class Retired(AccessTest):
+    def test_a_retired_set_is_let_in_nowhere(self):
+        own = FILES["secret"]
+        for proof in ("own password", "own certificate"):
+            self.assertTrue(self.is_served("https", proof, own))
+        self.house("device", "retire", OWN)
+        for door in HTTPS_DOORS:
+            self.assertEqual(self.https(door, "own password", own).status, 401)
+            self.assertEqual(self.https(door, "own certificate", own).status, 0, "its certificate ends the handshake")
+        for door in CLEAR_DOORS:
+            self.assertFalse(self.is_served(door, "own password", own))
+        self.assertTrue(self.is_served("https", "other certificate", FILES["internal"]))
+
+
 class Table(AccessTest):
     def walk(self, table):
         for (wire, proof), row in table.items():
