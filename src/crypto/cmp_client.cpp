@@ -1,7 +1,5 @@
 #include "crypto/cmp_client.h"
 
-#include <algorithm>
-
 #include "crypto/cmp_openssl.h"
 
 namespace ringfence::crypto {
@@ -67,6 +65,7 @@ struct CmpClient::State {
 
     Result<CmpMessageOwner> exchange(const OSSL_CMP_MSG* message);
     Status check_protection(const CmpOutline& reply);
+    std::vector<Certificate> named_cas() const;
     Status judge(const Certificate& certificate);
     Result<CmpAnswer> proceed();
     Fault take_fault();
@@ -113,11 +112,15 @@ OSSL_CMP_MSG* CmpClient::State::on_transfer(OSSL_CMP_CTX* context, const OSSL_CM
     return nullptr;
 }
 
-// A token's holder trusts what the server names under the token.
+// Only a token makes them worth something (RFC 9810 section 5.3.2).
+std::vector<Certificate> CmpClient::State::named_cas() const {
+    if (!std::holds_alternative<CmpToken>(settings.credential)) return {};
+    return take_certificates(OSSL_CMP_CTX_get1_caPubs(context.get()));
+}
+
 Status CmpClient::State::judge(const Certificate& certificate) {
     const auto* holder = std::get_if<CmpHolder>(&settings.credential);
-    const auto anchors =
-        holder != nullptr ? holder->anchors : take_certificates(OSSL_CMP_CTX_get1_caPubs(context.get()));
+    const auto anchors = holder != nullptr ? holder->anchors : named_cas();
     VerifyPolicy policy;
     policy.purpose = Purpose::client;
     policy.time = settings.time;
@@ -169,8 +172,7 @@ Result<CmpAnswer> CmpClient::State::proceed() {
         return fail(take_fault());
     }
     ERR_clear_error();
-    const auto certificate = Certificate::share(OSSL_CMP_CTX_get0_newCert(context.get()));
-    return CmpIssued{certificate, chain, take_certificates(OSSL_CMP_CTX_get1_caPubs(context.get()))};
+    return CmpIssued{Certificate::share(OSSL_CMP_CTX_get0_newCert(context.get())), chain, named_cas()};
 }
 
 CmpClient::CmpClient(Settings settings, CmpTransfer transfer)
@@ -189,7 +191,9 @@ CmpClient::~CmpClient() = default;
 Result<CmpAnswer> CmpClient::enrol(const Subject& subject) {
     OSSL_CMP_CTX* context = state_->context.get();
     const NameOwner name = make_name(subject.common_name);
-    if (name == nullptr) return fail(openssl_fault("naming the subject of a CMP request"));
+    ERR_clear_error();
+    if (name == nullptr)
+        return fail(FaultCode::malformed, "a certificate's subject needs a name of 1 to 64 plain characters");
     if (!set_credential(context, state_->settings.credential) ||
         OSSL_CMP_CTX_set1_subjectName(context, name.get()) != 1 || !set_new_key(context, subject.key))
         return fail(openssl_fault("making a CMP request"));
@@ -209,9 +213,10 @@ Result<CmpAnswer> CmpClient::renew(const PrivateKey& key) {
 Result<CmpAnswer> CmpClient::poll() { return state_->proceed(); }
 
 Result<std::optional<CmpRefusal>> CmpClient::revoke() {
-    const auto& holder = std::get<CmpHolder>(state_->settings.credential);
+    const auto* holder = std::get_if<CmpHolder>(&state_->settings.credential);
+    RINGFENCE_ASSERT(holder != nullptr);
     OSSL_CMP_CTX* context = state_->context.get();
-    if (!set_holder(context, holder) || OSSL_CMP_CTX_set1_oldCert(context, holder.present.certificate.native()) != 1)
+    if (!set_holder(context, *holder) || OSSL_CMP_CTX_set1_oldCert(context, holder->present.certificate.native()) != 1)
         return fail(openssl_fault("making a CMP request"));
     if (OSSL_CMP_exec_RR_ses(context) == 1) return std::nullopt;
     if (!state_->fault && state_->is_refused()) return state_->take_refusal();

@@ -43,6 +43,7 @@ using CmpTransfer = std::function<Result<std::string>(std::string_view request)>
 //
 // Faults: those of the transfer; malformed, too_large; unauthenticated (the reply is not protected as it must be),
 // untrusted and expired (the server's certificate, or the new one; which the server was then told); internal.
+// After a fault of the transfer a new client asks again with the same key.
 class CmpClient {
 public:
     // Whether the server is told that the certificate arrived (certConf), or asked not to wait for it.
@@ -62,7 +63,8 @@ public:
         std::string common_name;  // 1 to 64 characters: a wish
         PrivateKey key;
     };
-    // CmpIssued: `chain` is verified and ends with an anchor; `trusted` is what the server named under the token.
+    // CmpIssued: `chain` is verified and ends with an anchor; `trusted` is what the server named under the token, and
+    // empty without one.
     Result<CmpAnswer> enrol(const Subject& subject);
     Result<CmpAnswer> renew(const PrivateKey& key);  // CmpHolder only; subject and names stay
     Result<CmpAnswer> poll();                        // after CmpWaiting, when its time has passed

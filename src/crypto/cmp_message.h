@@ -20,7 +20,7 @@ inline constexpr std::size_t max_cmp_reference = 64;                    // sende
 inline constexpr std::size_t max_cmp_transaction_id = 256;              // opaque; RFC 9483 section 3.1 wants 16
 inline constexpr std::size_t max_cmp_nonce = 64;                        // the same
 // Whoever knows nothing may name the number of hashes that we spend on his message. OpenSSL's clients name 500, others
-// 1,024 to 10,000; these cost 2 ms.
+// 1,024 to 10,000; these cost a millisecond.
 inline constexpr unsigned max_cmp_iterations = 10'000;
 inline constexpr unsigned min_cmp_iterations = 100;  // RFC 4211 section 4.4
 inline constexpr std::size_t min_cmp_salt = 8;       // the same

@@ -213,6 +213,14 @@ TEST_F(CmpClientTest, WhatTheWireSaysIsTheClientsFault) {
     EXPECT_EQ(answer.error().code, FaultCode::unavailable);
 }
 
+TEST_F(CmpClientTest, ANameThatNoCertificateCarriesIsNotSent) {
+    for (const std::string& name : {std::string(), std::string(65, 'x')}) {
+        auto client = party_.client(token);
+        EXPECT_EQ(client.enrol({name, subject().key}).error().code, FaultCode::malformed);
+    }
+    EXPECT_TRUE(party_.sent.empty());
+}
+
 TEST_F(CmpClientTest, NoReplyOfAnyLengthHurts) {
     auto whole = party_.client(token, CmpClient::Confirmation::implicit);
     ASSERT_TRUE(whole.enrol(subject()).has_value());
