@@ -21,12 +21,9 @@ CmpMessageOwner parse_cmp(std::string_view der) {
 }
 
 std::string format_cmp(const OSSL_CMP_MSG* message) {
-    unsigned char* der = nullptr;
-    const int size = message != nullptr ? i2d_OSSL_CMP_MSG(message, &der) : -1;
+    std::string der = message != nullptr ? encode_der(message, i2d_OSSL_CMP_MSG) : std::string();
     ERR_clear_error();
-    if (size <= 0) return {};
-    const BytesOwner<unsigned char> owner(der);
-    return {reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
+    return der;
 }
 
 void silence(OSSL_CMP_CTX* context) { RINGFENCE_ASSERT(OSSL_CMP_CTX_set_log_cb(context, say_nothing) == 1); }

@@ -18,18 +18,9 @@ constexpr auto crl_reason_oid = "\x55\x1d\x15"sv;  // 2.5.29.21
 constexpr std::uint64_t max_crl_reason = 10;       // aACompromise
 constexpr std::uint64_t max_status = 6;            // keyUpdateWarning
 
-template <typename T, typename Encode>
-std::string encode(const T* object, Encode encoder) {
-    unsigned char* der = nullptr;
-    const int size = encoder(object, &der);
-    if (size <= 0) return {};
-    const BytesOwner<unsigned char> owner(der);
-    return {reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
-}
-
 // CertReqMsg -> certReq -> certTemplate -> publicKey, RFC 4211 sections 3 to 5. Empty: none.
 std::string public_key_in(const OSSL_CRMF_MSG* request) {
-    const std::string der = encode(request, i2d_OSSL_CRMF_MSG);
+    const std::string der = encode_der(request, i2d_OSSL_CRMF_MSG);
     constexpr unsigned char public_key = der_context(6);
     DerReader outer(der);
     DerReader message(outer.take(der_sequence).content);
@@ -70,7 +61,7 @@ void read_cmp_template(const OSSL_CRMF_MSG* message, CmpRequest& out) {
 void read_cmp_pkcs10(const X509_REQ* pkcs10, CmpRequest& out) {
     // OpenSSL's getters want to be able to change it.
     auto* const asked = const_cast<X509_REQ*>(pkcs10);
-    out.public_key_der = encode(X509_REQ_get_X509_PUBKEY(asked), i2d_X509_PUBKEY);
+    out.public_key_der = encode_der(X509_REQ_get_X509_PUBKEY(asked), i2d_X509_PUBKEY);
     out.subject = format_name(X509_REQ_get_subject_name(pkcs10));
     const ExtensionsOwner extensions(X509_REQ_get_extensions(asked));
     out.dns_names = dns_names_of(extensions.get());
@@ -102,7 +93,7 @@ int reason_of_revocation(std::string_view body) {
 
 bool says_accepted(const OSSL_CMP_PKISI* status) {
     if (status == nullptr) return true;
-    const std::string der = encode(status, i2d_OSSL_CMP_PKISI);
+    const std::string der = encode_der(status, i2d_OSSL_CMP_PKISI);
     DerReader outer(der);
     DerReader info(outer.take(der_sequence).content);
     const auto number = parse_der_number(info.take(der_integer).content, max_status);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/crypto/cmp_party.h"
+#include "tests/crypto/program.h"
 
 namespace ringfence::crypto {
 namespace {
@@ -240,8 +241,8 @@ protected:
         folder_.put("key", test::key("cmp phone").to_pem().reveal());
         folder_.put("root", party_.ca.root().to_pem());
         folder_.put("issuing", party_.ca.issuing().to_pem());
-        folder_.put("ra", party_.registration().certificate.to_pem());
-        folder_.put("rakey", party_.registration().key.to_pem().reveal());
+        folder_.put("ra", party_.registration.certificate.to_pem());
+        folder_.put("rakey", party_.registration.key.to_pem().reveal());
     }
 
     CmpTransfer mock(const std::string& options) {

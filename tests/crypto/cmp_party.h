@@ -9,7 +9,7 @@
 
 #include "crypto/cmp_client.h"
 #include "crypto/cmp_server.h"
-#include "tests/crypto/scep_party.h"
+#include "tests/crypto/little_ca.h"
 
 namespace ringfence::test {
 
@@ -88,21 +88,15 @@ private:
 
 class CmpParty {
 public:
-    CmpParty() : ca("cmp"), desk(ca), clock(SystemClock().wall_now()), server(identity(), {ca.root()}, desk, clock) {
-        desk.keys = {key("cmp phone"), key("cmp phone renewed"), key("cmp rsa phone", crypto::KeyType::rsa2048)};
+    CmpParty()
+        : ca("cmp"),
+          registration(make_registration(key("cmp ra", crypto::KeyType::rsa2048))),
+          desk(ca),
+          clock(SystemClock().wall_now()),
+          server({registration, {ca.issuing(), ca.root()}}, {ca.root()}, desk, clock) {
+        desk.keys = {key("cmp phone"), key("cmp phone renewed")};
     }
 
-    crypto::CmpServerIdentity identity() const { return {registration(), {ca.issuing(), ca.root()}}; }
-    crypto::Signer registration() const {
-        static const crypto::Signer made{
-            openssl_certificate("cmp ra", ca.issuing_signer(),
-                                "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                                "extendedKeyUsage=1.3.6.1.5.5.7.3.28\nauthorityKeyIdentifier=keyid\n"
-                                "subjectKeyIdentifier=hash\n",
-                                "-sha256"),
-            key("cmp ra", crypto::KeyType::rsa2048)};
-        return made;
-    }
     crypto::Certificate issue(const std::string& name, const crypto::PrivateKey& subject) {
         return ca.issue(present_request(crypto::CertificateRole::device, name), subject);
     }
@@ -125,11 +119,17 @@ public:
     }
 
     LittleCa ca;
+    const crypto::Signer registration;
     RecordingDesk desk;
     ManualClock clock;
     crypto::CmpServer server;
     std::vector<std::string> sent;
     std::vector<std::string> replies;
+
+private:
+    crypto::Signer make_registration(const crypto::PrivateKey& own) {
+        return {ca.issue(present_request(crypto::CertificateRole::registration, "cmp ra"), own), own};
+    }
 };
 
 }  // namespace ringfence::test

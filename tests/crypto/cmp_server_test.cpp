@@ -5,6 +5,7 @@
 #include "crypto/cmp_openssl.h"
 #include "tests/crypto/cmp_door.h"
 #include "tests/crypto/cmp_party.h"
+#include "tests/crypto/program.h"
 
 namespace ringfence::crypto {
 namespace {
@@ -291,7 +292,9 @@ protected:
     CmpOpenssl() : door_([this](std::string_view request) { return party_.server.answer(request).value_or(""); }) {
         folder_.put("key", test::key("cmp phone").to_pem().reveal());
         folder_.put("newkey", test::key("cmp phone renewed").to_pem().reveal());
-        folder_.put("rsakey", test::key("cmp rsa phone", KeyType::rsa2048).to_pem().reveal());
+        const auto rsa_key = test::key("cmp rsa phone", KeyType::rsa2048);
+        folder_.put("rsakey", rsa_key.to_pem().reveal());
+        party_.desk.keys.push_back(rsa_key);
         folder_.put("root", party_.ca.root().to_pem());
         folder_.put("issuing", party_.ca.issuing().to_pem());
     }

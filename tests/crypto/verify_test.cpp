@@ -204,6 +204,13 @@ TEST_F(Verify, EachPurposeWantsItsOwnCertificate) {
     policy.purpose = Purpose::client;
     EXPECT_EQ(judge(device_leaf(), {ca.issuing()}), "good");
     expect_refusal(judge(good_leaf(), {ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
+
+    const Certificate registration = ca.issue(request(CertificateRole::registration, "ra"), key("ra"));
+    expect_refusal(judge(registration, {ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
+    policy.purpose = Purpose::registration;
+    EXPECT_EQ(judge(registration, {ca.issuing()}), "good");
+    expect_refusal(judge(device_leaf(), {ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
+    expect_refusal(judge(good_leaf(), {ca.issuing()}), "wrong purpose: ", FaultCode::untrusted);
 }
 
 TEST_F(Verify, ACaIsNoLeafAndALeafIsNoCa) {
