@@ -7,7 +7,8 @@
 // authority. It costs two derivations of the MAC's key for each message, known reference or not.
 //
 // Transactions are remembered by their ID, also for a while after their end, so that no message is taken twice. One
-// CmpServer sees all messages of a transaction: it is not shared, and one thread at a time uses it.
+// CmpServer sees all messages of a transaction (where there are several, the ID in outline_cmp_message chooses): it is
+// not shared, and one thread at a time uses it.
 #pragma once
 
 #include <memory>
