@@ -2,8 +2,6 @@
 
 #include <openssl/ocsp.h>
 
-#include <optional>
-
 #include "crypto/hash.h"
 #include "crypto/openssl.h"
 
@@ -101,9 +99,9 @@ bool add_status(OCSP_BASICRESP* response, const OcspStatus& status, const OcspAn
     const TimeOwner revoked = make_time(status.revoked);
     const TimeOwner this_update = make_time(answer.this_update);
     const TimeOwner next_update = make_time(answer.next_update);
-    return id != nullptr &&
-           OCSP_basic_add1_status(response, id.get(), wire_number(status.state), wire_reason(status.reason),
-                                  revoked.get(), this_update.get(), next_update.get()) != nullptr;
+    const bool is_whole = id != nullptr && revoked != nullptr && this_update != nullptr && next_update != nullptr;
+    return is_whole && OCSP_basic_add1_status(response, id.get(), wire_number(status.state), wire_reason(status.reason),
+                                              revoked.get(), this_update.get(), next_update.get()) != nullptr;
 }
 
 bool add_nonce(OCSP_BASICRESP* response, const std::string& nonce) {
