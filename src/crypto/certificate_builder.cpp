@@ -43,7 +43,7 @@ bool is_name_part(std::string_view part) {
            std::none_of(part.begin(), part.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
 }
 
-// PrintableString (X.680 section 41.4), which X.520 prescribes for it.
+// PrintableString (X.680), which X.520 prescribes for it.
 bool is_serial_number(std::string_view text) {
     constexpr std::string_view signs = " '()+,-./:=?";
     return text.size() <= max_name_part && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -52,7 +52,7 @@ bool is_serial_number(std::string_view text) {
 }
 
 // Without a login, and without what OpenSSL's language of extensions takes for itself: ',' and ';'.
-bool is_public_url(std::string_view text) {
+bool is_plain_http_url(std::string_view text) {
     constexpr std::string_view signs = "-._~/:%[]?&=+";
     const bool is_plain = std::all_of(text.begin(), text.end(), [&](char c) {
         return is_letter_or_digit(c) || signs.find(c) != std::string_view::npos;
@@ -63,7 +63,7 @@ bool is_public_url(std::string_view text) {
 
 Status check_urls(const CertificateRequest& request) {
     for (const std::string_view url : {request.revocation_list_url, request.ocsp_url}) {
-        if (url.empty() || is_public_url(url)) continue;
+        if (url.empty() || is_plain_http_url(url)) continue;
         return fail(FaultCode::malformed, fmt::format("\"{}\" is not a plain http URL", printable(url)));
     }
     return {};

@@ -20,7 +20,7 @@ enum class CertificateRole {
     server,       // serverAuth; the names below as subjectAltName
     device,       // clientAuth
     file_signer,  // codeSigning and emailProtection, as the sets want it of whoever signs their files
-    // id-kp-cmcRA (RFC 6402 section 2.10): takes requests in for a CA; with an RSA key it also decrypts those of SCEP
+    // id-kp-cmcRA (RFC 6402): takes requests in for a CA; with an RSA key it also decrypts those of SCEP
     // (RFC 8894 section 2.1.2).
     registration,
     ocsp_signer,  // OCSPSigning, and id-pkix-ocsp-nocheck: nobody asks whether it is revoked (RFC 6960 section 4.2.2.2)
@@ -28,9 +28,9 @@ enum class CertificateRole {
 
 struct CertificateRequest {
     CertificateRole role = CertificateRole::device;
-    std::string common_name;      // 1 to 64 characters (RFC 5280 appendix A.1)
-    std::string organization;     // empty: none
-    std::string serial_number{};  // a device's own, in the subject (X.520): 1 to 64 of PrintableString; empty: none
+    std::string common_name;             // 1 to 64 characters (RFC 5280 appendix A.1)
+    std::string organization;            // empty: none
+    std::string serial_number{};         // of the device: 1 to 64 of PrintableString (X.520); empty: none
     std::vector<std::string> dns_names;  // letters, digits, '-' and '.', perhaps "*." first
     std::vector<IpAddress> addresses;
     WallTime not_before{};  // cut to seconds

@@ -35,11 +35,11 @@ bool add_reason(X509_REVOKED* entry, RevocationReason reason) {
            X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, number.get(), 0, 0) == 1;
 }
 
-bool add_entry(X509_CRL* list, const RevokedCertificate& revoked, IntegerOwner serial) {
+bool add_entry(X509_CRL* list, const RevokedCertificate& revoked, ASN1_INTEGER* serial) {
     EntryOwner entry(X509_REVOKED_new());
     const TimeOwner time = make_time(revoked.revoked);
     const bool is_filled =
-        entry != nullptr && time != nullptr && X509_REVOKED_set_serialNumber(entry.get(), serial.get()) == 1 &&
+        entry != nullptr && time != nullptr && X509_REVOKED_set_serialNumber(entry.get(), serial) == 1 &&
         X509_REVOKED_set_revocationDate(entry.get(), time.get()) == 1 && add_reason(entry.get(), revoked.reason);
     if (!is_filled || X509_CRL_add0_revoked(list, entry.get()) != 1) return false;
     static_cast<void>(entry.release());  // the list's
@@ -69,12 +69,12 @@ bool add_extensions(X509_CRL* list, std::uint64_t number, X509* issuer) {
 
 Status add_entries(X509_CRL* list, const std::vector<RevokedCertificate>& all) {
     for (const RevokedCertificate& revoked : all) {
-        IntegerOwner serial = parse_serial(revoked.serial);
+        const IntegerOwner serial = parse_serial(revoked.serial);
         if (serial == nullptr) {
             return fail(FaultCode::malformed,
                         fmt::format("\"{}\" is not a certificate's serial number", printable(revoked.serial)));
         }
-        if (!add_entry(list, revoked, std::move(serial))) return fail(openssl_fault("making a revocation list"));
+        if (!add_entry(list, revoked, serial.get())) return fail(openssl_fault("making a revocation list"));
     }
     return {};
 }
