@@ -120,9 +120,9 @@ Secret token_of(const Query& query) {
 
 std::optional<Credential> credential_of(const Query& query) {
     const bool is_renewal = query.operation == renewal;
-    const bool has_certificate = !query.certificate_fingerprint.empty();
+    if (!is_renewal && !query.proved_token.empty()) return ProvedToken{query.proved_token};
     if (!is_renewal && !query.user.empty()) return ShownSecret{token_of(query)};
-    if (has_certificate) return ProvedCertificate{query.certificate_fingerprint};
+    if (!query.certificate_fingerprint.empty()) return ProvedCertificate{query.certificate_fingerprint};
     return std::nullopt;
 }
 

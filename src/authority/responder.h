@@ -25,6 +25,7 @@ struct Query {
     std::string user_agent;    // as sent: EST folds its base64 for one client
     std::string user;          // EST: Basic login; empty: none shown
     Secret password;
+    std::string proved_token;             // EST: reference of the token that HTTP Digest proved; empty: none
     std::string certificate_fingerprint;  // of the client certificate that the handshake verified; empty: none
     std::string source;                   // address
 };

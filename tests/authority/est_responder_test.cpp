@@ -145,6 +145,15 @@ TEST_F(Est, ALoginIsReferenceAndSecretOrTheWholeToken) {
     EXPECT_EQ(answer_to(std::string(5000, 'x'), std::string(5000, 'y')), 401U);
 }
 
+TEST_F(Est, ATokenThatDigestProvedServesAsALogin) {
+    auto asked = query("simpleenroll", to_base64(csr()));
+    asked.proved_token = desk_.add_token(device).reference;
+    EXPECT_EQ(issued(responder_.answer(asked)).common_name(), device);
+    EXPECT_EQ(std::get<ProvedToken>(desk_.applications.back().credential).reference, asked.proved_token);
+    asked.operation = "simplereenroll";
+    EXPECT_EQ(responder_.answer(asked).status, 401U) << "only a certificate renews";
+}
+
 TEST_F(Est, TakesARequestHoweverItIsWritten) {
     const std::string der = csr(), line = to_base64(der);
     std::string folded;

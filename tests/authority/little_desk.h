@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "authority/enrolment_desk.h"
@@ -21,6 +22,7 @@ public:
     std::optional<Fault> refusal{};        // in place of every decision
     unsigned answers_before_decision = 0;  // that many times Waiting
     std::vector<authority::Application> applications;
+    std::vector<std::pair<std::string, std::string>> wrong_secrets;  // reference, source
 
     LittleCa& ca() { return ca_; }
 
@@ -28,6 +30,7 @@ public:
     TokenText add_token(const std::string& device) {
         auto token = make_token(random_);
         devices_[std::string(format_token_text(token).reveal())] = device;
+        tokens_[token.reference] = token;
         return token;
     }
 
@@ -48,8 +51,14 @@ public:
     Result<authority::Decision> inquire(const authority::Inquiry&) override {
         return fail(FaultCode::not_found, "nothing was begun");
     }
-    Result<Secret> secret_of(std::string_view) override { return fail(FaultCode::unavailable, "not shown here"); }
-    void note_wrong_secret(authority::EnrolmentProtocol, std::string_view, std::string_view) override {}
+    Result<Secret> secret_of(std::string_view reference) override {
+        if (refusal) return fail(*refusal);
+        const auto found = tokens_.find(std::string(reference));
+        return found == tokens_.end() ? make_token(random_).secret : found->second.secret;
+    }
+    void note_wrong_secret(authority::EnrolmentProtocol, std::string_view reference, std::string_view source) override {
+        wrong_secrets.emplace_back(reference, source);
+    }
     Status confirm(std::string_view, bool) override { return {}; }
     Status revoke(const authority::ProvedCertificate&, int) override { return {}; }
     Result<authority::CertificateStanding> standing_of(std::string_view, std::string_view) override {
@@ -70,9 +79,12 @@ private:
             const auto token = parse_token_text(shown->text.reveal());
             return token ? find_device(std::string(format_token_text(*token).reveal())) : std::string();
         }
-        if (const auto* proved = std::get_if<authority::ProvedCertificate>(&credential))
-            return find_device(proved->fingerprint);
-        return {};
+        if (const auto* proved = std::get_if<authority::ProvedToken>(&credential)) {
+            const auto found = tokens_.find(proved->reference);
+            return found == tokens_.end() ? std::string()
+                                          : find_device(std::string(format_token_text(found->second).reveal()));
+        }
+        return find_device(std::get<authority::ProvedCertificate>(credential).fingerprint);
     }
     std::string find_device(const std::string& proof) const {
         const auto found = devices_.find(proof);
@@ -82,6 +94,7 @@ private:
     LittleCa ca_{"desk"};
     SeededRandom random_{11};
     std::map<std::string, std::string> devices_;  // by token text or fingerprint
+    std::map<std::string, TokenText> tokens_;     // by reference
 };
 
 }  // namespace ringfence::test
