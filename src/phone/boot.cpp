@@ -448,14 +448,10 @@ Step BootSession::answered(const Answer& answer) {
 
 // Of the candidate, whose section the manifest offers in this version.
 Circumstances BootSession::circumstances(std::string_view version) const {
-    return {trust_,
-            settings_.behaviour,
-            *family_,
-            clock_.judging_time(),
-            settings_.mac,
-            settings_.model,
-            version,
-            flash_->state().latest_signature(candidate_.section, candidate_.name)};
+    return {trust_,        settings_.behaviour,
+            *family_,      clock_.judging_time(),
+            settings_.mac, settings_.model,
+            version,       flash_->state().latest_signature(candidate_.section, candidate_.name)};
 }
 
 Step BootSession::judge_file(const std::optional<Answer>& answer) {

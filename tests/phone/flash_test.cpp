@@ -21,7 +21,8 @@ protected:
     static AcceptedFile accepted(std::string section, std::string name, std::string bytes) {
         const TrustStore trust;
         const Behaviour behaviour;
-        const Circumstances now{trust, behaviour, family(), {test_time, false}, "1230", {}, {}};
+        const auto mac = MacAddress::parse("00247F0102AB").value();
+        const Circumstances now{trust, behaviour, family(), {test_time, false}, mac, "1230", {}, {}};
         auto verdict = accept({std::move(section), std::move(name), "http://192.0.2.1/x", std::move(bytes)}, now,
                               Answer{true, "yes", false, {}});
         EXPECT_TRUE(std::holds_alternative<AcceptedFile>(verdict));

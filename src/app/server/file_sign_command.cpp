@@ -43,13 +43,13 @@ Done sign(const Arguments& arguments, Context& context) {
 
     std::string_view content = *bytes;
     if (arguments.has("--again")) content = phonefile::split_signed(content).content;
-    const auto is_signed = FileSigner(**authority, (*family)->limits(), context.clock()).sign(*label, content);
-    if (!is_signed && is_signed.error().code == FaultCode::conflict)
-        return fail(FaultCode::conflict, is_signed.error().message + "; --again signs it anew");
-    if (!is_signed) return fail(is_signed.error());
+    const auto made = FileSigner(**authority, (*family)->limits(), context.clock()).sign(*label, content);
+    if (!made && made.error().code == FaultCode::conflict)
+        return fail(FaultCode::conflict, made.error().message + "; --again signs it anew");
+    if (!made) return fail(made.error());
 
     const std::string& out = arguments.text("--out");
-    const auto written = context.disk().replace(out, *is_signed, is_private(label->kind) ? private_file : public_file);
+    const auto written = context.disk().replace(out, *made, is_private(label->kind) ? private_file : public_file);
     if (!written) return fail(written.error());
     const std::string words = phonefile::format_signature_label(*label);
     context.note({.outcome = "file-signed",
@@ -59,11 +59,11 @@ Done sign(const Arguments& arguments, Context& context) {
     object["kind"] = phonefile::to_string(label->kind);
     object["device"] = text_or_null(label->device ? label->device->colons() : "");
     object["out"] = printable(out);
-    object["bytes"] = is_signed->size();
+    object["bytes"] = made->size();
     object["label"] = words;
     const std::string whom = label->device ? "for " + label->device->colons() : "for any set";
     context.output().answer(object, fmt::format("Signed as {} {}: {}, {}.\n", phonefile::to_string(label->kind), whom,
-                                                printable(out), count_of(is_signed->size(), "byte")));
+                                                printable(out), count_of(made->size(), "byte")));
     return {};
 }
 

@@ -73,7 +73,7 @@ Status check_roots(std::string_view content, const family::Limits& limits, WallT
     const auto lists = crypto::RevocationList::parse_bundle(content, limits.revocation_entries);
     if (!lists) return fail(lists.error());
     for (const auto& certificate : *certificates)
-        if (const auto good = check_authority(certificate, now); !good) return good;
+        if (auto good = check_authority(certificate, now); !good) return good;
     return check_blocks(content);
 }
 

@@ -51,8 +51,8 @@ std::vector<Certificate> own_servers(const authority::Authority& authority) {
 
 Result<std::vector<Certificate>> collect(const Arguments& arguments, Context& context,
                                          const authority::Authority& authority) {
-    if (!arguments.has("--from")) return own_servers(authority);
     std::vector<Certificate> certificates;
+    if (arguments.has("--own") || !arguments.has("--from")) certificates = own_servers(authority);
     for (const auto& path : arguments.all("--from"))
         if (const auto added = add_from_file(certificates, context.disk(), path); !added) return fail(added.error());
     return certificates;
@@ -70,12 +70,20 @@ Status check_limits(const std::vector<Certificate>& certificates, const family::
     return {};
 }
 
-std::vector<std::string> find_short_lived(const std::vector<Certificate>& certificates, WallTime now) {
+std::vector<std::string> find_warnings(const std::vector<Certificate>& certificates,
+                                       const std::vector<Certificate>& own, WallTime now) {
     std::vector<std::string> warnings;
     for (const auto& certificate : certificates)
         if (certificate.not_after() < now + time_to_renew)
             warnings.push_back(fmt::format("the certificate of {} ends on {}", printable(certificate.subject()),
                                            format_time(certificate.not_after())));
+    const bool holds_own = std::all_of(own.begin(), own.end(), [&](const auto& one) {
+        return std::find(certificates.begin(), certificates.end(), one) != certificates.end();
+    });
+    if (!holds_own)
+        warnings.emplace_back(
+            "it lacks certificates of this server: sets that hold it fetch nothing more from here over "
+            "HTTPS; --own adds them");
     return warnings;
 }
 
@@ -115,7 +123,7 @@ Done build(const Arguments& arguments, Context& context) {
     const std::string& out = arguments.text("--out");
     if (const auto written = context.disk().replace(out, *bytes, public_file); !written) return fail(written.error());
 
-    const auto warnings = find_short_lived(*certificates, now);
+    const auto warnings = find_warnings(*certificates, own_servers(**authority), now);
     for (const auto& warning : warnings) remark(warning);
     const std::string until = format_time(list.not_after);
     if (is_signed)
@@ -154,6 +162,7 @@ std::vector<Command> trust_list_commands() {
                .meaning = "a server's certificate, or its chain; may be repeated. Default: this server's own, of all "
                           "doors",
                .repeated = true},
+              {.name = "--own", .shape = Shape::flag, .meaning = "this server's own too, beside --from"},
               {.name = "--days",
                .shape = Shape::number,
                .placeholder = "N",
