@@ -9,13 +9,10 @@ namespace {
 
 using registry::EnrolmentProfile;
 
-constexpr std::size_t max_message = std::size_t{96} * 1024;  // 64 kB, in base64
 constexpr std::size_t max_header = 1024;
 constexpr std::size_t max_short = 256;  // a fingerprint, reference, address, login
 constexpr std::size_t max_chain = 8;
 constexpr std::uint64_t max_reason = 10;
-constexpr std::uint64_t max_status = 599;
-constexpr std::uint64_t max_retry_seconds = 86'400;
 
 enum class Call { apply, inquire, secret, wrong_secret, confirm, revoke, standing };
 enum class CredentialKind { secret, token, certificate };
@@ -226,68 +223,6 @@ std::string answer_desk_frame(EnrolmentDesk& desk, std::string_view bytes) {
         case Call::standing: return answer_standing(desk, frame);
     }
     return refuse({FaultCode::malformed, "the desk knows no such call"});
-}
-
-std::string format_query(const Query& query) {
-    FieldWriter frame;
-    frame.number(static_cast<std::uint64_t>(query.service))
-        .number(static_cast<std::uint64_t>(query.profile))
-        .flag(query.is_post)
-        .flag(query.is_secure)
-        .text(query.operation)
-        .text(query.message)
-        .text(query.content_type)
-        .text(query.user_agent)
-        .text(query.user)
-        .text(query.password.reveal())
-        .text(query.certificate_fingerprint)
-        .text(query.source);
-    return frame.take();
-}
-
-Result<Query> parse_query(std::string_view bytes) {
-    FieldReader frame(bytes);
-    Query query;
-    query.service = frame.choice(Service::ocsp);
-    query.profile = frame.choice(EnrolmentProfile::legacy);
-    query.is_post = frame.flag();
-    query.is_secure = frame.flag();
-    query.operation = frame.text(max_header);
-    query.message = frame.text(max_message);
-    query.content_type = frame.text(max_header);
-    query.user_agent = frame.text(max_header);
-    query.user = frame.text(max_header);
-    query.password = frame.secret(max_header);
-    query.certificate_fingerprint = frame.text(max_short);
-    query.source = frame.text(max_short);
-    if (auto read = frame.finish(); !read) return fail(std::move(read).error());
-    return query;
-}
-
-std::string format_reply(const Reply& reply) {
-    const Duration retry = reply.retry_after.value_or(Duration::zero());
-    FieldWriter frame;
-    frame.number(reply.status)
-        .text(reply.content_type)
-        .text(reply.body)
-        .flag(reply.wants_login)
-        .flag(reply.retry_after.has_value())
-        .number(static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(retry).count()));
-    return frame.take();
-}
-
-Result<Reply> parse_reply(std::string_view bytes) {
-    FieldReader frame(bytes);
-    Reply reply;
-    reply.status = static_cast<unsigned>(frame.number(max_status));
-    reply.content_type = frame.text(max_short);
-    reply.body = frame.text(max_frame);
-    reply.wants_login = frame.flag();
-    const bool has_retry = frame.flag();
-    const std::chrono::seconds retry(frame.number(max_retry_seconds));
-    if (auto read = frame.finish(); !read) return fail(std::move(read).error());
-    if (has_retry) reply.retry_after = retry;
-    return reply;
 }
 
 }  // namespace ringfence::authority

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "authority/enrolment_desk.h"
-#include "authority/responder.h"
 #include "authority/signer_wire.h"
 
 namespace ringfence::authority {
@@ -31,11 +30,5 @@ private:
 
 // In the process that decides: the answer to one frame, whatever stands in it.
 std::string answer_desk_frame(EnrolmentDesk& desk, std::string_view frame);
-
-// What is handed to the process that parses, and what comes back. Faults: malformed.
-std::string format_query(const Query& query);
-Result<Query> parse_query(std::string_view frame);
-std::string format_reply(const Reply& reply);
-Result<Reply> parse_reply(std::string_view frame);
 
 }  // namespace ringfence::authority

@@ -2,6 +2,9 @@
 // is none of them: nothing of ours comes back.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 namespace ringfence::crypto {
 
 enum class RevocationReason {
@@ -13,5 +16,7 @@ enum class RevocationReason {
     cessation_of_operation = 5,
     privilege_withdrawn = 9,
 };
+std::string_view to_string(RevocationReason reason);  // "unspecified", "key-compromise" ...
+std::optional<RevocationReason> parse_revocation_reason(std::string_view name);
 
 }  // namespace ringfence::crypto

@@ -29,16 +29,6 @@ constexpr std::array<std::string_view, 2> profiles = {"modern", "legacy"};
 constexpr std::array<std::string_view, 4> enrolment_states = {"waiting", "approved", "refused", "issued"};
 constexpr std::array<std::string_view, 3> evidences = {"fetched", "verified", "reported"};
 
-struct NamedReason {
-    RevocationReason reason;
-    std::string_view name;
-};
-constexpr std::array<NamedReason, 5> reasons = {{{RevocationReason::unspecified, "unspecified"},
-                                                 {RevocationReason::key_compromise, "key-compromise"},
-                                                 {RevocationReason::affiliation_changed, "affiliation-changed"},
-                                                 {RevocationReason::superseded, "superseded"},
-                                                 {RevocationReason::cessation_of_operation, "cessation-of-operation"}}};
-
 }  // namespace
 
 std::string_view to_string(LoginKind kind) { return login_kinds[static_cast<std::size_t>(kind)]; }
@@ -59,17 +49,6 @@ std::optional<EnrolmentProfile> parse_enrolment_profile(std::string_view name) {
 }
 std::string_view to_string(EnrolmentState state) { return enrolment_states[static_cast<std::size_t>(state)]; }
 std::string_view to_string(AnchorEvidence evidence) { return evidences[static_cast<std::size_t>(evidence)]; }
-
-std::string_view to_string(RevocationReason reason) {
-    for (const auto& named : reasons)
-        if (named.reason == reason) return named.name;
-    return reasons.front().name;
-}
-std::optional<RevocationReason> parse_revocation_reason(std::string_view name) {
-    for (const auto& named : reasons)
-        if (named.name == name) return named.reason;
-    return std::nullopt;
-}
 
 std::string_view to_string(Layer layer) { return layers[static_cast<std::size_t>(layer)]; }
 std::optional<Layer> parse_layer(std::string_view name) { return find_name<Layer>(layers, name); }

@@ -3,6 +3,7 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/device_report.h"
+#include "app/server/enrolment_parts.h"
 #include "app/server/server_names.h"
 #include "app/server/whole_folder.h"
 #include "base/text.h"
@@ -88,6 +89,7 @@ Done issue(const Arguments& arguments, Context& context) {
     const std::string out = folder_of(arguments);
     authority::DeviceRequest request{.mac = arguments.mac("MAC")};
     request.lane = read_lane(arguments);
+    request.urls = service_urls(**context.settings());
     if (const auto key = arguments.find_text("--key")) request.key = *crypto::parse_key_type(*key);
     Result<IssuedDevice> issued = fail(FaultCode::internal, "nothing was issued");
     const auto written = write_whole_folder(out, context.disk(), [&](const std::string& folder) -> Status {

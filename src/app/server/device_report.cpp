@@ -83,7 +83,7 @@ json::object to_json(const registry::CertificateRecord& certificate) {
     out["not_before"] = format_time(certificate.not_before);
     out["not_after"] = format_time(certificate.not_after);
     out["revoked"] = text_or_null(time_or_empty(certificate.revoked));
-    out["reason"] = text_or_null(certificate.revoked ? registry::to_string(certificate.reason) : "");
+    out["reason"] = text_or_null(certificate.revoked ? crypto::to_string(certificate.reason) : "");
     return out;
 }
 

@@ -1,5 +1,15 @@
 #include "app/server/enrolment_parts.h"
 
+#include <algorithm>
+
+#include "authority/cmp_responder.h"
+#include "authority/desk_wire.h"
+#include "authority/est_responder.h"
+#include "authority/local_desk.h"
+#include "authority/local_signer.h"
+#include "authority/ocsp_responder.h"
+#include "authority/scep_responder.h"
+#include "authority/signer_wire.h"
 #include "base/log.h"
 #include "crypto/version.h"
 
@@ -7,48 +17,178 @@ namespace ringfence::app {
 
 namespace {
 
-// Answers as an absent path does.
-class NoService final : public authority::Responder {
+using authority::Authority;
+using authority::Issuer;
+using authority::KeySet;
+using registry::EnrolmentProfile;
+
+constexpr std::size_t decoy_key_size = 32;
+
+Result<std::unique_ptr<Authority>> open_authority(Context& context, KeySet keys) {
+    return Authority::open(context.directory(), context.disk(), context.random(), context.clock(), keys);
+}
+
+authority::ScepParts scep_parts(const Authority& authority, EnrolmentProfile profile) {
+    if (profile == EnrolmentProfile::legacy)
+        return {authority.registration(profile),
+                authority.issuing(Issuer::legacy),
+                authority.root(),
+                {authority.issuing(Issuer::legacy)},
+                profile};
+    return {authority.registration(profile),
+            authority.issuing(Issuer::rsa),
+            authority.root(),
+            {authority.issuing(Issuer::rsa)},
+            profile};
+}
+
+authority::CmpParts cmp_parts(const Authority& authority) {
+    return {{authority.registration(EnrolmentProfile::modern), {authority.issuing(Issuer::rsa), authority.root()}},
+            {authority.issuing(Issuer::p256), authority.issuing(Issuer::rsa)},
+            authority.root()};
+}
+
+std::vector<authority::OcspSpeaker> ocsp_speakers(const Authority& authority) {
+    std::vector<authority::OcspSpeaker> out;
+    for (const Issuer issuer : {Issuer::rsa, Issuer::p256, Issuer::legacy})
+        out.push_back({authority.issuing(issuer), authority.ocsp_signer(issuer)});
+    return out;
+}
+
+// All services of one registrar.
+class Services final : public authority::Responder {
 public:
-    authority::Reply answer(const authority::Query&) override {
-        return {.status = 404, .content_type = "text/plain", .body = "There is no such file.\n"};
+    Services(Context& context, std::unique_ptr<Authority> authority, server::Asking desk)
+        : authority_(std::move(authority)),
+          desk_(std::move(desk)),
+          scep_(scep_parts(*authority_, EnrolmentProfile::modern), desk_, context.random()),
+          scep_legacy_(scep_parts(*authority_, EnrolmentProfile::legacy), desk_, context.random()),
+          est_(desk_, {authority_->root(), authority_->issuing(Issuer::p256), authority_->issuing(Issuer::rsa)}),
+          cmp_(cmp_parts(*authority_), desk_, context.clock()),
+          ocsp_(ocsp_speakers(*authority_), desk_, context.clock()) {}
+
+    authority::Reply answer(const authority::Query& query) override {
+        switch (query.service) {
+            case authority::Service::scep:
+                return query.profile == EnrolmentProfile::legacy ? scep_legacy_.answer(query) : scep_.answer(query);
+            case authority::Service::est: return est_.answer(query);
+            case authority::Service::cmp: return cmp_.answer(query);
+            case authority::Service::ocsp: return ocsp_.answer(query);
+        }
+        authority::Reply absent;
+        absent.status = 404;
+        return absent;
     }
+
+private:
+    std::unique_ptr<Authority> authority_;
+    authority::RemoteDesk desk_;
+    authority::ScepResponder scep_;
+    authority::ScepResponder scep_legacy_;
+    authority::EstResponder est_;
+    authority::CmpResponder cmp_;
+    authority::OcspResponder ocsp_;
 };
+
+// What every desk of the server shares.
+struct Commons {
+    Commons(Context& context, std::unique_ptr<Authority> opened, registry::EventSink& events)
+        : authority(std::move(opened)),
+          shared{*authority, events, wrong_tries, context.clock(), Secret(context.random().bytes(decoy_key_size))} {}
+
+    std::unique_ptr<Authority> authority;
+    authority::WrongTries wrong_tries;
+    authority::DeskCommons shared;
+};
+
+// One thread's desk, with its own look into the registry.
+class Desk {
+public:
+    Desk(std::shared_ptr<const Commons> commons, std::unique_ptr<registry::Registry> registry, server::Asking signer)
+        : commons_(std::move(commons)),
+          registry_(std::move(registry)),
+          signer_(std::move(signer)),
+          desk_(commons_->shared, *registry_, signer_) {}
+
+    std::string answer(std::string_view question) { return authority::answer_desk_frame(desk_, question); }
+
+private:
+    std::shared_ptr<const Commons> commons_;
+    std::unique_ptr<registry::Registry> registry_;
+    authority::RemoteSigner signer_;
+    authority::LocalDesk desk_;
+};
+
+// The signer's keys, and its own look into the registry.
+class Signer {
+public:
+    Signer(Context& context, std::unique_ptr<Authority> authority, std::unique_ptr<registry::Registry> registry,
+           authority::ServiceUrls urls)
+        : authority_(std::move(authority)),
+          registry_(std::move(registry)),
+          signer_(*authority_, *registry_, context.random(), context.clock(), std::move(urls)) {}
+
+    std::string answer(std::string_view question) { return authority::answer_signing_frame(signer_, question); }
+
+private:
+    std::unique_ptr<Authority> authority_;
+    std::unique_ptr<registry::Registry> registry_;
+    authority::LocalSigner signer_;
+};
+
+Result<std::unique_ptr<registry::Registry>> open_registry(Context& context) {
+    return registry::Registry::open(context.directory(), context.clock(), context.disk());
+}
 
 }  // namespace
 
-Result<std::unique_ptr<authority::Responder>> make_responder(Context& context, server::Asking desk) {
-    auto opened = authority::Authority::open(context.directory(), context.disk(), context.random(), context.clock(),
-                                             authority::KeySet::registrar);
-    if (!opened) return fail(std::move(opened).error());
-    static_cast<void>(desk);
-    return std::make_unique<NoService>();
+authority::ServiceUrls service_urls(const server::ServerSettings& settings) {
+    const bool is_on_http =
+        std::any_of(settings.listeners.begin(), settings.listeners.end(), [](const server::ListenerSettings& door) {
+            return door.wire == trust::Wire::http && door.endpoint.port == server::standard_port(trust::Wire::http);
+        });
+    return {is_on_http ? "http://" + settings.installation.host : std::string()};
 }
 
-Result<server::Answering> make_desk(Context&, server::Asking signer) {
-    return [signer = std::move(signer)](std::string_view question) { return signer(question).value_or(std::string()); };
+Result<std::unique_ptr<authority::Responder>> make_responder(Context& context, server::Asking desk) {
+    auto opened = open_authority(context, KeySet::registrar);
+    if (!opened) return fail(std::move(opened).error());
+    return std::make_unique<Services>(context, std::move(*opened), std::move(desk));
 }
 
 Result<server::Answering> make_signer(Context& context) {
-    auto opened = authority::Authority::open(context.directory(), context.disk(), context.random(), context.clock(),
-                                             authority::KeySet::signer);
+    const auto settings = context.settings();
+    if (!settings) return fail(settings.error());
+    auto opened = open_authority(context, KeySet::signer);
     if (!opened) return fail(std::move(opened).error());
-    return
-        [keys = std::shared_ptr<authority::Authority>(std::move(*opened))](std::string_view) { return std::string(); };
+    auto registry = open_registry(context);
+    if (!registry) return fail(std::move(registry).error());
+    const auto signer =
+        std::make_shared<Signer>(context, std::move(*opened), std::move(*registry), service_urls(**settings));
+    return [signer](std::string_view question) { return signer->answer(question); };
 }
 
-std::optional<server::EnrolmentParts> make_enrolment(Context& context, server::SignerProcess& signer) {
+Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, server::SignerProcess& signer) {
     if (const auto warning = crypto::library_warning()) {
         log::warning("nobody can enrol here: " + *warning);
-        return std::nullopt;
+        return std::optional<server::EnrolmentParts>();
     }
+    auto opened = open_authority(context, KeySet::server);
+    if (!opened) return fail(std::move(opened).error());
+    const auto events = context.event_log();
+    if (!events) return fail(events.error());
+    const auto commons = std::make_shared<const Commons>(context, std::move(*opened), **events);
     signer.prepare();
-    return server::EnrolmentParts{
-        .clock = context.clock(),
-        .registrar = {"a registrar", {"registrar", "--data", context.directory()}},
-        .make_desk = [&context, &signer] {
-            return make_desk(context, [&signer](std::string_view question) { return signer.ask(question); });
-        }};
+    const auto make_desk = [&context, &signer, commons]() -> Result<server::Answering> {
+        auto registry = open_registry(context);
+        if (!registry) return fail(std::move(registry).error());
+        const auto desk = std::make_shared<Desk>(commons, std::move(*registry),
+                                                 [&signer](std::string_view question) { return signer.ask(question); });
+        return [desk](std::string_view question) { return desk->answer(question); };
+    };
+    return server::EnrolmentParts{.clock = context.clock(),
+                                  .registrar = {"a registrar", {"registrar", "--data", context.directory()}},
+                                  .make_desk = make_desk};
 }
 
 server::ChildPlan plan_signer(const Context& context) {

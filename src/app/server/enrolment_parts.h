@@ -16,16 +16,15 @@ namespace ringfence::app {
 // registration and OCSP keys. `context` outlives it.
 Result<std::unique_ptr<authority::Responder>> make_responder(Context& context, server::Asking desk);
 
-// In the server, on the thread of one registrar: answers what that asks, and asks the signer for signatures. `context`
-// and what `signer` refers to outlive it.
-Result<server::Answering> make_desk(Context& context, server::Asking signer);
-
 // In the signer, before it shuts itself in: answers what the desk asks. Holds the issuing keys. `context` outlives it.
 Result<server::Answering> make_signer(Context& context);
 
 // In the server; none when the OpenSSL here is too old to be shown to strangers. The log says why. What is given
 // outlives the server.
-std::optional<server::EnrolmentParts> make_enrolment(Context& context, server::SignerProcess& signer);
+Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, server::SignerProcess& signer);
 server::ChildPlan plan_signer(const Context& context);
+
+// What certificates say about where to learn of revocation: the http door, if phones find it at its standard port.
+authority::ServiceUrls service_urls(const server::ServerSettings& settings);
 
 }  // namespace ringfence::app

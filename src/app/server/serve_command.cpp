@@ -70,6 +70,8 @@ Done serve(const Arguments& arguments, Context& context) {
     delivery::Limits limits;
     delivery::AddressMemory addresses;
     server::SignerProcess signer(plan_signer(context), context.clock());
+    auto enrolment = make_enrolment(context, signer);
+    if (!enrolment) return fail(std::move(enrolment).error());
     server::ServerParts parts{.shared = {.clock = context.clock(),
                                          .family = **family,
                                          .nonces = nonces,
@@ -84,7 +86,7 @@ Done serve(const Arguments& arguments, Context& context) {
                                   if (!another) return fail(std::move(another).error());
                                   return std::unique_ptr<registry::Lookup>(std::move(*another));
                               },
-                              .enrolment = make_enrolment(context, signer),
+                              .enrolment = std::move(*enrolment),
                               .find_revocation_list = {},
                               .on_ready = say_ready};
     server::Server server(std::move(parts));
