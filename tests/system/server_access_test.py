@@ -3,6 +3,7 @@
 import base64
 import itertools
 import re
+import ssl
 import struct
 import unittest
 
@@ -137,6 +138,13 @@ class AccessTest(SystemTest):
 
 
 class Retired(AccessTest):
+    def ends_handshake(self, door, path):
+        """Whether OWN's certificate does; TLS 1.3 tells the client only when it reads the answer."""
+        try:
+            return self.https(door, "own certificate", path).status == 0
+        except ssl.SSLError:
+            return True
+
     def test_a_retired_set_is_let_in_nowhere(self):
         own = FILES["secret"]
         for proof in ("own password", "own certificate"):
@@ -144,7 +152,7 @@ class Retired(AccessTest):
         self.house("device", "retire", OWN)
         for door in HTTPS_DOORS:
             self.assertEqual(self.https(door, "own password", own).status, 401)
-            self.assertEqual(self.https(door, "own certificate", own).status, 0, "its certificate ends the handshake")
+            self.assertTrue(self.ends_handshake(door, own))
         for door in CLEAR_DOORS:
             self.assertFalse(self.is_served(door, "own password", own))
         self.assertTrue(self.is_served("https", "other certificate", FILES["internal"]))
