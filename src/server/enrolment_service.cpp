@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "crypto/cmp_message.h"
 
 namespace ringfence::server {
 
@@ -25,8 +26,9 @@ void tell(const authority::Query& query, const Fault& fault) {
 
 }  // namespace
 
-EnrolmentService::EnrolmentService(EnrolmentParts parts, unsigned workers) : parts_(std::move(parts)) {
-    for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+EnrolmentService::EnrolmentService(EnrolmentParts parts, unsigned workers)
+    : parts_(std::move(parts)), worker_count_(workers) {
+    for (std::size_t i = 0; i < worker_count_; ++i) threads_.emplace_back([this, i] { work(i); });
 }
 
 EnrolmentService::~EnrolmentService() { stop(); }
@@ -43,13 +45,14 @@ void EnrolmentService::stop() {
 }
 
 void EnrolmentService::submit(authority::Query query, net::EventLoop& loop, Done done) {
-    Job job{std::move(query), &loop, std::move(done), parts_.clock.steady_now() + longest_wait};
+    const std::optional<std::size_t> worker = worker_for(query);
+    Job job{std::move(query), &loop, std::move(done), parts_.clock.steady_now() + longest_wait, worker};
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
         if (waiting_.size() < max_waiting || make_room(job.query.source)) {
             waiting_.push_back(std::move(job));
-            waiting_or_stopping_.notify_one();
+            waiting_or_stopping_.notify_all();
             return;
         }
     }
@@ -70,12 +73,19 @@ bool EnrolmentService::make_room(const std::string& source) {
     return true;
 }
 
-void EnrolmentService::work() {
+std::optional<std::size_t> EnrolmentService::worker_for(const authority::Query& query) const {
+    if (query.service != authority::Service::cmp || worker_count_ == 0) return std::nullopt;
+    const auto outline = crypto::outline_cmp_message(query.message);
+    if (!outline) return std::nullopt;
+    return std::hash<std::string_view>()(outline->transaction_id) % worker_count_;
+}
+
+void EnrolmentService::work(std::size_t number) {
     std::unique_ptr<RegistrarProcess> registrar;
     for (;;) {
         if (!registrar) registrar = make_registrar();
         if (registrar) registrar->prepare();
-        std::optional<Job> job = take();
+        std::optional<Job> job = take(number);
         if (!job) break;
         if (!registrar || parts_.clock.steady_now() > job->until) {
             finish(*job, busy());
@@ -103,12 +113,17 @@ std::unique_ptr<RegistrarProcess> EnrolmentService::make_registrar() {
 }
 
 // Waits for the next one; empty when the service ends.
-std::optional<EnrolmentService::Job> EnrolmentService::take() {
+std::optional<EnrolmentService::Job> EnrolmentService::take(std::size_t worker) {
     std::unique_lock lock(mutex_);
-    waiting_or_stopping_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    auto next = waiting_.end();
+    waiting_or_stopping_.wait(lock, [&] {
+        next = std::find_if(waiting_.begin(), waiting_.end(),
+                            [&](const Job& job) { return job.worker.value_or(worker) == worker; });
+        return stopping_ || next != waiting_.end();
+    });
     if (stopping_) return std::nullopt;
-    Job job = std::move(waiting_.front());
-    waiting_.pop_front();
+    Job job = std::move(*next);
+    waiting_.erase(next);
     return job;
 }
 

@@ -1,6 +1,8 @@
 // Answers the enrolment protocols away from the event loops: a bounded queue, and threads that each have a registrar
 // process. Whoever cannot be served is told to come again.
 //
+// A CMP transaction's messages go to one registrar, since only that one knows the transaction.
+//
 // No address is limited while there is room. When the queue is full, the address with the most queries in it gives way
 // to one with fewer, so that a flood from one place shuts nobody else out.
 #pragma once
@@ -54,16 +56,19 @@ private:
         authority::Query query;
         net::EventLoop* loop = nullptr;
         Done done;
-        SteadyTime until{};  // it must be begun
+        SteadyTime until{};                   // it must be begun
+        std::optional<std::size_t> worker{};  // the one thread that may take it; empty: any
     };
 
-    void work();
+    void work(std::size_t number);
     std::unique_ptr<RegistrarProcess> make_registrar();
-    std::optional<Job> take();
+    std::optional<Job> take(std::size_t worker);
+    std::optional<std::size_t> worker_for(const authority::Query& query) const;
     bool make_room(const std::string& source);
     static void finish(Job& job, authority::Reply reply);
 
     EnrolmentParts parts_;
+    std::size_t worker_count_;
     std::mutex mutex_;
     std::condition_variable waiting_or_stopping_;
     std::deque<Job> waiting_;
