@@ -91,11 +91,14 @@ Status MessageChannel::send(std::string_view message, std::optional<Duration> wi
     if (message.size() > max_message) {
         return fail(FaultCode::too_large, "a message between our processes is too long");
     }
-    std::string framed;
-    framed.reserve(length_size + message.size());
-    for (std::size_t i = length_size; i-- > 0;) framed += static_cast<char>((message.size() >> (8 * i)) & 0xff);
-    framed += message;
-    return send_all(socket_.get(), framed, Patience(within));
+    // Not joined, lest a copy of a secret stay behind.
+    std::array<char, length_size> length{};
+    for (std::size_t i = 0; i < length_size; ++i) {
+        length[i] = static_cast<char>((message.size() >> (8 * (length_size - 1 - i))) & 0xff);
+    }
+    const Patience patience(within);
+    auto sent = send_all(socket_.get(), std::string_view(length.data(), length.size()), patience);
+    return sent ? send_all(socket_.get(), message, patience) : sent;
 }
 
 Result<std::string> MessageChannel::receive(std::optional<Duration> within) {

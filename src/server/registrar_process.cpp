@@ -53,16 +53,17 @@ Result<authority::Reply> RegistrarProcess::answer(const authority::Query& query,
 Result<authority::Reply> RegistrarProcess::converse(net::MessageChannel& channel, const authority::Query& query,
                                                     Duration within) {
     const SteadyTime end = clock_.steady_now() + within;
-    std::string next = make_frame(FrameKind::query, format_query(query));
+    std::string content = format_query(query);
+    std::string next = make_frame(FrameKind::query, content);
+    wipe(content);
     for (;;) {
         if (auto sent = channel.send(next, end - clock_.steady_now()); !sent) return fail(std::move(sent).error());
         wipe(next);
         auto frame = channel.receive(end - clock_.steady_now());
         if (!frame) return fail(std::move(frame).error());
-        const std::string_view content = std::string_view(*frame).substr(frame->empty() ? 0 : 1);
-        if (is_kind(*frame, FrameKind::reply)) return authority::parse_reply(content);
+        if (is_kind(*frame, FrameKind::reply)) return authority::parse_reply(std::string_view(*frame).substr(1));
         if (!is_kind(*frame, FrameKind::question)) return out_of_turn();
-        next = make_frame(FrameKind::answer, desk_(content));
+        next = make_frame(FrameKind::answer, desk_(std::string_view(*frame).substr(1)));
     }
 }
 

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "authority/field_codec.h"
 
 namespace ringfence::authority {
@@ -62,6 +66,19 @@ TEST(QueryWire, WhatIsCutOrHasATailIsRefused) {
     EXPECT_FALSE(parse_query(query.substr(1)) || parse_reply(reply.substr(1)));
     for (std::size_t size = 0; size < query.size(); ++size) EXPECT_FALSE(parse_query(query.substr(0, size)));
     for (std::size_t size = 0; size < reply.size(); ++size) EXPECT_FALSE(parse_reply(reply.substr(0, size)));
+}
+
+// Valid: one of the two takes it.
+TEST(QueryWire, TheCorpusIsJudgedAsItsNamesSay) {
+    int seen = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(RINGFENCE_SOURCE_DIR "/tests/corpus/query_wire")) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        const std::string name = entry.path().stem().string();
+        EXPECT_EQ(parse_query(bytes) || parse_reply(bytes), name.ends_with("-valid")) << name;
+        ++seen;
+    }
+    EXPECT_GT(seen, 0);
 }
 
 }  // namespace
