@@ -298,6 +298,27 @@ TEST_F(AuthorityTest, NewServerNamesLeaveTheRootFileAsItWas) {
     EXPECT_EQ(registry->counts()->certificates, 3u);
 }
 
+// The keys of everybody else are not even there.
+TEST_F(AuthorityTest, AProcessNeedsItsOwnKeysOnly) {
+    struct Need {
+        KeySet set;
+        std::string_view prefix;
+    };
+    const std::filesystem::path keys = folder / "keys";
+    const std::filesystem::path aside = folder / "aside";
+    for (const Need& need : {Need{KeySet::server, "server-"}, Need{KeySet::signer, "issuing-"}}) {
+        std::filesystem::copy(keys, aside);
+        for (const auto& entry : std::filesystem::directory_iterator(aside)) {
+            const auto name = entry.path().filename();
+            if (!name.string().starts_with(need.prefix)) std::filesystem::remove(keys / name);
+        }
+        EXPECT_TRUE(Authority::open(folder.path(), disk, random, clock, need.set)) << need.prefix;
+        EXPECT_FALSE(Authority::open(folder.path(), disk, random, clock, KeySet::all));
+        std::filesystem::remove_all(keys);
+        std::filesystem::rename(aside, keys);
+    }
+}
+
 TEST_F(AuthorityTest, DamageIsTold) {
     const auto refusal = [this] {
         const auto opened = Authority::open(folder.path(), disk, random, clock);
