@@ -243,12 +243,13 @@ private:
             head.status = 401;
             head.www_authenticate = login;
         }
-        std::string bytes = format_response_head(head);
-        if (request.method != "HEAD") bytes += answer.body;
         Delivery delivery;
-        delivery.part.status = head.status;
+        delivery.part = {head.status, 0, answer.body.size()};
+        delivery.has_body = request.method != "HEAD";
         promise(request, head, delivery);
-        send(std::move(delivery), std::move(bytes), {});
+        const std::size_t length = delivery.has_body ? answer.body.size() : 0;
+        send(std::move(delivery), format_response_head(head),
+             {std::make_shared<const std::string>(answer.body), 0, length});
     }
 
     void deliver_file(const HttpRequest& request) {
@@ -305,6 +306,7 @@ private:
         send(std::move(delivery), format_response_head(head), {answer.body.bytes, part.first, length});
     }
 
+    // What some of the sentences come with.
     struct Beside {
         std::optional<delivery::Ticket> ticket{};
         std::string challenge{};
