@@ -55,15 +55,17 @@ int allow(const Filter& filter, std::string_view calls) {
     return 0;
 }
 
+int allow_if(const Filter& filter, int call, const scmp_arg_cmp& condition) {
+    return seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
 // Memory that is no program, and signals to itself, which abort() sends.
 int allow_with_limits(const Filter& filter) {
-    for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-        const int error =
-            seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-        if (error != 0) return error;
-    }
-    const auto own = static_cast<scmp_datum_t>(::getpid());
-    return seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, own));
+    const scmp_arg_cmp is_no_program{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0};
+    const scmp_arg_cmp is_own_process{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0};
+    int error = allow_if(filter, SCMP_SYS(mmap), is_no_program);
+    if (error == 0) error = allow_if(filter, SCMP_SYS(mprotect), is_no_program);
+    return error == 0 ? allow_if(filter, SCMP_SYS(tgkill), is_own_process) : error;
 }
 
 // What the server has to open low ports with, and all that root has. Linux's own words, since libc has none for this.
