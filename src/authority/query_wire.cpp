@@ -34,7 +34,8 @@ std::string format_query(const Query& query) {
     out.number(static_cast<std::uint64_t>(query.service)).number(static_cast<std::uint64_t>(query.profile));
     out.flag(query.is_post).flag(query.is_secure);
     out.text(query.operation).text(query.message).text(query.content_type).text(query.user_agent);
-    out.text(query.user).text(query.password.reveal()).text(query.certificate_fingerprint).text(query.source);
+    out.text(query.user).text(query.password.reveal()).text(query.proved_token);
+    out.text(query.certificate_fingerprint).text(query.source);
     return out.take();
 }
 
@@ -51,6 +52,7 @@ Result<Query> parse_query(std::string_view frame) {
     query.user_agent = in.text(max_header);
     query.user = in.text(max_header);
     query.password = in.secret(max_header);
+    query.proved_token = in.text(max_header);
     query.certificate_fingerprint = in.text(max_header);
     query.source = in.text(max_header);
     if (auto whole = in.finish(); !whole) return fail(std::move(whole).error());

@@ -25,6 +25,7 @@ RC_GTEST_PROP(QueryWire, AQueryArrivesAsItWasSent,
     query.user_agent = "libest \x14";
     query.user = user;
     query.password = Secret(password);
+    query.proved_token = "0123ABCD";
     query.certificate_fingerprint = "ab12";
     query.source = "192.0.2.1";
     const Query read = parse_query(format_query(query)).value();
@@ -33,6 +34,7 @@ RC_GTEST_PROP(QueryWire, AQueryArrivesAsItWasSent,
     RC_ASSERT(read.operation == query.operation && read.message == message);
     RC_ASSERT(read.content_type == query.content_type && read.user_agent == query.user_agent);
     RC_ASSERT(read.user == user && read.password == query.password);
+    RC_ASSERT(read.proved_token == query.proved_token);
     RC_ASSERT(read.certificate_fingerprint == query.certificate_fingerprint && read.source == query.source);
 }
 
