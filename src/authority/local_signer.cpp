@@ -103,7 +103,9 @@ Result<std::string> LocalSigner::sign_revocation_list(Issuer issuer) {
     if (!previous) return fail(previous.error());
 
     crypto::RevocationListRequest request;
-    request.number = *previous ? (*previous)->number + 1 : 1;
+    // By the clock, so that numbers rise also over a restored backup, which has forgotten the last ones.
+    request.number = static_cast<std::uint64_t>(now.time_since_epoch() / std::chrono::seconds(1));
+    if (*previous) request.number = std::max(request.number, (*previous)->number + 1);
     request.this_update = now;
     request.next_update = now + list_life;
     const auto listed = registry_.list_revoked(name, now, [&](const registry::CertificateRecord& record) {

@@ -3,6 +3,7 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/enrolment_parts.h"
+#include "app/server/revocation_service.h"
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "crypto/version.h"
@@ -72,6 +73,8 @@ Done serve(const Arguments& arguments, Context& context) {
     server::SignerProcess signer(plan_signer(context), context.clock());
     auto enrolment = make_enrolment(context, signer);
     if (!enrolment) return fail(std::move(enrolment).error());
+    auto revocation = RevocationService::start(context, signer);
+    if (!revocation) return fail(std::move(revocation).error());
     server::ServerParts parts{.shared = {.clock = context.clock(),
                                          .family = **family,
                                          .nonces = nonces,
@@ -87,7 +90,7 @@ Done serve(const Arguments& arguments, Context& context) {
                                   return std::unique_ptr<registry::Lookup>(std::move(*another));
                               },
                               .enrolment = std::move(*enrolment),
-                              .find_revocation_list = {},
+                              .find_revocation_list = [&](std::string_view name) { return (*revocation)->find(name); },
                               .on_ready = say_ready};
     server::Server server(std::move(parts));
     const auto started = server.start();

@@ -1,0 +1,65 @@
+#include "authority/revocation_publisher.h"
+
+#include <utility>
+
+namespace ringfence::authority {
+
+namespace {
+
+// Whether something was revoked since the list was made. Times of both are of this machine, and a list has whole
+// seconds.
+Result<bool> is_outdated(registry::Registry& registry, const registry::StoredRevocationList& list, WallTime now) {
+    bool found = false;
+    const auto listed = registry.list_revoked(list.issuer, now, [&](const registry::CertificateRecord& record) {
+        found = *record.revoked >= list.made;
+        return !found;
+    });
+    if (!listed) return fail(listed.error());
+    return found;
+}
+
+}  // namespace
+
+Status RevocationPublisher::refresh(registry::Registry& registry, CertificateSigner& signer) {
+    Status first;
+    for (const Issuer issuer : {Issuer::rsa, Issuer::p256, Issuer::legacy}) {
+        auto refreshed = refresh(issuer, registry, signer);
+        if (!refreshed && first) first = std::move(refreshed);
+    }
+    return first;
+}
+
+Status RevocationPublisher::refresh(Issuer issuer, registry::Registry& registry, CertificateSigner& signer) {
+    const WallTime now = clock_.wall_now();
+    auto stored = registry.find_revocation_list(authority_.issuing(issuer).fingerprint_sha256());
+    if (!stored) return fail(std::move(stored).error());
+    if (*stored && now >= (*stored)->made && now - (*stored)->made < renewed_after) {
+        const auto outdated = is_outdated(registry, **stored, now);
+        if (!outdated) return fail(outdated.error());
+        if (!*outdated) {
+            publish(issuer, std::move((*stored)->der));
+            return {};
+        }
+    }
+    auto signed_list = signer.sign_revocation_list(issuer);
+    if (signed_list) {
+        publish(issuer, std::move(*signed_list));
+        return {};
+    }
+    if (*stored) publish(issuer, std::move((*stored)->der));
+    return fail(std::move(signed_list).error());
+}
+
+void RevocationPublisher::publish(Issuer issuer, std::string der) {
+    const std::lock_guard lock(mutex_);
+    published_.insert_or_assign(std::string(to_string(issuer)), std::move(der));
+}
+
+std::optional<std::string> RevocationPublisher::find(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = published_.find(name);
+    if (found == published_.end()) return std::nullopt;
+    return found->second;
+}
+
+}  // namespace ringfence::authority
