@@ -36,6 +36,7 @@ struct Reply {
     std::string body;
     bool wants_login = false;               // 401 with the door's challenge
     std::optional<Duration> retry_after{};  // 202, 429 and 503
+    bool is_login_stale = false;            // with wants_login: it was right, but its nonce is used up
 };
 
 // One thread at a time.

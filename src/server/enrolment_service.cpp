@@ -24,6 +24,15 @@ void tell(const authority::Query& query, const Fault& fault) {
     log::warning(fmt::format("a query from {} was not answered: {}", query.source, fault.message));
 }
 
+authority::Reply stale_login() {
+    authority::Reply reply;
+    reply.status = 401;
+    reply.content_type = "text/plain";
+    reply.wants_login = true;
+    reply.is_login_stale = true;
+    return reply;
+}
+
 }  // namespace
 
 EnrolmentService::EnrolmentService(EnrolmentParts parts, unsigned workers)
@@ -44,13 +53,13 @@ void EnrolmentService::stop() {
     threads_.clear();
 }
 
-void EnrolmentService::submit(authority::Query query, net::EventLoop& loop, Done done) {
-    const std::optional<std::size_t> worker = worker_for(query);
-    Job job{std::move(query), &loop, std::move(done), parts_.clock.steady_now() + longest_wait, worker};
+void EnrolmentService::submit(EnrolmentRequest request, net::EventLoop& loop, Done done) {
+    const std::optional<std::size_t> worker = worker_for(request.query);
+    Job job{std::move(request), &loop, std::move(done), parts_.clock.steady_now() + longest_wait, worker};
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
-        if (waiting_.size() < max_waiting || make_room(job.query.source)) {
+        if (waiting_.size() < max_waiting || make_room(job.request.query.source)) {
             waiting_.push_back(std::move(job));
             waiting_or_stopping_.notify_all();
             return;
@@ -62,12 +71,12 @@ void EnrolmentService::submit(authority::Query query, net::EventLoop& loop, Done
 // Sends the latest query of the address that has the most away, if `source` would not have as many; with the lock held.
 bool EnrolmentService::make_room(const std::string& source) {
     std::map<std::string_view, std::size_t> counts;
-    for (const Job& job : waiting_) ++counts[job.query.source];
+    for (const Job& job : waiting_) ++counts[job.request.query.source];
     const auto most = std::max_element(counts.begin(), counts.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
     if (most->second <= counts[source] + 1) return false;
     const auto latest = std::find_if(waiting_.rbegin(), waiting_.rend(),
-                                     [&](const Job& job) { return job.query.source == most->first; });
+                                     [&](const Job& job) { return job.request.query.source == most->first; });
     finish(*latest, busy());
     waiting_.erase(std::next(latest).base());
     return true;
@@ -81,35 +90,49 @@ std::optional<std::size_t> EnrolmentService::worker_for(const authority::Query& 
 }
 
 void EnrolmentService::work(std::size_t number) {
-    std::unique_ptr<RegistrarProcess> registrar;
+    std::unique_ptr<Worker> worker;
     for (;;) {
-        if (!registrar) registrar = make_registrar();
-        if (registrar) registrar->prepare();
+        if (!worker) worker = make_worker();
+        if (worker) worker->registrar.prepare();
         std::optional<Job> job = take(number);
         if (!job) break;
-        if (!registrar || parts_.clock.steady_now() > job->until) {
-            finish(*job, busy());
-            continue;
-        }
-        auto reply = registrar->answer(job->query, longest_work);
-        if (!reply) tell(job->query, reply.error());
-        finish(*job, reply ? std::move(*reply) : busy());
+        const bool is_late = !worker || parts_.clock.steady_now() > job->until;
+        finish(*job, is_late ? busy() : answer(*worker, *job));
     }
+    if (!worker) return;
     const std::lock_guard lock(mutex_);
-    registrars_.erase(std::remove(registrars_.begin(), registrars_.end(), registrar.get()), registrars_.end());
+    registrars_.erase(std::remove(registrars_.begin(), registrars_.end(), &worker->registrar), registrars_.end());
 }
 
-std::unique_ptr<RegistrarProcess> EnrolmentService::make_registrar() {
+authority::Reply EnrolmentService::answer(Worker& worker, Job& job) {
+    authority::Query& query = job.request.query;
+    if (job.request.digest) {
+        auto proved = prove_token(worker.desk, parts_.nonces, *job.request.digest, parts_.clock.steady_now());
+        if (!proved && proved.error().code == FaultCode::expired) return stale_login();
+        // A Digest that does not hold is a query without a login.
+        if (proved) query.proved_token = std::move(*proved);
+    }
+    auto reply = worker.registrar.answer(query, longest_work);
+    if (reply) return std::move(*reply);
+    tell(query, reply.error());
+    return busy();
+}
+
+std::unique_ptr<EnrolmentService::Worker> EnrolmentService::make_worker() {
     auto desk = parts_.make_desk();
     if (!desk) {
         log::error("enrolment cannot be decided: " + desk.error().message);
         return nullptr;
     }
-    auto registrar = std::make_unique<RegistrarProcess>(parts_.registrar, std::move(*desk), parts_.clock);
+    const auto ask_desk = [answer = *desk](std::string_view question) -> Result<std::string> {
+        return answer(question);
+    };
+    std::unique_ptr<Worker> worker(new Worker{RegistrarProcess(parts_.registrar, std::move(*desk), parts_.clock),
+                                              authority::RemoteDesk(ask_desk)});
     const std::lock_guard lock(mutex_);
-    if (stopping_) registrar->shut_down();
-    registrars_.push_back(registrar.get());
-    return registrar;
+    if (stopping_) worker->registrar.shut_down();
+    registrars_.push_back(&worker->registrar);
+    return worker;
 }
 
 // Waits for the next one; empty when the service ends.

@@ -15,19 +15,29 @@
 #include <thread>
 #include <vector>
 
+#include "authority/desk_wire.h"
 #include "authority/responder.h"
 #include "base/clock.h"
 #include "net/event_loop.h"
+#include "protocol/http_auth.h"
 #include "server/registrar_process.h"
+#include "server/token_digest.h"
 
 namespace ringfence::server {
 
 struct EnrolmentParts {
-    const Clock& clock;  // outlives the service
+    const Clock& clock;            // outlives the service
+    protocol::NonceTable& nonces;  // of Digest; the same
     ChildPlan registrar;
     // Called once by each thread, on it: what answers that thread's registrar when it asks back. Called again later if
     // it failed.
     std::function<Result<Answering>()> make_desk;
+};
+
+// What a door hands over.
+struct EnrolmentRequest {
+    authority::Query query;
+    std::optional<TokenDigest> digest{};  // proves Query::proved_token if it holds
 };
 
 class EnrolmentService {
@@ -46,14 +56,14 @@ public:
     EnrolmentService& operator=(const EnrolmentService&) = delete;
 
     // From any thread. `done` is called once on `loop`'s thread, later, unless the loop or the service ends before.
-    void submit(authority::Query query, net::EventLoop& loop, Done done);
+    void submit(EnrolmentRequest request, net::EventLoop& loop, Done done);
 
     // Ends threads and processes; what waits or comes later is not answered any more. The loops must still be there.
     void stop();
 
 private:
     struct Job {
-        authority::Query query;
+        EnrolmentRequest request;
         net::EventLoop* loop = nullptr;
         Done done;
         SteadyTime until{};                   // it must be begun
@@ -61,7 +71,13 @@ private:
     };
 
     void work(std::size_t number);
-    std::unique_ptr<RegistrarProcess> make_registrar();
+    // One thread's registrar, and what that may ask.
+    struct Worker {
+        RegistrarProcess registrar;
+        authority::RemoteDesk desk;
+    };
+    std::unique_ptr<Worker> make_worker();
+    authority::Reply answer(Worker& worker, Job& job);
     std::optional<Job> take(std::size_t worker);
     std::optional<std::size_t> worker_for(const authority::Query& query) const;
     bool make_room(const std::string& source);

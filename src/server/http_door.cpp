@@ -197,29 +197,31 @@ private:
         if (!route.takes(request.method)) return respond(405, request, {.allow = route.methods});
         if (request.body_state == protocol::HttpBody::too_large) return respond(413, request, {});
         if (request.body_state == protocol::HttpBody::without_length) return respond(411, request, {});
-        authority::Query query = make_query(std::move(route), request);
-        query.source = source_.to_string();
+        EnrolmentRequest asked{make_query(std::move(route), request)};
+        asked.query.source = source_.to_string();
         if (const crypto::TlsConnection* tls = stream_.tls()) {
-            query.is_secure = true;
-            query.certificate_fingerprint = tls->peer_fingerprint();
-            take_login(request, query);
+            asked.query.is_secure = true;
+            asked.query.certificate_fingerprint = tls->peer_fingerprint();
+            take_login(request, asked);
         }
         asked_ = std::move(request);
         stream_.set_deadline(now() + enrolment_time);
-        door_.parts_.services.enrolment->submit(std::move(query), door_.parts_.loop,
+        door_.parts_.services.enrolment->submit(std::move(asked), door_.parts_.loop,
                                                 [weak = weak_from_this()](const authority::Reply& answer) {
                                                     if (const auto self = weak.lock()) self->on_reply(answer);
                                                 });
     }
 
-    // What is no Basic login counts as none.
-    static void take_login(const HttpRequest& request, authority::Query& query) {
+    void take_login(const HttpRequest& request, EnrolmentRequest& asked) const {
         auto authorization = protocol::parse_authorization(request.authorization.reveal());
         if (!authorization) return;
-        auto* login = std::get_if<protocol::BasicLogin>(&*authorization);
-        if (login == nullptr) return;
-        query.user = std::move(login->user);
-        query.password = std::move(login->password);
+        if (auto* login = std::get_if<protocol::BasicLogin>(&*authorization)) {
+            asked.query.user = std::move(login->user);
+            asked.query.password = std::move(login->password);
+        } else {
+            asked.digest = TokenDigest{std::get<protocol::DigestLogin>(*authorization), request.method,
+                                       request.target_path, settings_->realm, asked.query.source};
+        }
     }
 
     void on_reply(const authority::Reply& answer) {
@@ -236,10 +238,7 @@ private:
         head.retry_after = answer.retry_after;
         std::string login;
         if (answer.wants_login && stream_.tls() != nullptr) {
-            // The secret itself is needed, and this wire hides it.
-            protocol::Challenge challenge;
-            challenge.realm = settings_->realm;
-            login = protocol::format_challenge(challenge);
+            login = challenge(answer.is_login_stale);
             head.status = 401;
             head.www_authenticate = login;
         }

@@ -12,17 +12,19 @@
 
 namespace ringfence::server {
 
+// What was shown, and what it must have been made for.
 struct TokenDigest {
-    const protocol::DigestLogin& login;
-    protocol::DigestedRequest request;
-    std::string_view source;  // address
-    SteadyTime now{};
+    protocol::DigestLogin login;
+    std::string method;
+    std::string path;  // as protocol::DigestedRequest has it
+    std::string realm;
+    std::string source;  // address
 };
 
 // The reference of the token, which becomes Query::proved_token. Thread-safe as far as the desk is. Faults:
 // unauthenticated (the desk is told), expired (right, but its nonce is not fresh: challenge with `stale`), and those of
 // EnrolmentDesk::secret_of.
-Result<std::string> prove_token(authority::EnrolmentDesk& desk, protocol::NonceTable& nonces,
-                                const TokenDigest& digest);
+Result<std::string> prove_token(authority::EnrolmentDesk& desk, protocol::NonceTable& nonces, const TokenDigest& digest,
+                                SteadyTime now);
 
 }  // namespace ringfence::server

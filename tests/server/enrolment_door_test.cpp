@@ -18,7 +18,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 EnrolmentParts parts_for(House& house, const Answering& desk) {
-    return {house.clock(), test::play("registrar"), [desk]() -> Result<Answering> { return desk; }};
+    return {house.clock(), house.nonces(), test::play("registrar"), [desk]() -> Result<Answering> { return desk; }};
 }
 
 class EnrolmentDoorTest : public ::testing::Test {

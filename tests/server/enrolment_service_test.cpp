@@ -62,12 +62,13 @@ protected:
 
     void start(const Answering& desk, unsigned workers = 1) {
         service_ = std::make_unique<EnrolmentService>(
-            EnrolmentParts{clock_, test::play("registrar"), [desk]() -> Result<Answering> { return desk; }}, workers);
+            EnrolmentParts{clock_, nonces_, test::play("registrar"), [desk]() -> Result<Answering> { return desk; }},
+            workers);
     }
 
     std::future<Reply> submit(const Query& asked) {
         const auto promise = std::make_shared<std::promise<Reply>>();
-        service_->submit(asked, loop_, [promise, this](const Reply& reply) {
+        service_->submit({asked}, loop_, [promise, this](const Reply& reply) {
             EXPECT_EQ(std::this_thread::get_id(), thread_.get_id());
             promise->set_value(reply);
         });
@@ -75,6 +76,8 @@ protected:
     }
 
     test::PushedClock clock_;
+    SystemRandom random_;
+    protocol::NonceTable nonces_{random_, crypto::sha256};
     net::EventLoop loop_{clock_};
     std::thread thread_{[this] { loop_.run(); }};
     std::unique_ptr<EnrolmentService> service_;
@@ -158,7 +161,7 @@ TEST_F(EnrolmentServiceTest, EndsAtOnceWhateverRuns) {
 
 TEST_F(EnrolmentServiceTest, WithoutADeskNothingIsAnsweredButEverybodyIsTold) {
     service_ = std::make_unique<EnrolmentService>(
-        EnrolmentParts{clock_, test::play("registrar"),
+        EnrolmentParts{clock_, nonces_, test::play("registrar"),
                        []() -> Result<Answering> { return fail(FaultCode::unavailable, "the registry is away"); }},
         1U);
     EXPECT_EQ(submit(query("hello")).get().status, 503U);

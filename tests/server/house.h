@@ -217,6 +217,7 @@ public:
     std::string root() const { return folder_ / "root.pem"; }
     const TemporaryFolder& folder() const { return folder_; }
     PushedClock& clock() { return clock_; }
+    protocol::NonceTable& nonces() { return nonces_; }
     registry::Registry& registry() { return *registry_; }
     authority::Authority& authority() { return *authority_; }
     Server& server() { return *server_; }

@@ -36,7 +36,8 @@ protected:
     }
 
     Result<std::string> prove(const protocol::DigestLogin& login, Duration later = {}) {
-        return prove_token(desk_, nonces_, {login, {"POST", path, realm}, "192.0.2.7", SteadyTime(later)});
+        return prove_token(desk_, nonces_, {login, "POST", std::string(path), std::string(realm), "192.0.2.7"},
+                           SteadyTime(later));
     }
 
     test::LittleDesk desk_;

@@ -168,7 +168,8 @@ Result<server::Answering> make_signer(Context& context) {
     return [signer](std::string_view question) { return signer->answer(question); };
 }
 
-Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, server::SignerProcess& signer) {
+Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, server::SignerProcess& signer,
+                                                             protocol::NonceTable& nonces) {
     if (const auto warning = crypto::library_warning()) {
         log::warning("nobody can enrol here: " + *warning);
         return std::optional<server::EnrolmentParts>();
@@ -187,6 +188,7 @@ Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, s
         return [desk](std::string_view question) { return desk->answer(question); };
     };
     return server::EnrolmentParts{.clock = context.clock(),
+                                  .nonces = nonces,
                                   .registrar = {"a registrar", {"registrar", "--data", context.directory()}},
                                   .make_desk = make_desk};
 }

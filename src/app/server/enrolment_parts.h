@@ -6,6 +6,7 @@
 
 #include "app/server/context.h"
 #include "authority/responder.h"
+#include "protocol/http_auth.h"
 #include "server/registrar_process.h"
 #include "server/server.h"
 #include "server/signer_process.h"
@@ -21,7 +22,8 @@ Result<server::Answering> make_signer(Context& context);
 
 // In the server; none when the OpenSSL here is too old to be shown to strangers. The log says why. What is given
 // outlives the server.
-Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, server::SignerProcess& signer);
+Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, server::SignerProcess& signer,
+                                                             protocol::NonceTable& nonces);
 server::ChildPlan plan_signer(const Context& context);
 
 // What certificates say about where to learn of revocation: the http door, if phones find it at its standard port.

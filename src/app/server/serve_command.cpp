@@ -71,7 +71,7 @@ Done serve(const Arguments& arguments, Context& context) {
     delivery::Limits limits;
     delivery::AddressMemory addresses;
     server::SignerProcess signer(plan_signer(context), context.clock());
-    auto enrolment = make_enrolment(context, signer);
+    auto enrolment = make_enrolment(context, signer, nonces);
     if (!enrolment) return fail(std::move(enrolment).error());
     auto revocation = RevocationService::start(context, signer);
     if (!revocation) return fail(std::move(revocation).error());
