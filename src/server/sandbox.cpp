@@ -29,11 +29,12 @@ struct FilterEnd {
 };
 using Filter = std::unique_ptr<void, FilterEnd>;
 
-// Talking over what is open, memory, waiting, time, chance, and ending. Some are a sanitizer's and abort()'s.
+// Talking over what is open, memory, waiting, time, chance, and ending. Some are abort()'s and a sanitizer's, which
+// finds out by a pipe to itself whether memory can be read.
 constexpr std::string_view computing_calls =
     "read write readv writev recvfrom recvmsg sendto sendmsg shutdown close poll ppoll futex brk munmap mremap madvise "
     "getrandom clock_gettime gettimeofday time nanosleep clock_nanosleep sched_yield rt_sigaction rt_sigprocmask "
-    "rt_sigreturn sigaltstack restart_syscall getpid gettid set_robust_list rseq exit exit_group";
+    "rt_sigreturn sigaltstack restart_syscall getpid gettid set_robust_list rseq pipe pipe2 exit exit_group";
 
 // What SQLite and a key file ask for. A path cannot be looked at here; whose files these are is a matter of the user
 // that the server runs as.
