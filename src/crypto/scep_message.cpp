@@ -242,7 +242,7 @@ const Certificate* find_signer(CMS_SignerInfo* signer, const std::vector<Certifi
 Result<std::string> verified_content(CMS_ContentInfo* cms) {
     const BioOwner nothing = read_memory("");
     const BioOwner out = make_memory_bio();
-    const bool is_empty = CMS_is_detached(cms) == 1;  // PENDING and FAILURE carry no content
+    const bool is_empty = CMS_is_detached(cms) == 1;  // some servers' PENDING and FAILURE
     const bool holds = CMS_verify(cms, nullptr, nullptr, is_empty ? nothing.get() : nullptr, out.get(),
                                   CMS_BINARY | CMS_NO_SIGNER_CERT_VERIFY) == 1;
     ERR_clear_error();
@@ -287,13 +287,14 @@ Status check_attributes(const ScepAttributes& attributes) {
     return {};
 }
 
-// `envelope` empty: without content.
+// `envelope` empty: the content is there and has no bytes. Where it is absent, which CMS allows too, certmonger cannot
+// check the signature and neither learns that it was refused nor polls.
 Result<std::string> sign_message(const ScepAttributes& attributes, std::string_view envelope, const Signer& signer,
                                  ScepDigest digest) {
     if (auto checked = check_attributes(attributes); !checked) return fail(std::move(checked.error()));
     if (!signer.key.matches(signer.certificate))
         return fail(FaultCode::conflict, "the signing key does not belong to the signing certificate");
-    const unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP | (envelope.empty() ? unsigned{CMS_DETACHED} : 0U);
+    constexpr unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
     const CmsOwner cms(CMS_sign(nullptr, nullptr, nullptr, nullptr, flags));
     CMS_SignerInfo* info = cms == nullptr ? nullptr
                                           : CMS_add1_signer(cms.get(), signer.certificate.native(), signer.key.native(),

@@ -159,7 +159,7 @@ TEST_F(Scep, AGrantedReplyBringsTheCertificate) {
     EXPECT_TRUE(phone_key().matches(reply->certificates.front()));
 }
 
-TEST_F(Scep, FailureAndPendingCarryNoContent) {
+TEST_F(Scep, FailureAndPendingCarryNothing) {
     ScepAttributes refused = answer(ScepStatus::failure);
     refused.failure = ScepFailure::bad_request;
     refused.failure_text = "the challenge is not this phone's";
@@ -174,6 +174,15 @@ TEST_F(Scep, FailureAndPendingCarryNoContent) {
         *format_scep_reply(answer(ScepStatus::pending), std::nullopt, party().ra(), modern), expectation());
     ASSERT_TRUE(pending.has_value()) << pending.error().message;
     EXPECT_EQ(pending->status, ScepStatus::pending);
+}
+
+// A content of no bytes, not an absent one: [0] EXPLICIT OCTET STRING of length 0.
+TEST_F(Scep, ARefusalsContentIsThereForWhoeverMustHashIt) {
+    ScepAttributes refused = answer(ScepStatus::failure);
+    refused.failure = ScepFailure::bad_request;
+    const auto reply = format_scep_reply(refused, std::nullopt, party().ra(), modern);
+    ASSERT_TRUE(reply.has_value()) << reply.error().message;
+    EXPECT_NE(reply->find(std::string("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x02\x04\x00", 13)), std::string::npos);
 }
 
 TEST_F(Scep, ARepliesSignerMustBeTheAuthority) {
