@@ -7,22 +7,15 @@ import http.client
 import os
 import stat
 import subprocess
-import sys
 import threading
 import unittest
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from harness import PHONE, Child, SystemTest, find_program, free_port, need_program, run
+from harness import PHONE, Child, SystemTest, free_port, need_program, run
+from namespaces import has_own_network, main_in_own_network
 
-INSIDE = "RINGFENCE_TEST_OWN_NETWORK"
 CHALLENGE = "canary-challenge-5518"
-
-
-def may_have_a_network():
-    unshare = find_program("unshare")
-    return os.geteuid() == 0 and unshare is not None and subprocess.run(
-        [unshare, "--net", "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Between(ThreadingHTTPServer):
@@ -96,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
 class Scep(SystemTest):
     @classmethod
     def setUpClass(cls):
-        if not os.environ.get(INSIDE):
+        if not has_own_network():
             if os.environ.get("CI") == "true":
                 raise AssertionError("CI must let this test have a network of its own, or nobody asks a real SCEP server")
             raise unittest.SkipTest("this machine does not let us have a network of our own")
@@ -352,10 +345,4 @@ class Scep(SystemTest):
 
 
 if __name__ == "__main__":
-    if not os.environ.get(INSIDE) and may_have_a_network():
-        os.environ[INSIDE] = "1"
-        os.execv(find_program("unshare"), ["unshare", "--net", sys.executable, *sys.argv])
-    # A network of one's own begins with its loopback down.
-    if os.environ.get(INSIDE):
-        run([need_program("ip"), "link", "set", "lo", "up"], check=True)
-    unittest.main()
+    main_in_own_network()
