@@ -278,9 +278,9 @@ class Installation:
     def root(self):
         return self.data / "root.pem"
 
-    def __call__(self, *args, input=None, code=0, timeout=60):
+    def __call__(self, *args, input=None, code=0, timeout=60, env=None):
         """Runs `ringfence ARGS --data DATA`; any code but the expected one is an AssertionError."""
-        done = run([RINGFENCE, *args, "--data", self.data], input=input, timeout=timeout)
+        done = run([RINGFENCE, *args, "--data", self.data], input=input, timeout=timeout, env=env)
         if code is not None and done.code != code:
             raise AssertionError(str(done))
         return done

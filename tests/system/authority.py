@@ -1,0 +1,132 @@
+"""What the tests of enrolment share: an authority that serves, its devices and tokens, and what an applicant needs.
+
+Keys and requests come from the openssl command, which also judges what was issued.
+"""
+
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import HOST, Installation, SystemTest, need_program, run
+
+WAITS = "waiting"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A set in the inventory. Its certificate says this, whatever the request says."""
+
+    mac: str
+    serial: str
+    name: str
+
+    @property
+    def subject(self):
+        return f"O = {HOST}, serialNumber = {self.serial}, CN = {self.mac.replace(':', '').upper()}"
+
+
+@dataclass(frozen=True)
+class Token:
+    text: str
+
+    @property
+    def reference(self):
+        return self.text.split("-")[0]
+
+    @property
+    def secret(self):
+        return self.text.split("-")[1]
+
+    @property
+    def login(self):
+        return f"{self.reference}:{self.secret}"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate that a device holds, and its key: paths of PEM files."""
+
+    device: Device
+    certificate: Path
+    key: Path
+
+
+def openssl(*args, **more):
+    return run([need_program("openssl"), *args], check=True, **more)
+
+
+class AuthorityTest(SystemTest):
+    """One installation and one running server per class; each test takes devices of its own."""
+
+    DOORS = ("http", "https")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.house = Installation(cls.work)
+        cls.server = cls.house.serve(doors=cls.DOORS)
+        cls.numbers = itertools.count(1)
+        cls.issuing_rsa = cls.house.data / "pki" / "issuing-rsa.pem"
+        cls.issuing_p256 = cls.house.data / "pki" / "issuing-p256.pem"
+        cls.issuers = cls.work.write("issuers.pem", cls.issuing_rsa.read_bytes() + cls.issuing_p256.read_bytes())
+
+    def add_device(self):
+        number = next(self.numbers)
+        device = Device(f"00:24:7f:01:02:{number:02x}", f"SN-{number}", f"desk-{number}.example.test")
+        self.house.add_device(device.mac, "1230", "--serial", device.serial, "--name", device.name)
+        return device
+
+    def add_token(self, device, *options, env=None):
+        return Token(self.house.json("token", "add", device.mac, *options, env=env)["token"])
+
+    def state_of(self, device):
+        return self.house.json("device", "show", device.mac)["state"]
+
+    def enrolments(self, device):
+        return [each for each in self.house.json_lines("enrolment", "list") if each["device"] == device.mac]
+
+    def waiting(self, device):
+        """The number of the one enrolment of this device that waits for a person."""
+        (found,) = [each["id"] for each in self.enrolments(device) if each["state"] == WAITS]
+        return str(found)
+
+    def wait_for_outcome(self, device, outcome, kind="enrolment"):
+        """The newest event of that kind and outcome; events are written a moment after what they tell."""
+        return self.house.wait_for_event(lambda event: (event["kind"], event["outcome"]) == (kind, outcome), outcome,
+                                         "--device", device.mac)
+
+    def new_key(self, kind="ec"):
+        key = self.work.path(f"{kind}.key")
+        algorithm = {"ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+                     "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}[kind]
+        openssl("genpkey", "-algorithm", *algorithm, "-out", key)
+        return key
+
+    def new_request(self, key, *options, subject="/CN=whatever", form="PEM"):
+        request = self.work.path("request")
+        openssl("req", "-new", "-key", key, "-subj", subject, "-outform", form, "-out", request, *options)
+        return request
+
+    def serial_of(self, certificate):
+        return openssl("x509", "-in", certificate, "-noout", "-serial").out.strip().partition("=")[2].lower()
+
+    def show(self, certificate):
+        return openssl("x509", "-in", certificate, "-noout", "-text").out
+
+    def assert_holds(self, certificate, device, key, anchors=None):
+        """It is this device's, for this key, and nothing but what the inventory says of the device."""
+        openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", anchors or self.house.root, "-untrusted",
+                self.issuers, certificate)
+        self.assertEqual(openssl("x509", "-in", certificate, "-noout", "-pubkey").out,
+                         openssl("pkey", "-in", key, "-pubout").out)
+        text = self.show(certificate)
+        self.assertEqual(re.search(r"Subject: (.*)", text).group(1), device.subject)
+        self.assertEqual(re.findall(r"(?m)Subject Alternative Name:.*\n\s*(.*)$", text), [f"DNS:{device.name}"])
+        self.assertEqual(re.findall(r"(?m)Extended Key Usage:.*\n\s*(.*)$", text), ["TLS Web Client Authentication"])
+        self.assertEqual(re.findall(r"(?m)Basic Constraints:.*\n\s*(.*)$", text), ["CA:FALSE"])
+        self.assertEqual(re.findall(r"(?m)X509v3 Key Usage:.*\n\s*(.*)$", text), ["Digital Signature"])
+        return Identity(device, Path(certificate), Path(key))
+
+    def door(self, name="http"):
+        return f"127.0.0.1:{self.server.ports[name]}"
