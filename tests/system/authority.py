@@ -60,11 +60,14 @@ class AuthorityTest(SystemTest):
     """One installation and one running server per class; each test takes devices of its own."""
 
     DOORS = ("http", "https")
+    SETTINGS = {}  # of ringfence.toml
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.house = Installation(cls.work)
+        for key, value in cls.SETTINGS.items():
+            cls.house.configure(key, value)
         cls.server = cls.house.serve(doors=cls.DOORS)
         cls.numbers = itertools.count(1)
         cls.issuing_rsa = cls.house.data / "pki" / "issuing-rsa.pem"
@@ -128,5 +131,6 @@ class AuthorityTest(SystemTest):
         self.assertEqual(re.findall(r"(?m)X509v3 Key Usage:.*\n\s*(.*)$", text), ["Digital Signature"])
         return Identity(device, Path(certificate), Path(key))
 
-    def door(self, name="http"):
-        return f"127.0.0.1:{self.server.ports[name]}"
+    @classmethod
+    def door(cls, name="http"):
+        return f"127.0.0.1:{cls.server.ports[name]}"
