@@ -313,9 +313,13 @@ void LocalDesk::note_wrong_secret(EnrolmentProtocol protocol, std::string_view r
 
 Status LocalDesk::confirm(std::string_view fingerprint, bool is_accepted) {
     if (is_accepted) return {};
+    const auto refused = registry_.find_certificate(fingerprint);
+    if (!refused) return fail(refused.error());
     auto revoked = registry_.revoke_certificate_at(fingerprint, registry::RevocationReason::cessation_of_operation);
     if (!revoked) return revoked;
-    record({.outcome = "revoked", .detail = "the device would not have the certificate that it was given"});
+    record({.outcome = "revoked",
+            .device = *refused ? (*refused)->device : std::nullopt,
+            .detail = "the device would not have the certificate that it was given"});
     return {};
 }
 
