@@ -33,8 +33,10 @@ std::string hash_of_key(std::string_view public_key) { return to_hex(crypto::sha
 Result<Issuer> issuer_for(std::string_view public_key, EnrolmentProfile profile) {
     auto key = crypto::PublicKey::parse_der(public_key);
     if (!key) return fail(FaultCode::forbidden, "the key is none that we take: " + key.error().message);
-    if (profile == EnrolmentProfile::legacy) return Issuer::legacy;
-    return key->kind() == crypto::KeyKind::rsa ? Issuer::rsa : Issuer::p256;
+    Issuer issuer = key->kind() == crypto::KeyKind::rsa ? Issuer::rsa : Issuer::p256;
+    if (profile == EnrolmentProfile::legacy) issuer = Issuer::legacy;
+    if (auto taken = check_key(*key, issuer); !taken) return fail(std::move(taken).error());
+    return issuer;
 }
 
 // What a device may give as the reason. Others speak of the CA, or of a hold that only an administrator could end.
@@ -173,6 +175,7 @@ Result<Decision> LocalDesk::begin(const Application& application, Enrolment enro
     enrolment.public_key = hash_of_key(application.public_key);
     enrolment.profile = application.profile;
     enrolment.source = application.source;
+    // Before a token is spent for a key that no CA takes.
     if (auto issuer = issuer_for(application.public_key, application.profile); !issuer)
         return fail(std::move(issuer).error());
     auto begun = registry_.begin_enrolment(enrolment);

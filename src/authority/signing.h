@@ -11,6 +11,7 @@
 #include "base/mac_address.h"
 #include "base/result.h"
 #include "crypto/certificate.h"
+#include "crypto/public_key.h"
 #include "registry/enrolment.h"
 
 namespace ringfence::authority {
@@ -18,6 +19,9 @@ namespace ringfence::authority {
 // The CAs that issue.
 enum class Issuer { rsa, p256, legacy };
 std::string_view to_string(Issuer issuer);  // "issuing-rsa", "issuing-p256", "issuing-legacy"
+
+// Whether that CA certifies such a key: RSA of 2048 to 4096 bits, P-256, or RSA of 1024 to 4096 bits. Fault forbidden.
+Status check_key(const crypto::PublicKey& key, Issuer issuer);
 
 // What was authorised: the whole of what a device's certificate says, taken from the inventory. Whoever asks for a
 // certificate has no say in it but for the key.
