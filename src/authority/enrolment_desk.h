@@ -79,8 +79,8 @@ public:
     virtual Result<Decision> apply(const Application& application) = 0;
     virtual Result<Decision> inquire(const Inquiry& inquiry) = 0;  // not_found
     // For a protocol that proves a token's secret without showing it. An unknown, spent or expired reference gets a
-    // secret too, that nobody has, so that nothing tells it from a wrong one. A spent one holds for an hour after its
-    // enrolment, for whoever lost the answer.
+    // secret too, that nobody has, so that nothing tells it from a wrong one. A spent one holds for an hour beyond its
+    // end, for whoever lost the answer.
     virtual Result<Secret> secret_of(std::string_view reference) = 0;
     // A message under that reference did not verify: for limits and alarms.
     virtual void note_wrong_secret(EnrolmentProtocol protocol, std::string_view reference, std::string_view source) = 0;

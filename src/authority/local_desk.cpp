@@ -316,25 +316,23 @@ void LocalDesk::note_wrong_secret(EnrolmentProtocol protocol, std::string_view r
 
 Status LocalDesk::confirm(std::string_view fingerprint, bool is_accepted) {
     if (is_accepted) return {};
-    const auto refused = registry_.find_certificate(fingerprint);
-    if (!refused) return fail(refused.error());
-    auto revoked = registry_.revoke_certificate_at(fingerprint, registry::RevocationReason::cessation_of_operation);
-    if (!revoked) return revoked;
-    record({.outcome = "revoked",
-            .device = *refused ? (*refused)->device : std::nullopt,
-            .detail = "the device would not have the certificate that it was given"});
-    return {};
+    return revoke_of_device({fingerprint, registry::RevocationReason::cessation_of_operation, "it would not have it"});
 }
 
 Status LocalDesk::revoke(const ProvedCertificate& holder, int reason) {
-    auto found = registry_.find_certificate(holder.fingerprint);
+    return revoke_of_device({holder.fingerprint, reason_from(reason), "by the device itself"});
+}
+
+// Whoever parses strangers' messages says which certificate: a server's or a CA's is out of its reach.
+Status LocalDesk::revoke_of_device(const Revocation& revocation) {
+    auto found = registry_.find_certificate(revocation.fingerprint);
     if (!found) return fail(std::move(found).error());
     if (!*found || !(*found)->device || (*found)->revoked) return wrong_credential("the certificate holds no more");
-    auto revoked = registry_.revoke_certificate_at(holder.fingerprint, reason_from(reason));
+    auto revoked = registry_.revoke_certificate_at(revocation.fingerprint, revocation.reason);
     if (!revoked) return revoked;
     record({.outcome = "revoked",
             .device = (*found)->device,
-            .detail = fmt::format("serial {}, by the device itself", (*found)->serial)});
+            .detail = fmt::format("serial {}, {}", (*found)->serial, revocation.why)});
     return {};
 }
 

@@ -19,7 +19,7 @@ namespace ringfence::authority {
 // Certificates that one device may have at once: the present one, the next one, and retries of a phone that loses its
 // answers. More means that somebody plays with its key.
 inline constexpr std::size_t max_valid_certificates = 8;
-// How long a token that was spent still proves a message, for a phone that lost the answer.
+// How long beyond its end a token that was spent still serves its key, for a phone that lost the answer.
 inline constexpr Duration spent_token_grace = std::chrono::hours(1);
 
 // What all desks of a process share. Thread-safe.
@@ -60,6 +60,13 @@ private:
     Result<Decision> hand_out(const std::string& fingerprint);
     Status retire_replaced(const registry::Enrolment& enrolment, const std::string& kept);
     std::vector<crypto::Certificate> chain_of(Issuer issuer) const;
+
+    struct Revocation {
+        std::string_view fingerprint;
+        registry::RevocationReason reason = registry::RevocationReason::unspecified;
+        std::string_view why;
+    };
+    Status revoke_of_device(const Revocation& revocation);
 
     struct Happening {
         registry::EventKind kind = registry::EventKind::enrolment;
