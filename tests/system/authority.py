@@ -74,10 +74,11 @@ class AuthorityTest(SystemTest):
         cls.issuing_p256 = cls.house.data / "pki" / "issuing-p256.pem"
         cls.issuers = cls.work.write("issuers.pem", cls.issuing_rsa.read_bytes() + cls.issuing_p256.read_bytes())
 
-    def add_device(self):
-        number = next(self.numbers)
+    @classmethod
+    def add_device(cls):
+        number = next(cls.numbers)
         device = Device(f"00:24:7f:01:02:{number:02x}", f"SN-{number}", f"desk-{number}.example.test")
-        self.house.add_device(device.mac, "1230", "--serial", device.serial, "--name", device.name)
+        cls.house.add_device(device.mac, "1230", "--serial", device.serial, "--name", device.name)
         return device
 
     def add_token(self, device, *options, env=None):
