@@ -3,6 +3,7 @@
 Keys and requests come from the openssl command, which also judges what was issued.
 """
 
+import base64
 import itertools
 import re
 from dataclasses import dataclass
@@ -56,11 +57,27 @@ def openssl(*args, **more):
     return run([need_program("openssl"), *args], check=True, **more)
 
 
+class Answer:
+    """What curl --include showed; of several answers the last, since Digest makes a request of two."""
+
+    def __init__(self, done):
+        begin = max(done.out_bytes.rfind(b"HTTP/1.1 "), 0)
+        head, _, self.body = done.out_bytes[begin:].partition(b"\r\n\r\n")
+        self.status = int(head.split()[1]) if head else 0  # 0: the connection ended without an answer
+        # All that a client can see but the time.
+        self.head = re.sub(r"(?m)^date:.*\n", "", head.decode().lower().replace("\r\n", "\n"))
+
+    def header(self, name):
+        found = re.search(rf"(?m)^{name}: (.*)$", self.head)
+        return found.group(1) if found else None
+
+
 class AuthorityTest(SystemTest):
     """One installation and one running server per class; each test takes devices of its own."""
 
     DOORS = ("http", "https")
     SETTINGS = {}  # of ringfence.toml
+    LOGIN = ("--user",)  # how curl shows a token
 
     @classmethod
     def setUpClass(cls):
@@ -81,8 +98,8 @@ class AuthorityTest(SystemTest):
         cls.house.add_device(device.mac, "1230", "--serial", device.serial, "--name", device.name)
         return device
 
-    def add_token(self, device, *options, env=None):
-        return Token(self.house.json("token", "add", device.mac, *options, env=env)["token"])
+    def add_token(self, device, *options):
+        return Token(self.house.json("token", "add", device.mac, *options)["token"])
 
     def state_of(self, device):
         return self.house.json("device", "show", device.mac)["state"]
@@ -135,3 +152,53 @@ class AuthorityTest(SystemTest):
     @classmethod
     def door(cls, name="http"):
         return f"127.0.0.1:{cls.server.ports[name]}"
+
+    def certificates(self, body):
+        """The PEM of each certificate in a certs-only answer."""
+        path = self.work.write("answer.p7", base64.b64decode(body, validate=True))
+        shown = openssl("pkcs7", "-inform", "DER", "-in", path, "-print_certs").out
+        return re.findall(r"-----BEGIN.*?END CERTIFICATE-----\n", shown, re.S)
+
+    def est(self, operation, *options, key=None, request=None, address=None):
+        """Posts a request in DER, or one for this key."""
+        if key is not None:
+            request = self.new_request(key, form="DER")
+        if request is not None:
+            body = self.work.write("body", base64.b64encode(request.read_bytes()))
+            options = (*options, "--header", "Content-Type: application/pkcs10", "--data-binary", f"@{body}")
+        return Answer(run([need_program("curl"), "--silent", "--include", "--cacert", self.house.root, *options,
+                           f"{address or 'https://' + self.door('https')}/.well-known/est/{operation}"]))
+
+    def enrol_by_est(self, device, token, key=None):
+        key = key or self.new_key()
+        answer = self.est("simpleenroll", *self.LOGIN, token.login, key=key)
+        self.assertEqual((answer.status, answer.header("content-type")),
+                         (200, "application/pkcs7-mime; smime-type=certs-only"))
+        return self.held_by(answer, device, key)
+
+    def held_by(self, answer, device, key):
+        (pem,) = self.certificates(answer.body)
+        certificate = self.work.path("curl.pem")
+        certificate.write_text(pem)
+        return self.assert_holds(certificate, device, key)
+
+    def shown(self, identity):
+        return ("--cert", identity.certificate, "--key", identity.key)
+
+    def cmp(self, command, *options, code=0):
+        done = run([need_program("openssl"), "cmp", "-config", "", "-server", self.door(), "-path", ".well-known/cmp",
+                    "-cmd", command, *options])
+        self.assertEqual(done.code, code, done)
+        return done.out + done.err
+
+    def by_token(self, token, secret=None):
+        return ("-ref", token.reference, "-secret", f"pass:{secret or token.secret}")
+
+    def by_certificate(self, identity):
+        return ("-cert", identity.certificate, "-key", identity.key, "-untrusted", self.issuers, "-trusted",
+                self.house.root)
+
+    def shape_of(self, answer):
+        """What an answer says, and how long each part is, but for times, nonces, salts and the protection over them."""
+        changing = r"(?m)((?:OCTET|BIT) STRING +\[HEX DUMP\]|GENERALIZEDTIME +).*$"
+        return re.sub(changing, r"\1", openssl("asn1parse", "-inform", "DER", "-in", answer).out)

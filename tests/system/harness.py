@@ -278,9 +278,9 @@ class Installation:
     def root(self):
         return self.data / "root.pem"
 
-    def __call__(self, *args, input=None, code=0, timeout=60, env=None):
+    def __call__(self, *args, input=None, code=0, timeout=60):
         """Runs `ringfence ARGS --data DATA`; any code but the expected one is an AssertionError."""
-        done = run([RINGFENCE, *args, "--data", self.data], input=input, timeout=timeout, env=env)
+        done = run([RINGFENCE, *args, "--data", self.data], input=input, timeout=timeout)
         if code is not None and done.code != code:
             raise AssertionError(str(done))
         return done
