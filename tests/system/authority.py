@@ -112,10 +112,11 @@ class AuthorityTest(SystemTest):
         (found,) = [each["id"] for each in self.enrolments(device) if each["state"] == WAITS]
         return str(found)
 
-    def wait_for_outcome(self, device, outcome, kind="enrolment"):
-        """The newest event of that kind and outcome; events are written a moment after what they tell."""
-        return self.house.wait_for_event(lambda event: (event["kind"], event["outcome"]) == (kind, outcome), outcome,
-                                         "--device", device.mac)
+    def wait_for_outcome(self, device, outcome, kind="enrolment", detail=""):
+        """An event of that kind and outcome; events are written a moment after what they tell."""
+        def matches(event):
+            return (event["kind"], event["outcome"]) == (kind, outcome) and detail in event["detail"]
+        self.house.wait_for_event(matches, outcome, "--device", device.mac)
 
     def new_key(self, kind="ec"):
         key = self.work.path(f"{kind}.key")

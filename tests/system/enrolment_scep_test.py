@@ -119,7 +119,7 @@ class Certmonger(ScepTest):
 
     def request(self, token):
         return ("getcert request -s -c ringfence -f $HOME/certificate.pem -k $HOME/key.pem -N CN=NTIPP0102AB "
-                f"-D mallory.example.test -L {token} -w -v\n")
+                f"-D mallory.example.test -L '{token}' -w -v\n")
 
     def test_it_requests_by_get_and_renews_by_the_certificate_that_it_has(self):
         device = self.add_device()
