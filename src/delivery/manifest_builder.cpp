@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "delivery/one_time_path.h"
 #include "delivery/settings.h"
 
 namespace ringfence::delivery {
@@ -105,6 +106,9 @@ private:
             case SectionKind::user_config: return add_user_config();
             case SectionKind::language:
             case SectionKind::tones: return add_several(kind);
+            case SectionKind::dev_cert:
+                if (viewpoint_.offers_certificate) return add_certificate();
+                return add_single(kind);
             default: return add_single(kind);
         }
     }
@@ -176,6 +180,16 @@ private:
         if (file == nullptr) return;
         Section out = section(kind, file->content_class);
         out.filenames = {announced_name(*file)};
+        manifest_.sections.push_back(std::move(out));
+    }
+
+    // In place of files put there by hand, since a section holds one. AUTO, because a set that came back for what it
+    // has would burn it and raise an alarm.
+    void add_certificate() {
+        Section out =
+            section(SectionKind::dev_cert, viewpoint_.inside_window ? ContentClass::public_ : ContentClass::secret);
+        out.download_mode = DownloadMode::automatic;
+        out.filenames = {std::string(certificate_pattern)};
         manifest_.sections.push_back(std::move(out));
     }
 

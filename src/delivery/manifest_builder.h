@@ -20,6 +20,8 @@ struct Viewpoint {
     Protocol protocol = Protocol::tftp;    // by which the manifest was asked: public files go the same way
     bool on_legacy_lane = false;           // only where the installation has one
     bool with_site_login = false;          // sections with internal files carry the site's login
+    bool offers_certificate = false;       // device certificates wait to be fetched (one_time_path.h)
+    bool inside_window = false;            // that opens them on the wire of the manifest
 };
 
 // Path of the file of public settings for this model and site: "common/1230-berlin.cfg".

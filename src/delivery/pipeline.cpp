@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "delivery/identify.h"
+#include "delivery/one_time_path.h"
 #include "delivery/path.h"
 #include "delivery/resource.h"
 
@@ -27,7 +28,9 @@ using registry::DeviceState;
 using registry::EventKind;
 using registry::Window;
 using trust::Proof;
+using Claim = registry::Lookup::Claim;
 
+constexpr std::string_view one_time_alarm = "one-time-file";
 constexpr std::size_t max_recorded_path = 200;
 constexpr Duration complaint_interval = std::chrono::minutes(1);
 constexpr std::size_t max_complaints = 1024;  // more damaged files than that are told again sooner
@@ -35,7 +38,8 @@ constexpr std::size_t max_recorded_agent = 80;
 
 // Who counts in a staging window.
 struct Visitor {
-    std::optional<MacAddress> device;  // proved, or the one that the address asked for last
+    // Proved, or the one whose certificate is asked for here, or the one that the address asked for last.
+    std::optional<MacAddress> device;
     registry::WindowVisitor counted;
     // Anybody can write any sender on a datagram, so there a visitor counts once it answered.
     bool may_be_forged = false;
@@ -137,8 +141,9 @@ Perspective look_from(const Catalogue& catalogue, const Request& request, const 
 
 Visitor visitor_of(const Shared& shared, const Request& request, const Identity& identity) {
     Visitor out;
-    out.device = identity.asker.device ? identity.asker.device
-                                       : shared.addresses.find(request.source, shared.clock.steady_now());
+    out.device = identity.asker.device;
+    if (!out.device) out.device = parse_certificate_path(request.path);
+    if (!out.device) out.device = shared.addresses.find(request.source, shared.clock.steady_now());
     const std::string address = request.source.to_string();
     out.counted = {out.device ? out.device->colons() : address, address};
     out.may_be_forged = request.wire == trust::Wire::tftp;
@@ -158,6 +163,7 @@ Result<Decision> decide(const Delivery& delivery, const Request& request, const 
     while (true) {
         const Window* window =
             find_window(delivery.catalogue, request.source, visitor.device, out.full_windows, perspective.now);
+        perspective.inside_window = window != nullptr;
         perspective.window_hands_out_login = window != nullptr && window->hands_out_login;
         if (path) {
             auto found = resolve(delivery, *path, perspective);
@@ -217,6 +223,25 @@ Answer hand_over(Answer out, Rendered rendered, const Identity& identity, const 
     return out;
 }
 
+// The answer is the one for what is not there. Whose file it is decides whose budget of events it costs.
+void refuse_spent(Ticket& ticket, std::string detail) {
+    ticket.event.outcome = "refused";
+    ticket.event.detail = std::move(detail);
+    ticket.asker = "one-time " + ticket.event.device->colons();
+}
+
+std::string describe_alarm(const registry::OneTimeFile& file,
+                           const std::optional<registry::CertificateRecord>& certificate, bool is_by_another) {
+    std::string out =
+        is_by_another ? file.fetched_by + " fetched it at " + format_time(*file.fetched) + " and another address asks"
+                      : "it was handed over and is asked for again";
+    out += "; it is burned";
+    if (!certificate) return out;
+    out += certificate->revoked ? ", and its certificate " + certificate->serial + " is revoked"
+                                : ", and its certificate " + certificate->serial + " still holds";
+    return out;
+}
+
 // What could not be noted costs the phone nothing.
 void warn_of(const Status& noted) {
     if (!noted) log::warning(noted.error().message);
@@ -254,9 +279,63 @@ Answer Pipeline::answer(const Request& request) {
     if (is_first_sight(decision->resolved.device)) out.ticket.first_seen = decision->resolved.device->mac;
     if (!decision->grant) return refuse(std::move(out), *identity, *decision);
 
-    auto rendered = render(delivery, *decision->resolved.resource, *decision->grant, now);
+    const Resource& resource = *decision->resolved.resource;
+    const auto is_theirs = may_have(request, resource, visitor.may_be_forged, out.ticket);
+    if (!is_theirs) return unavailable(request, is_theirs.error());
+    if (!*is_theirs) return out;
+    auto rendered = render(delivery, resource, *decision->grant, now);
     if (!rendered) return unavailable(request, rendered.error());
     return hand_over(std::move(out), std::move(*rendered), *identity, *decision, visitor);
+}
+
+Result<bool> Pipeline::may_have(const Request& request, const Resource& resource, bool may_be_forged, Ticket& ticket) {
+    if (!resource.once) return true;
+    const registry::OneTimeFile& file = *resource.once;
+    ticket.one_time_file = file.path;
+    ticket.claimant = request.source;
+    if (!file.certificate.empty() && request.certificate_fingerprint == file.certificate) {
+        // It came back for what it has because the section's VERSION rose for another set.
+        refuse_spent(ticket, "the certificate in it is the one that was shown");
+        return false;
+    }
+    const bool is_spent = file.burned || shared_.clock.wall_now() >= file.expires;
+    if (!is_spent && request.only_asks) {
+        ticket.one_time_file.clear();
+        return true;
+    }
+    if (!is_spent && may_be_forged) return true;
+    return claim(ticket);
+}
+
+Result<bool> Pipeline::claim(Ticket& ticket) {
+    const auto claimant = std::exchange(ticket.claimant, std::nullopt);
+    if (!claimant) return true;
+    const auto claim = lookup_.claim_one_time_file(ticket.one_time_file, *claimant, shared_.clock.wall_now());
+    if (!claim) return fail(claim.error());
+    if (*claim == Claim::first || *claim == Claim::again) return true;
+    if (auto noted = note_spent(ticket, *claim); !noted) return fail(std::move(noted).error());
+    return false;
+}
+
+Status Pipeline::note_spent(Ticket& ticket, Claim claim) {
+    auto file = lookup_.find_one_time_file(ticket.one_time_file);
+    if (!file) return fail(std::move(file).error());
+    if (!*file || (*file)->fetched_by.empty()) {
+        refuse_spent(ticket, "it expired, or was withdrawn, before anybody fetched it");
+        return {};
+    }
+    const bool is_by_another = (*file)->fetched_by != ticket.event.source;
+    // Once burned, it is asked for in vain by the set that has it whenever the section's VERSION rises.
+    if (claim == Claim::gone && !is_by_another) {
+        refuse_spent(ticket, "this address fetched it before");
+        return {};
+    }
+    auto certificate = lookup_.find_certificate((*file)->certificate);
+    if (!certificate) return fail(std::move(certificate).error());
+    refuse_spent(ticket, describe_alarm(**file, *certificate, is_by_another));
+    ticket.event.kind = EventKind::alarm;
+    ticket.event.outcome = one_time_alarm;
+    return {};
 }
 
 Answer Pipeline::unavailable(const Request& request, const Fault& fault) {
@@ -294,6 +373,15 @@ void Pipeline::move_on(const MacAddress& mac, DeviceState state, const std::stri
 }
 
 bool Pipeline::confirm(Ticket& ticket) {
+    if (!enter_window(ticket)) return false;
+    const auto claimed = claim(ticket);
+    if (claimed) return *claimed;
+    ticket.event.outcome = "failed";
+    ticket.event.detail = claimed.error().message;
+    return false;
+}
+
+bool Pipeline::enter_window(Ticket& ticket) {
     if (!ticket.visitor) return true;
     const auto entered = lookup_.enter_window(ticket.window, *std::exchange(ticket.visitor, std::nullopt));
     if (entered && *entered) return true;
@@ -318,6 +406,8 @@ void Pipeline::record(Ticket ticket, const Delivered& delivered) {
     registry::Event& event = ticket.event;
     event.bytes = delivered.bytes;
     const bool is_refusal = !event.outcome.empty();
+    if (!ticket.one_time_file.empty() && !is_refusal && delivered.complete)
+        warn_of(lookup_.note_handed_over(ticket.one_time_file, shared_.clock.wall_now()));
     if (!is_refusal) event.outcome = outcome_of(delivered);
     const SteadyTime now = shared_.clock.steady_now();
     Limits::Note note;

@@ -14,6 +14,7 @@ namespace ringfence::delivery {
 
 struct Decision;
 struct Identity;
+struct Resource;
 
 class Pipeline {
 public:
@@ -21,12 +22,19 @@ public:
 
     Answer answer(const Request& request);
     // For a door whose askers may be forged (TFTP), once the asker answered: only then is it counted into the staging
-    // window that opened the content. False when the window filled up meanwhile: the delivery ends there, and the
-    // ticket says so.
+    // window that opened the content, and a file that is fetched once becomes its own. False when the window filled up
+    // meanwhile, or the file is another's: the delivery ends there, and the ticket says so.
     bool confirm(Ticket& ticket);
     void record(Ticket ticket, const Delivered& delivered);
 
 private:
+    // Whether what was granted, if it is fetched once, is this asker's. Nobody is asked twice for the same claim: over
+    // TFTP confirm() makes it, and who only asks makes none.
+    Result<bool> may_have(const Request& request, const Resource& resource, bool may_be_forged, Ticket& ticket);
+    // False when somebody else has it, or had; the ticket then says so, as an alarm where it tells of two askers.
+    Result<bool> claim(Ticket& ticket);
+    Status note_spent(Ticket& ticket, registry::Lookup::Claim claim);
+    bool enter_window(Ticket& ticket);
     Answer unavailable(const Request& request, const Fault& fault);
     void remember(const Request& request, const Identity& identity, const Decision& decision);
     // A device's state, and the event that says so.

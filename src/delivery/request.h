@@ -22,6 +22,7 @@ struct Request {
     std::string method = "GET";                            // what Digest hashes
     std::optional<protocol::Authorization> authorization;  // HTTP header as shown; looked at on HTTPS only
     std::string certificate_fingerprint;  // of the client certificate that the handshake verified; empty: none shown
+    bool only_asks = false;               // the content will not be sent: HTTP HEAD, FTP SIZE and MDTM
     const LanePolicy* lane = nullptr;     // the listener's; null: it serves everyone. Outlives the call
 };
 
@@ -39,6 +40,8 @@ struct Ticket {
     std::string asker;
     std::optional<registry::WindowVisitor> visitor;  // whom confirm() counts into `window`; empty: nobody
     std::int64_t window = 0;
+    std::string one_time_file{};             // path of a file that is fetched once, when that is what goes out
+    std::optional<IpAddress> claimant{};     // for whom confirm() claims it; empty: it is claimed
     std::optional<MacAddress> first_seen{};  // a device of the inventory that nobody had asked for before
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "delivery/one_time_path.h"
 #include "delivery/path.h"
 #include "delivery/secret_lines.h"
 
@@ -70,6 +71,10 @@ Resource generated_manifest(const Delivery& delivery, Role role, const std::stri
     out.viewpoint.model = model;
     out.viewpoint.site = perspective.site;
     out.viewpoint.protocol = perspective.protocol;
+    out.viewpoint.inside_window = perspective.inside_window;
+    const auto offered = delivery.catalogue.one_time_until.find(certificate_section);
+    out.viewpoint.offers_certificate =
+        offered != delivery.catalogue.one_time_until.end() && perspective.now < offered->second;
     out.viewpoint.on_legacy_lane = is_on_legacy_lane(delivery.installation, out.viewpoint, perspective.now);
     const bool may_carry_login = role == Role::manifest && perspective.window_hands_out_login &&
                                  perspective.site != nullptr && !perspective.site->login_user.empty();
@@ -90,6 +95,14 @@ std::optional<Resource> common_settings(const Delivery& delivery, std::string_vi
     if (asked->site.empty()) return out;
     out.viewpoint.site = registry::find_site(delivery.catalogue, std::string_view(asked->site));
     if (out.viewpoint.site == nullptr) return std::nullopt;
+    return out;
+}
+
+Resource fetched_once(registry::OneTimeFile file) {
+    Resource out;
+    out.kind = ResourceKind::one_time;
+    out.wanted = {.content_class = ContentClass::secret, .owner = file.device, .is_one_time = true};
+    out.once = std::move(file);
     return out;
 }
 
@@ -136,10 +149,9 @@ Result<Resolved> resolve(const Delivery& delivery, const std::string& path, cons
     Resolved out;
     const auto requested = delivery.family.recognise(path);
     const std::string site = perspective.site ? perspective.site->name : "";
-    if (requested) {
-        out.model = requested->model;
-        out.named = requested->mac;
-    }
+    const auto certificate_of = parse_certificate_path(path);
+    if (requested) out.model = requested->model;
+    out.named = certificate_of ? certificate_of : requested ? requested->mac : std::nullopt;
     const std::string& model = out.model.empty() ? perspective.model : out.model;
     if (out.named) {
         auto found = delivery.lookup.find_device(*out.named);
@@ -147,18 +159,27 @@ Result<Resolved> resolve(const Delivery& delivery, const std::string& path, cons
         // A retired device has no files any more.
         if (*found && (*found)->state != registry::DeviceState::retired) out.device = std::move(*found);
     }
+    if (certificate_of) {
+        auto once = delivery.lookup.find_one_time_file(certificate_path(*certificate_of));
+        if (!once) return fail(std::move(once).error());
+        if (*once && out.device) {
+            out.resource = fetched_once(std::move(**once));
+            return out;
+        }
+    }
     // A raw file is kept under the upper-case name, however the phone spells it.
-    const std::string stored_path = out.named ? delivery.family.device_settings_name(*out.named) : path;
+    const bool is_own_settings = requested && requested->mac;
+    const std::string stored_path = is_own_settings ? delivery.family.device_settings_name(*out.named) : path;
     if (const auto* file = find_file(delivery.catalogue, stored_path, model, site)) {
         out.resource = stored(*file);
-    } else if (out.device) {
+    } else if (is_own_settings && out.device) {
         Resource resource;
         resource.kind = ResourceKind::device_settings;
         resource.wanted = {
             .content_class = ContentClass::secret, .owner = out.device->mac, .is_manifest_with_login = false};
         resource.device = out.device;
         out.resource = std::move(resource);
-    } else if (requested && !out.named) {
+    } else if (requested && !is_own_settings) {
         out.resource = generated_manifest(delivery, requested->role, model, perspective);
     } else {
         out.resource = common_settings(delivery, path);
@@ -172,6 +193,12 @@ Result<Rendered> render(const Delivery& delivery, const Resource& resource, cons
         auto body = delivery.lookup.open_content(resource.file->sha256);
         if (!body) return fail(std::move(body).error().within(resource.file->path));
         return Rendered{std::move(*body), etag_of(resource.file->sha256), resource.file->put_at};
+    }
+    if (resource.kind == ResourceKind::one_time) {
+        auto body = delivery.lookup.open_one_time_file(resource.once->path);
+        if (!body) return fail(std::move(body).error());
+        std::string etag = etag_of(to_hex(crypto::sha256(body->view())));
+        return Rendered{std::move(*body), std::move(etag), resource.once->created};
     }
     auto text = render_text(delivery, resource, Reveal::clear);
     if (!text) return fail(std::move(text).error());
@@ -210,6 +237,8 @@ Result<std::string> preview(const Delivery& delivery, const MacAddress& mac, con
     if (!resolved->resource) return absent();
     const Resource& resource = *resolved->resource;
     if (resource.wanted.owner && *resource.wanted.owner != mac) return absent();
+    if (resource.kind == ResourceKind::one_time)
+        return fail(FaultCode::not_found, *path + " is fetched once, by the device itself; it is not shown");
     if (resource.kind == ResourceKind::stored) return preview_stored(delivery, *resource.file, reveal);
     return render_text(delivery, resource, reveal);
 }

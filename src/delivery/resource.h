@@ -19,16 +19,26 @@ struct Perspective {
     Protocol protocol = Protocol::tftp;
     std::string model;                     // of the proved device; empty: unknown
     const registry::Site* site = nullptr;  // of the proved device, else of the address
+    bool inside_window = false;
     bool window_hands_out_login = false;
     WallTime now{};
 };
 
-enum class ResourceKind { stored, manifest, boot_manifest, conversion_manifest, common_settings, device_settings };
+enum class ResourceKind {
+    stored,
+    one_time,
+    manifest,
+    boot_manifest,
+    conversion_manifest,
+    common_settings,
+    device_settings,
+};
 
 struct Resource {
     ResourceKind kind = ResourceKind::stored;
     trust::Wanted wanted;
     const registry::FileRecord* file = nullptr;  // stored
+    std::optional<registry::OneTimeFile> once;   // one_time, burned and expired ones too
     Viewpoint viewpoint;                         // manifests and common settings
     std::optional<registry::Device> device;      // device_settings: whose
 };
@@ -56,7 +66,8 @@ struct Rendered {
     WallTime modified{};
 };
 
-// Only for what was granted. Faults: corrupt, unavailable, or malformed when a value would be misread by the phone.
+// Only for what was granted and, where it is fetched once, claimed. Faults: not_found (burned meanwhile), corrupt,
+// unavailable, or malformed when a value would be misread by the phone.
 Result<Rendered> render(const Delivery& delivery, const Resource& resource, const trust::Grant& grant, WallTime now);
 
 // The first fault in rendering what a set of this model (empty: not known) at this site (null: none) is told before it

@@ -104,6 +104,15 @@ Status load_sections(Registry::Parts& parts, Catalogue& out) {
                               });
 }
 
+// Burned ones too: what a manifest says then changes with what is put, and not with each file that is fetched.
+Status load_one_time_sections(Registry::Parts& parts, Catalogue& out) {
+    auto rows = parts.database->statement("SELECT section, max(expires) FROM one_time_files GROUP BY section");
+    return Database::each_row(std::move(rows), [&](const Statement& row) -> Status {
+        out.one_time_until.emplace(row.text(0), row.time(1));
+        return {};
+    });
+}
+
 }  // namespace
 
 Result<Window> load_window(Database& database, std::int64_t id) {
@@ -144,7 +153,7 @@ Result<Window> load_window(Database& database, std::int64_t id) {
 
 Result<std::shared_ptr<const Catalogue>> load_catalogue(Registry::Parts& parts) {
     auto out = std::make_shared<Catalogue>();
-    for (auto* load : {load_sites, load_files, load_settings, load_windows, load_sections}) {
+    for (auto* load : {load_sites, load_files, load_settings, load_windows, load_sections, load_one_time_sections}) {
         auto loaded = load(parts, *out);
         if (!loaded) return fail(std::move(loaded.error()));
     }

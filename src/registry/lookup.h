@@ -59,7 +59,8 @@ public:
     enum class Claim {
         first,   // it is `source`'s now
         again,   // its own repetition: not handed over yet, or within `one_time_grace` of that
-        burned,  // nobody gets it any more; it was burned by this call
+        burned,  // nobody gets it any more; it was burned by this call. Where another address fetched it before, its
+                 // certificate is revoked too, unless the device is active: nobody knows who of the two holds it
         gone,    // burned or expired before, or there is none
     };
     // Whether `source` may have it now.

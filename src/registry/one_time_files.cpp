@@ -61,6 +61,16 @@ Status burn(Database& database, std::string_view path, WallTime now) {
                         path);
 }
 
+// Who asks second may be the set that it was made for. A set that proved itself is left alone, or whoever stands inside
+// a window could put it out of service by asking for its file.
+Status revoke_unproved(Database& database, const OneTimeFile& file, WallTime now) {
+    return database.run(
+        "UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ? AND mac = ? AND revoked IS NULL"
+        " AND EXISTS(SELECT 1 FROM devices d WHERE d.mac = certificates.mac AND d.state < ?)",
+        now, static_cast<int>(RevocationReason::key_compromise), file.certificate, file.device,
+        static_cast<int>(DeviceState::active));
+}
+
 // Of what nobody can get any more the bytes are not kept either.
 Status forget_spent(Database& database, WallTime now) {
     return database.run(
@@ -83,15 +93,17 @@ Status Registry::put_one_time_file(const OneTimeFile& file, std::string_view byt
         if (!before) return fail(std::move(before.error()));
         if (*before && (*before)->device != file.device)
             return fail(FaultCode::conflict, "The file " + file.path + " is another device's.");
-        auto version = parts_->next_version();
+        auto version = file.section.empty() ? parts_->next_version() : parts_->raise_section(file.section);
         if (!version) return fail(std::move(version.error()));
         const std::string content =
             parts_->seal(Secret(std::string(bytes)), {"one-time-file", file.path, file.device.bare_upper()});
-        return parts_->database->run(
+        auto put = parts_->database->run(
             "INSERT OR REPLACE INTO one_time_files(path, section, mac, version, certificate, created, expires, content)"
             " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
             file.path, file.section, file.device, format_version(*version), file.certificate, file.created,
             file.expires, Blob{content});
+        if (!put) return put;
+        return parts_->bump_generation();
     });
 }
 
@@ -129,6 +141,9 @@ Result<Lookup::Claim> Registry::claim_one_time_file(std::string_view path, const
         else if (claim != Claim::again)
             kept = burn(*parts_->database, path, now);
         if (!kept) return fail(std::move(kept.error()));
+        if (claim != Claim::burned || (*file)->fetched_by == source.to_string()) return claim;
+        if (auto revoked = revoke_unproved(*parts_->database, **file, now); !revoked)
+            return fail(std::move(revoked.error()));
         return claim;
     });
 }

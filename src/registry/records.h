@@ -151,6 +151,8 @@ struct Catalogue {
     std::vector<Window> windows;                            // not closed and not past when the snapshot was made
     std::map<std::string, std::uint32_t> section_versions;  // by section name; rises whenever its content may differ
     std::uint32_t version_floor = 0;                        // no section shows a lower number
+    // By section: when the last of its files that are fetched once expires.
+    std::map<std::string, WallTime, std::less<>> one_time_until;
 };
 
 // The site whose network holds `address`; the longest prefix wins. Null when none does. Lives as long as `catalogue`.

@@ -214,7 +214,8 @@ public:
     Result<Withdrawn> withdraw_pending();
 
     // ---- Files that are fetched once. Content is sealed at rest, and goes when nobody gets it any more; putting again
-    // replaces. not_found and forbidden as add_token; conflict when the path is another device's.
+    // replaces, and raises the section. not_found and forbidden as add_token; conflict when the path is another
+    // device's.
     Status put_one_time_file(const OneTimeFile& file, std::string_view bytes);
     Status list_one_time_files(const std::function<bool(const OneTimeFile&)>& each);
 

@@ -165,7 +165,7 @@ private:
     }
 
     void carry_out(const protocol::FtpRetrieve& retrieve) {
-        delivery::Answer answer = ask(retrieve.path);
+        delivery::Answer answer = ask(retrieve.path, Purpose::fetch);
         const bool is_content = answer.outcome == delivery::Outcome::content;
         if (!is_content || retrieve.offset > answer.body.view().size()) {
             drop_data_connection();
@@ -178,7 +178,7 @@ private:
     }
 
     void carry_out(const protocol::FtpFindSize& find) {
-        delivery::Answer answer = ask(find.path);
+        delivery::Answer answer = ask(find.path, Purpose::facts);
         if (answer.outcome != delivery::Outcome::content) return run(session_.lookup_failed(refusal(answer)));
         const std::uint64_t size = answer.body.view().size();
         door_.parts_.pipeline->record(std::move(answer.ticket), {.only_asked = true});
@@ -186,7 +186,7 @@ private:
     }
 
     void carry_out(const protocol::FtpFindModified& find) {
-        delivery::Answer answer = ask(find.path);
+        delivery::Answer answer = ask(find.path, Purpose::facts);
         if (answer.outcome != delivery::Outcome::content) return run(session_.lookup_failed(refusal(answer)));
         door_.parts_.pipeline->record(std::move(answer.ticket), {.only_asked = true});
         run(session_.modified_at(answer.modified));
@@ -206,8 +206,11 @@ private:
         if (!control_.is_sending()) finish();
     }
 
-    delivery::Answer ask(const std::string& path) const {
+    enum class Purpose { fetch, facts };
+
+    delivery::Answer ask(const std::string& path, Purpose purpose) const {
         delivery::Request request;
+        request.only_asks = purpose == Purpose::facts;
         request.wire = trust::Wire::ftp;
         request.path = path;
         request.source = peer_.address;

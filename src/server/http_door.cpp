@@ -258,6 +258,7 @@ private:
         asked.source = source_;
         asked.user_agent = request.user_agent;
         asked.method = request.method;
+        asked.only_asks = request.method == "HEAD";
         if (stream_.tls() != nullptr) {
             asked.certificate_fingerprint = stream_.tls()->peer_fingerprint();
             auto authorization = protocol::parse_authorization(request.authorization.reveal());

@@ -50,8 +50,10 @@ bool opens_by_proof(const Asker& asker, const Wanted& wanted) {
     return wanted.is_manifest_with_login;
 }
 
-bool opens_by_window(const OpenWindow& window, const Wanted& wanted) {
+bool opens_by_window(const Asker& asker, const OpenWindow& window, const Wanted& wanted) {
     if (rule_for(wanted.content_class).inside_window) return true;
+    // Over HTTPS the asker can prove itself, and who does so as another device must not pass as this one.
+    if (wanted.is_one_time) return !is_https(asker.wire);
     return wanted.is_manifest_with_login && !wanted.owner && window.hands_out_login;
 }
 
@@ -69,7 +71,7 @@ tl::expected<Grant, Refusal> decide(const Asker& asker, const std::optional<Open
                                     const std::optional<Wanted>& wanted) {
     RINGFENCE_ASSERT(asker.device.has_value() == is_device_proof(asker.proof));
     if (wanted && opens_by_proof(asker, *wanted)) return Grant(wanted->content_class, false);
-    if (wanted && window && opens_by_window(*window, *wanted)) return Grant(wanted->content_class, true);
+    if (wanted && window && opens_by_window(asker, *window, *wanted)) return Grant(wanted->content_class, true);
     if (is_https(asker.wire) && asker.proof == Proof::none) return tl::make_unexpected(Refusal::needs_proof);
     return tl::make_unexpected(Refusal::absent);
 }

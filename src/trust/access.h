@@ -44,6 +44,8 @@ struct Wanted {
     ContentClass content_class = ContentClass::secret;
     std::optional<MacAddress> owner{};    // the one device that a secret belongs to
     bool is_manifest_with_login = false;  // secret for its login alone
+    // Handed out once, and sealed by a password that travels another way: a window opens it too, on clear wires.
+    bool is_one_time = false;
 };
 
 enum class Refusal {
