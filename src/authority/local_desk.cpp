@@ -8,6 +8,7 @@
 #include "base/token_text.h"
 #include "crypto/hash.h"
 #include "crypto/public_key.h"
+#include "registry/device_state.h"
 
 namespace ringfence::authority {
 
@@ -25,8 +26,6 @@ constexpr std::size_t max_recorded_wish = 100;
 constexpr std::size_t max_recorded_reference = 16;
 
 tl::unexpected<Fault> wrong_credential(std::string why) { return fail(FaultCode::unauthenticated, std::move(why)); }
-
-bool has_certificate(DeviceState state) { return state == DeviceState::enrolled || state == DeviceState::active; }
 
 std::string hash_of_key(std::string_view public_key) { return to_hex(crypto::sha256(public_key)); }
 

@@ -29,6 +29,11 @@ constexpr bool is_step(const DeviceStep& step) {
     return std::find(device_steps.begin(), device_steps.end(), step) != device_steps.end();
 }
 
+// Whether one was issued to it, good or revoked by now: another is a second enrolment, which somebody must want.
+constexpr bool has_certificate(DeviceState state) {
+    return state == DeviceState::enrolled || state == DeviceState::active;
+}
+
 static_assert(std::none_of(device_steps.begin(), device_steps.end(),
                            [](const DeviceStep& step) { return step.from == DeviceState::retired; }),
               "nothing leads out of retired");

@@ -277,6 +277,7 @@ std::vector<Command> certificate_commands() {
              "Writes key.pem, cert.pem, chain.pem (the issuing CA), device.p12 and its password, p12.txt. The key is "
              "not kept here.",
          .run = issue},
+        pkcs12_command(),
         {.words = {"cert", "host"},
          .purpose = "Issues a certificate for another server that sets verify, such as a SIP proxy.",
          .parameters = {{.name = "HOST", .meaning = "its name or address, as sets are told it", .required = true},

@@ -19,6 +19,7 @@ Command file_sign_command();                 // one of them
 std::vector<Command> trust_list_commands();  // ctl
 std::vector<Command> window_commands();
 std::vector<Command> certificate_commands();  // cert, root
+Command pkcs12_command();                     // one of them
 std::vector<Command> certificate_check_commands();
 std::vector<Command> token_commands();  // token, enrolment
 std::vector<Command> event_commands();  // events

@@ -3,6 +3,7 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "base/token_text.h"
+#include "registry/device_state.h"
 
 namespace ringfence::app {
 
@@ -51,15 +52,11 @@ json::object to_json(const Enrolment& enrolment) {
             {"certificate", text_or_null(enrolment.certificate)}};
 }
 
-bool has_certificate(const registry::Device& device) {
-    return device.state == registry::DeviceState::enrolled || device.state == registry::DeviceState::active;
-}
-
 Result<EnrolmentToken> make_token_for(const registry::Device& device, const TokenText& text, const Arguments& arguments,
                                       WallTime now) {
     if (device.state == registry::DeviceState::retired)
         return fail(FaultCode::conflict, device.mac.colons() + " is retired");
-    if (has_certificate(device) && !arguments.has("--replace"))
+    if (has_certificate(device.state) && !arguments.has("--replace"))
         return fail(FaultCode::conflict, device.mac.colons() +
                                              " has a certificate already; --replace makes a token that enrols it anew "
                                              "and revokes what it has");
