@@ -4,11 +4,19 @@
 
 namespace ringfence::phone {
 
-std::string_view to_string(ProfileSource source) { return source == ProfileSource::scep ? "scep" : "pkcs12"; }
+std::string_view to_string(ProfileSource source) {
+    switch (source) {
+        case ProfileSource::scep: return "scep";
+        case ProfileSource::pkcs12: return "pkcs12";
+        case ProfileSource::est: return "est";
+        case ProfileSource::cmp: return "cmp";
+    }
+    return "pkcs12";
+}
 
 std::optional<ProfileSource> parse_profile_source(std::string_view name) {
-    if (name == "scep") return ProfileSource::scep;
-    if (name == "pkcs12") return ProfileSource::pkcs12;
+    for (const auto source : {ProfileSource::scep, ProfileSource::pkcs12, ProfileSource::est, ProfileSource::cmp})
+        if (name == to_string(source)) return source;
     return std::nullopt;
 }
 

@@ -1,5 +1,5 @@
 // Device certificate profiles (reference 5.4): each is a slot for one certificate and key, filled by PKCS#12 from
-// [DEV_CERT] or by SCEP.
+// [DEV_CERT], by SCEP, or by EST or CMP, which no set speaks.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ inline constexpr unsigned profile_limit = 8;
 inline constexpr std::int32_t all_purposes = -1;
 inline constexpr std::string_view default_ca_name = "AdminCA1";  // reference 5.4
 
-enum class ProfileSource { scep, pkcs12 };
-std::string_view to_string(ProfileSource source);  // "scep", "pkcs12"
+enum class ProfileSource { scep, pkcs12, est, cmp };
+std::string_view to_string(ProfileSource source);  // "scep", "pkcs12" ...
 std::optional<ProfileSource> parse_profile_source(std::string_view name);
 
 struct DeviceProfile {
@@ -29,6 +29,7 @@ struct DeviceProfile {
     std::string ca_server_name = std::string(default_ca_name);  // SCEP
     std::string host_name;                                      // SCEP; empty: NTIPP and six digits of the MAC
     std::string identity;  // hash of key and certificates in the flash, lower-case hex; empty: none is installed
+    std::string server;    // URL, without login, where it was enrolled and is renewed; empty: nowhere
 
     friend bool operator==(const DeviceProfile&, const DeviceProfile&) = default;
 };

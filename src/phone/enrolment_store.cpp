@@ -21,7 +21,8 @@ auto damaged() { return fail(FaultCode::corrupt, "what was stored of the enrolme
 Secret format_pending_enrolment(const PendingEnrolment& pending) {
     return Secret(fmt::format("{}\nurl {}\nname {}\ndecision {}\n{}{}{}", header, percent_encode(pending.url),
                               pending.common_name, pending.is_acknowledged ? awaited : asked,
-                              pending.key.to_pem().reveal(), pending.authority.to_pem(), pending.signer.to_pem()));
+                              pending.key.to_pem().reveal(), pending.authority ? pending.authority->to_pem() : "",
+                              pending.signer.to_pem()));
 }
 
 Result<PendingEnrolment> parse_pending_enrolment(std::string_view text) {
@@ -37,11 +38,13 @@ Result<PendingEnrolment> parse_pending_enrolment(std::string_view text) {
     auto url = percent_decode(head[1].substr(url_word.size()));
     auto key = crypto::PrivateKey::parse_pem(Secret(std::string(text.substr(key_at, certificates_at - key_at))));
     auto certificates = crypto::Certificate::parse_bundle(text.substr(certificates_at));
-    const bool is_whole = url && key && certificates && certificates->size() == 2;
+    const bool is_whole = url && key && certificates && certificates->size() <= 2;
     if (!is_whole || (decision != awaited && decision != asked)) return damaged();
-    return PendingEnrolment{std::move(*url),      std::string(head[2].substr(name_word.size())),
-                            std::move(*key),      certificates->front(),
-                            certificates->back(), decision == awaited};
+    PendingEnrolment pending{std::move(*url),      std::string(head[2].substr(name_word.size())),
+                             std::move(*key),      {},
+                             certificates->back(), decision == awaited};
+    if (certificates->size() == 2) pending.authority = certificates->front();
+    return pending;
 }
 
 std::string EnrolmentStore::path() const { return fmt::format("{}/{}{}", folder_, enrolment_file_prefix, profile_); }

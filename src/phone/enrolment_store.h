@@ -1,4 +1,4 @@
-// What SCEP enrolment keeps in the flash's folder while a request is under way: one file for each profile, 0600 since
+// What an enrolment keeps in the flash's folder while a request is under way: one file for each profile, 0600 since
 // it holds a key, replaced whole, so that a crash leaves the old one or the new one. It goes when the request is
 // decided, and with a factory reset. Not thread-safe; one program at a time.
 #pragma once
@@ -11,7 +11,7 @@
 #include "base/disk.h"
 #include "base/result.h"
 #include "base/secret.h"
-#include "phone/scep_enrolment.h"
+#include "phone/enrolment.h"
 
 namespace ringfence::phone {
 

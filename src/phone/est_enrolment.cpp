@@ -13,13 +13,10 @@ namespace ringfence::phone {
 
 namespace {
 
-using Outcome = EnrolmentReport::Outcome;
 using crypto::Certificate;
 
 constexpr std::string_view request_type = "application/pkcs10";
 constexpr std::size_t answer_limit = 2 * crypto::max_scep_message;  // base64 makes four bytes of three
-// Of one wait within a run; who is to wait longer comes again.
-constexpr Duration longest_wait = std::chrono::minutes(10);
 
 Result<std::vector<Certificate>> read_certificates(std::string_view body) {
     const auto der = from_folded_base64(body);
@@ -37,8 +34,7 @@ crypto::VerifyPolicy device_policy(const crypto::JudgingTime& time) {
 }  // namespace
 
 EstEnrolment::EstEnrolment(EstSettings settings, Random& random)
-    : settings_(std::move(settings)), random_(&random), polls_left_(settings_.polls) {
-    report_.common_name = settings_.common_name;
+    : EnrolmentSession(settings), settings_(std::move(settings)), random_(&random) {
     report_.is_renewal = !settings_.token;
 }
 
@@ -102,10 +98,11 @@ EnrolmentStep EstEnrolment::read_authorities(const FetchOutcome& outcome) {
 }
 
 EnrolmentStep EstEnrolment::begin_request() {
-    if (goes_on()) {
+    const auto kind = report_.is_renewal ? EnrolmentKind::renewal : EnrolmentKind::first;
+    if (goes_on(settings_, kind)) {
         pending_ = settings_.pending;
     } else {
-        auto made = make_pending();
+        auto made = begin_enrolment(settings_, {kind, authorities_.front()}, *random_);
         if (!made) return fail_with(made.error());
         pending_ = std::move(*made);
     }
@@ -114,29 +111,6 @@ EnrolmentStep EstEnrolment::begin_request() {
     request_ = std::move(*request);
     if (pending_->is_acknowledged) return send();
     return Keep{*pending_};
-}
-
-// What an earlier run kept is of this server and this subject, and for the same end.
-bool EstEnrolment::goes_on() const {
-    if (!settings_.pending) return false;
-    const PendingEnrolment& pending = *settings_.pending;
-    if (pending.url != settings_.server.url() || pending.common_name != settings_.common_name) return false;
-    return report_.is_renewal ? pending.signer == settings_.present->leaf : pending.key.matches(pending.signer);
-}
-
-// EST needs no signer. It is kept all the same, as the mark of what the key was made for.
-Result<PendingEnrolment> EstEnrolment::make_pending() {
-    auto key = settings_.make_key ? settings_.make_key() : crypto::PrivateKey::generate(crypto::KeyType::p256);
-    if (!key) return fail(std::move(key.error()));
-    if (report_.is_renewal)
-        return PendingEnrolment{settings_.server.url(), settings_.common_name,   std::move(*key),
-                                authorities_.front(),   settings_.present->leaf, false};
-    const auto request = make_request(*key);
-    if (!request) return fail(request.error());
-    auto signer = crypto::make_scep_signer(*request, *key, settings_.time.at.value_or(WallTime{}), *random_);
-    if (!signer) return fail(std::move(signer.error()));
-    return PendingEnrolment{settings_.server.url(), settings_.common_name, std::move(*key),
-                            authorities_.front(),   std::move(*signer),    false};
 }
 
 // RFC 7030 section 4.2.2: a renewal repeats subject and subjectAltName.
@@ -178,13 +152,6 @@ EnrolmentStep EstEnrolment::read_answer(const FetchOutcome& outcome) {
     return take_certificate(*certificates);
 }
 
-EnrolmentStep EstEnrolment::wait_for_decision(Duration asked) {
-    if (polls_left_ == 0)
-        return end(Outcome::pending, "the authority has not decided yet; enrol again to ask for its decision");
-    --polls_left_;
-    return Wait{std::clamp(asked, settings_.poll_interval, std::max(settings_.poll_interval, longest_wait))};
-}
-
 EnrolmentStep EstEnrolment::take_certificate(const std::vector<Certificate>& certificates) {
     const auto leaf = std::find_if(certificates.begin(), certificates.end(), [&](const Certificate& one) {
         return one.public_key_der() == request_->public_key_der();
@@ -194,25 +161,9 @@ EnrolmentStep EstEnrolment::take_certificate(const std::vector<Certificate>& cer
     // It begins when it was issued, which is later than this run began.
     const auto verified = crypto::verify_chain(*leaf, sent_, anchors(), device_policy({settings_.time.at, true}));
     if (!verified) return refuse(verified.error().within("the new certificate is not taken"));
-    if (leaf->common_name() != settings_.common_name)
-        report_.notes.push_back("the authority named this phone " + printable(leaf->subject()));
     report_.authority = leaf->issuer();
     std::vector<Certificate> chain(verified->certificates().begin() + 1, verified->certificates().end());
-    if (chain.back().is_self_issued()) chain.pop_back();  // whoever verifies the leaf has the root
-    enrolled_ = Enrolled{{*leaf, std::move(chain), pending_->key}, authorities_};
-    return end(Outcome::enrolled, fmt::format("certificate {} of {}, good until {}", leaf->serial(),
-                                              printable(leaf->subject()), format_time(leaf->not_after())));
-}
-
-// A refused request will not be granted, whereas a lost answer or an undecided request may still come.
-bool EstEnrolment::has_ended() const {
-    return pending_ && (report_.outcome == Outcome::enrolled || report_.outcome == Outcome::refused);
-}
-
-EnrolmentStep EstEnrolment::end(Outcome outcome, std::string reason) {
-    report_.outcome = outcome;
-    report_.reason = std::move(reason);
-    return Finished{};
+    return take({{*leaf, std::move(chain), pending_->key}, authorities_});
 }
 
 }  // namespace ringfence::phone

@@ -281,7 +281,8 @@ Status Flash::store_enrolment(const Enrolment& enrolment) {
     }
     give_identity(next, enrolment.profile, identity_hash);
     DeviceProfile& profile = next.profiles[enrolment.profile];
-    profile.source = ProfileSource::scep;
+    profile.source = enrolment.protocol;
+    profile.server = enrolment.source;
     profile.is_active = true;
     return store_and_tidy(next);
 }

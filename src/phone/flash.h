@@ -93,10 +93,11 @@ public:
         crypto::ClientIdentity identity;
         std::vector<crypto::Certificate> authorities;  // become customer roots
         std::string authority_name;
+        ProfileSource protocol = ProfileSource::scep;
         std::string source;  // URL without login
         std::string basis;
     };
-    // What SCEP brought, in one step: identity, authorities, and the profile is SCEP's and active.
+    // What an enrolment brought, in one step: identity, authorities, and the profile is the protocol's and active.
     Status store_enrolment(const Enrolment& enrolment);
     // The profile's certificate and key go, with its version; the profile stays.
     Status delete_identity(unsigned index);

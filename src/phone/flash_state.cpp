@@ -52,14 +52,16 @@ std::optional<std::int32_t> parse_purpose(const std::string& text) {
     return static_cast<std::int32_t>(*mask);
 }
 
+// profile INDEX SOURCE ACTIVE PURPOSE CA HOST IDENTITY [SERVER]
 bool take_profile(const std::vector<std::string>& words, FlashState& state) {
     const auto index = parse_number(words[1]);
     const auto source = parse_profile_source(words[2]);
     const auto purpose = parse_purpose(words[4]);
     if (!index || *index == 0 || *index > profile_limit || !source || !purpose) return false;
     if (words[3] != on_word && words[3] != off_word) return false;
-    state.profiles[static_cast<unsigned>(*index)] = {*source, words[3] == on_word, *purpose, words[5], words[6],
-                                                     words[7]};
+    const bool has_server = words.size() == 9;
+    state.profiles[static_cast<unsigned>(*index)] = {
+        *source, words[3] == on_word, *purpose, words[5], words[6], words[7], has_server ? words[8] : std::string()};
     return true;
 }
 
@@ -73,7 +75,7 @@ bool take_setting(const std::vector<std::string>& words, FlashState& state) {
 
 bool take_line(const std::vector<std::string>& words, FlashState& state) {
     const auto& key = words.front();
-    if (key == "profile" && words.size() == 8) return take_profile(words, state);
+    if (key == "profile" && (words.size() == 8 || words.size() == 9)) return take_profile(words, state);
     if (key == "signed" && words.size() == 3) {
         const auto time = parse_milliseconds(words[2]);
         if (time) state.latest_signatures[words[1]] = *time;
@@ -175,9 +177,11 @@ std::string format_index(const FlashState& state) {
                            escape_word(file.source), escape_word(file.basis), file.sha256, file.size,
                            file.installed_at.time_since_epoch().count());
     for (const auto& [index, profile] : state.profiles)
-        out += fmt::format("profile {} {} {} {} {} {} {}\n", index, to_string(profile.source),
-                           profile.is_active ? on_word : off_word, profile.purpose, escape_word(profile.ca_server_name),
-                           escape_word(profile.host_name), escape_word(profile.identity));
+        out +=
+            fmt::format("profile {} {} {} {} {} {} {}{}{}\n", index, to_string(profile.source),
+                        profile.is_active ? on_word : off_word, profile.purpose, escape_word(profile.ca_server_name),
+                        escape_word(profile.host_name), escape_word(profile.identity),
+                        profile.server.empty() ? "" : " ", profile.server.empty() ? "" : escape_word(profile.server));
     for (const auto& [what, time] : state.latest_signatures)
         out += fmt::format("signed {} {}\n", escape_word(what), time.time_since_epoch().count());
     if (state.load) out += fmt::format("load {}\n", to_string(*state.load));

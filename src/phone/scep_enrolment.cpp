@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/host_name.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 
@@ -13,13 +12,10 @@ namespace ringfence::phone {
 
 namespace {
 
-using Outcome = EnrolmentReport::Outcome;
 using crypto::Certificate;
 using crypto::ScepMessageType;
 using crypto::ScepStatus;
 
-constexpr std::size_t max_common_name = 64;           // ub-common-name, RFC 5280 appendix A.1
-constexpr std::size_t mac_digits = 6;                 // of the default subject
 constexpr std::size_t capabilities_limit = 4 * 1024;  // a dozen keywords
 constexpr int max_chain = 4;                          // CAs between the accepted one and the leaf
 constexpr std::string_view message_type = "application/x-pki-message";
@@ -72,36 +68,12 @@ std::string describe_failure(const crypto::ScepReply& reply) {
 
 }  // namespace
 
-Result<std::string> enrolment_name(const MacAddress& mac, std::string_view host_name, std::string_view domain) {
-    std::string name;
-    if (host_name.empty())
-        name = "NTIPP" + mac.bare_upper().substr(mac.bare_upper().size() - mac_digits);
-    else
-        name = domain.empty() ? std::string(host_name) : fmt::format("{}.{}", host_name, domain);
-    if (!is_host_name(name)) return fail(FaultCode::malformed, "host name and domain do not make a host name");
-    if (name.size() > max_common_name)
-        return fail(FaultCode::malformed, "host name and domain have more than the 64 characters of a common name");
-    return name;
-}
-
 Fingerprints thumbprint_of(const Certificate& authority, Thumbprint kind) {
     return fingerprints_of(kind == Thumbprint::certificate ? authority.to_der() : authority.public_key_der());
 }
 
-std::string_view to_string(Outcome outcome) {
-    switch (outcome) {
-        case Outcome::enrolled: return "enrolled";
-        case Outcome::pending: return "pending";
-        case Outcome::refused: return "refused";
-        case Outcome::failed: return "failed";
-    }
-    return "failed";
-}
-
-ScepEnrolment::ScepEnrolment(EnrolmentSettings settings, Random& random)
-    : settings_(std::move(settings)), random_(&random), polls_left_(settings_.polls) {
-    report_.common_name = settings_.common_name;
-}
+ScepEnrolment::ScepEnrolment(ScepSettings settings, Random& random)
+    : EnrolmentSession(settings), settings_(std::move(settings)), random_(&random) {}
 
 EnrolmentStep ScepEnrolment::start() {
     asking_ = Asking::capabilities;
@@ -182,21 +154,19 @@ bool ScepEnrolment::renews() const {
            judge_dates(settings_.present->leaf, settings_.time);
 }
 
-// What an earlier run kept is of this server, this subject and this authority, and its request can still be signed.
+// What an earlier run kept is of this authority too, and its request can still be signed.
 bool ScepEnrolment::goes_on() const {
-    if (!settings_.pending) return false;
-    const PendingEnrolment& pending = *settings_.pending;
-    const bool is_same = pending.url == settings_.server.url() && pending.common_name == settings_.common_name &&
-                         pending.authority == authority_->ca;
-    const bool is_present = renews() && pending.signer == settings_.present->leaf;
-    return is_same && (is_present || pending.key.matches(pending.signer));
+    const bool is_of_ours = phone::goes_on(settings_, EnrolmentKind::first) ||
+                            (renews() && phone::goes_on(settings_, EnrolmentKind::renewal));
+    return is_of_ours && settings_.pending->authority == authority_->ca;
 }
 
 EnrolmentStep ScepEnrolment::begin_request() {
     if (goes_on()) {
         pending_ = settings_.pending;
     } else {
-        auto made = make_pending();
+        const auto kind = renews() ? EnrolmentKind::renewal : EnrolmentKind::first;
+        auto made = begin_enrolment(settings_, {kind, authority_->ca, crypto::KeyType::rsa2048}, *random_);
         if (!made) return fail_with(made.error());
         pending_ = std::move(*made);
     }
@@ -208,20 +178,6 @@ EnrolmentStep ScepEnrolment::begin_request() {
     report_.transaction_id = to_hex(crypto::sha256(request_->public_key_der()));
     if (pending_->is_acknowledged) return send();
     return Keep{*pending_};
-}
-
-Result<PendingEnrolment> ScepEnrolment::make_pending() const {
-    auto key = settings_.make_key ? settings_.make_key() : crypto::PrivateKey::generate(crypto::KeyType::rsa2048);
-    if (!key) return fail(std::move(key.error()));
-    if (renews())
-        return PendingEnrolment{settings_.server.url(), settings_.common_name,   std::move(*key),
-                                authority_->ca,         settings_.present->leaf, false};
-    auto request = crypto::CertificationRequest::make({settings_.common_name, "", {}, {}}, Secret(), *key);
-    if (!request) return fail(std::move(request.error()));
-    auto signer = crypto::make_scep_signer(*request, *key, settings_.time.at.value_or(WallTime{}), *random_);
-    if (!signer) return fail(std::move(signer.error()));
-    return PendingEnrolment{settings_.server.url(), settings_.common_name, std::move(*key),
-                            authority_->ca,         std::move(*signer),    false};
 }
 
 Result<crypto::CertificationRequest> ScepEnrolment::make_request() const {
@@ -288,13 +244,6 @@ EnrolmentStep ScepEnrolment::read_reply(const FetchOutcome& outcome) {
     return Keep{*pending_};
 }
 
-EnrolmentStep ScepEnrolment::wait_for_decision() {
-    if (polls_left_ == 0)
-        return end(Outcome::pending, "the authority has not decided yet; enrol again to ask for its decision");
-    --polls_left_;
-    return Wait{settings_.poll_interval};
-}
-
 EnrolmentStep ScepEnrolment::take_certificates(const std::vector<Certificate>& certificates) {
     const auto leaf = std::find_if(certificates.begin(), certificates.end(), [&](const Certificate& one) {
         return one.public_key_der() == request_->public_key_der();
@@ -306,23 +255,7 @@ EnrolmentStep ScepEnrolment::take_certificates(const std::vector<Certificate>& c
     if (!chain) return refuse(chain.error());
     // It begins when it was issued, which is later than this run began.
     if (auto judged = judge_dates(*leaf, {settings_.time.at, true}); !judged) return refuse(judged.error());
-    if (leaf->common_name() != request_->common_name())
-        report_.notes.push_back("the authority named this phone " + printable(leaf->subject()));
-    if (chain->back().is_self_issued()) chain->pop_back();  // whoever verifies the leaf has the root
-    enrolled_ = Enrolled{{*leaf, std::move(*chain), pending_->key}, {authority_->ca}};
-    return end(Outcome::enrolled, fmt::format("certificate {} of {}, good until {}", leaf->serial(),
-                                              printable(leaf->subject()), format_time(leaf->not_after())));
-}
-
-// A refused request will not be granted, whereas a lost answer or an undecided request may still come.
-bool ScepEnrolment::has_ended() const {
-    return pending_ && (report_.outcome == Outcome::enrolled || report_.outcome == Outcome::refused);
-}
-
-EnrolmentStep ScepEnrolment::end(Outcome outcome, std::string reason) {
-    report_.outcome = outcome;
-    report_.reason = std::move(reason);
-    return Finished{};
+    return take({{*leaf, std::move(*chain), pending_->key}, {authority_->ca}});
 }
 
 }  // namespace ringfence::phone

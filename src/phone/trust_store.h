@@ -28,7 +28,7 @@ inline constexpr std::string_view policy_section = "SEC_POLICY";
 inline constexpr std::string_view trust_list_section = "CTL";
 inline constexpr std::string_view revocation_section = "CRL";
 inline constexpr std::string_view certificate_section = "DEV_CERT";
-// No section of a manifest: the authorities that SCEP enrolment brought.
+// No section of a manifest: the authorities that an enrolment brought.
 inline constexpr std::string_view scep_section = "SCEP";
 
 bool is_trust_section(std::string_view section);

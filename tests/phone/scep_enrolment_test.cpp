@@ -71,7 +71,7 @@ protected:
     void give_root() { settings_.known_authorities = {authority_.party().ca().issuing()}; }
 
     test::StagedAuthority authority_;
-    EnrolmentSettings settings_;
+    ScepSettings settings_;
     SeededRandom random_{7};
     Answer answer_{true, "yes at the prompt"};
     bool can_store_ = true;

@@ -66,8 +66,9 @@ std::optional<std::string> read_line_in_time() {
 }
 
 std::string_view what_it_is(const Question& question) {
-    return question.section == "SEC_POLICY" ? "a security policy that nothing signed"
-                                            : "this phone's first root certificate";
+    if (question.section == "SEC_POLICY") return "a security policy that nothing signed";
+    return question.section == "CMP" ? "a root certificate that this phone does not have"
+                                     : "this phone's first root certificate";
 }
 
 void show(const Question& question) {

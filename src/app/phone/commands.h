@@ -44,7 +44,14 @@ struct BootOptions {
 
 // Getting a device certificate by SCEP (reference 5.4). What is empty is the profile's.
 struct EnrolOptions {
-    std::string scep;  // URL of the SCEP server
+    std::string scep;              // URL of a SCEP server; or
+    std::string server;            // URL of an authority that takes the token; or
+    bool renews = false;           // where the present certificate came from
+    std::string protocol = "cmp";  // with `server`: or "est"
+    std::string token_file;        // "-": standard input
+    unsigned https_port = 0;       // where the login is asked for; 0: the usual one
+    bool leaves_login = false;
+    std::string key;  // "p256", "rsa2048"; empty: the protocol's usual kind
     std::string state;
     std::string mac;
     std::string domain;

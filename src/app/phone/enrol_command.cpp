@@ -1,56 +1,99 @@
-#include <fmt/format.h>
 #include <unistd.h>
 
-#include <thread>
 #include <utility>
-#include <variant>
 
 #include "app/phone/answerer.h"
 #include "app/phone/commands.h"
 #include "app/phone/enrol_report.h"
+#include "app/phone/enrol_runner.h"
 #include "app/phone/first_line.h"
+#include "app/phone/login_delivery.h"
 #include "app/phone/output.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
 #include "base/disk.h"
-#include "phone/curl_fetcher.h"
-#include "phone/enrolment_store.h"
-#include "phone/flash.h"
-#include "phone/phone_clock.h"
-#include "phone/scep_enrolment.h"
-#include "phone/trust_store.h"
+#include "base/text.h"
+#include "phone/cmp_enrolment.h"
+#include "phone/est_enrolment.h"
 
 namespace ringfence::app {
 
 namespace {
 
 using Outcome = phone::EnrolmentReport::Outcome;
+using phone::ProfileSource;
 
-// What the command line says, before the flash is opened.
-Result<phone::EnrolmentSettings> read_settings(const EnrolOptions& options) {
-    const auto mac = MacAddress::parse(options.mac);
-    if (!mac) return fail(mac.error());
-    auto url = Url::parse(options.scep);
-    if (!url) return fail(std::move(url.error()));
-    if (url->protocol != Protocol::http && url->protocol != Protocol::https)
-        return fail(FaultCode::malformed, "SCEP needs an http or https URL");
-    if (!url->user.empty()) return fail(FaultCode::malformed, "a SCEP server takes no login");
-    if (auto name = phone::enrolment_name(*mac, options.host_name, options.domain); !name)
-        return fail(std::move(name.error()));
+Result<Url> read_server(std::string_view text) {
+    auto url = Url::parse(text);
+    if (!url) return url;
+    const bool is_http = url->protocol == Protocol::http || url->protocol == Protocol::https;
+    if (!is_http) return fail(FaultCode::malformed, "an authority is asked at an http or https URL");
+    if (!url->user.empty()) return fail(FaultCode::malformed, "an authority's URL takes no login");
+    return url;
+}
 
-    phone::EnrolmentSettings settings;
-    settings.server.protocol = url->protocol;
-    settings.server.host = url->host;
-    settings.server.port = url->port;
-    settings.server.path = url->path;
+// A bare server speaks each protocol at its own place.
+Result<Url> read_token_server(const EnrolOptions& options) {
+    auto url = read_server(options.server);
+    if (!url) return url;
+    const bool is_est = options.protocol == "est";
+    if (is_est && url->protocol != Protocol::https)
+        return fail(FaultCode::malformed, "EST is spoken over HTTPS only: a token is shown to no other server");
+    if (url->path.empty()) url->path = is_est ? phone::est_path : phone::cmp_path;
+    return url;
+}
+
+Status read_switches(const EnrolOptions& options, EnrolmentPlan& plan) {
     phone::Behaviour behaviour;
     for (const auto& assignment : options.switches)
         if (auto set = behaviour.set(assignment); !set) return fail(std::move(set.error()));
-    if (behaviour.is(phone::Switch::thumbprint, "public-key")) settings.thumbprint = phone::Thumbprint::public_key;
-    if (options.allows_single_des) settings.single_des = crypto::SingleDes::taken;
-    if (options.polls) settings.polls = *options.polls;
-    if (options.poll_seconds > 0) settings.poll_interval = std::chrono::seconds(options.poll_seconds);
-    return settings;
+    if (behaviour.is(phone::Switch::thumbprint, "public-key")) plan.thumbprint = phone::Thumbprint::public_key;
+    return {};
+}
+
+// What the command line says, before any file is opened.
+Result<EnrolmentPlan> read_plan(const EnrolOptions& options) {
+    const auto mac = MacAddress::parse(options.mac);
+    if (!mac) return fail(mac.error());
+    if (!options.server.empty() == options.token_file.empty())
+        return fail(FaultCode::malformed, "--server and --token-file go together");
+    if (auto name = phone::enrolment_name(*mac, options.host_name, options.domain); !name)
+        return fail(std::move(name.error()));
+    EnrolmentPlan plan{*mac};
+    plan.profile = options.profile;
+    if (!options.renews) {
+        auto server = options.scep.empty() ? read_token_server(options) : read_server(options.scep);
+        if (!server) return fail(std::move(server.error()));
+        plan.server = std::move(*server);
+        plan.protocol = ProfileSource::scep;
+        if (options.scep.empty()) plan.protocol = options.protocol == "est" ? ProfileSource::est : ProfileSource::cmp;
+    }
+    plan.host_name = options.host_name;
+    plan.domain = options.domain;
+    plan.ca_name = options.ca_name;
+    if (options.allows_single_des) plan.single_des = crypto::SingleDes::taken;
+    if (!options.key.empty()) plan.key = options.key == "p256" ? crypto::KeyType::p256 : crypto::KeyType::rsa2048;
+    plan.polls = options.polls;
+    if (options.poll_seconds > 0) plan.poll_interval = std::chrono::seconds(options.poll_seconds);
+    if (options.patience_seconds > 0) plan.fetching.patience.stall = std::chrono::seconds(options.patience_seconds);
+    if (auto read = read_switches(options, plan); !read) return fail(std::move(read.error()));
+    return plan;
+}
+
+// A token that was typed wrongly is told before anybody is asked.
+Status read_secrets(const EnrolOptions& options, EnrolmentPlan& plan) {
+    if (!options.challenge_file.empty()) {
+        auto challenge = read_first_line(options.challenge_file);
+        if (!challenge) return fail(std::move(challenge.error()));
+        plan.challenge = std::move(*challenge);
+    }
+    if (options.token_file.empty()) return {};
+    const auto line = read_first_line(options.token_file);
+    if (!line) return fail(line.error());
+    auto token = parse_token_text(line->reveal());
+    if (!token) return fail(std::move(token.error()).within(options.token_file));
+    plan.token = std::move(*token);
+    return {};
 }
 
 Result<std::vector<phone::ExpectedFingerprint>> read_fingerprints(const EnrolOptions& options) {
@@ -63,65 +106,23 @@ Result<std::vector<phone::ExpectedFingerprint>> read_fingerprints(const EnrolOpt
     return out;
 }
 
-// What the flash holds: the profile, roots, a certificate to renew, a request under way.
-Status add_stored(phone::EnrolmentSettings& settings, phone::Flash& flash, Disk& disk, const EnrolOptions& options) {
-    const auto profile = flash.state().profile(options.profile);
-    settings.ca_name = options.ca_name.empty() ? profile.ca_server_name : options.ca_name;
-    const auto& host_name = options.host_name.empty() ? profile.host_name : options.host_name;
-    auto name = phone::enrolment_name(*MacAddress::parse(options.mac), host_name, options.domain);
-    if (!name) return fail(std::move(name.error()));
-    settings.common_name = std::move(*name);
-
-    const auto trust = phone::TrustStore::load(flash, {});
-    if (!trust) return fail(trust.error());
-    settings.known_authorities = trust->without_revoked(trust->customer_anchors());
-    settings.server.trust = trust->server_trust(settings.time, phone::Behaviour());
-    auto present = flash.read_identity(options.profile);
-    if (!present && present.error().code != FaultCode::not_found) return fail(std::move(present.error()));
-    if (present) settings.present = std::move(*present);
-    auto pending = phone::EnrolmentStore(disk, options.state, options.profile).load();
-    if (!pending) return fail(std::move(pending.error()));
-    settings.pending = std::move(*pending);
+// By the protocol, and at the server, that the present certificate came from.
+Status take_renewal(const phone::Flash& flash, EnrolmentPlan& plan) {
+    auto renewal = plan_renewal(flash, plan.mac, plan.profile);
+    if (!renewal) return fail(std::move(renewal.error()));
+    plan.protocol = renewal->protocol;
+    plan.server = std::move(renewal->server);
     return {};
 }
 
-struct Asked {
-    unsigned profile;
-    std::string ca_name;
-    std::string url;  // without login
-};
-
-struct Helpers {
-    const phone::CurlFetcher& fetcher;
-    const Answerer& answerer;
-    phone::EnrolmentStore& store;
-};
-
-void run(phone::ScepEnrolment& session, const Helpers& helpers) {
-    phone::EnrolmentStep step = session.start();
-    while (!std::holds_alternative<phone::Finished>(step)) {
-        if (const auto* order = std::get_if<phone::FetchOrder>(&step)) {
-            step = session.fetched(helpers.fetcher.fetch(*order));
-        } else if (const auto* question = std::get_if<phone::Question>(&step)) {
-            step = session.answered(helpers.answerer.answer(*question));
-        } else if (const auto* keep = std::get_if<phone::Keep>(&step)) {
-            step = session.kept(helpers.store.save(keep->pending));
-        } else {
-            std::this_thread::sleep_for(std::get<phone::Wait>(step).duration);
-            step = session.waited();
-        }
-    }
-}
-
-// First what was won, then what it was kept for: a crash between them costs a renewal, no certificate.
-Status store(const phone::ScepEnrolment& session, phone::EnrolmentStore& store, phone::Flash& flash,
-             const Asked& asked) {
-    if (const auto& enrolled = session.enrolled()) {
-        auto stored = flash.store_enrolment({asked.profile, enrolled->identity, enrolled->authorities, asked.ca_name,
-                                             asked.url, session.report().accepted_by});
-        if (!stored) return stored;
-    }
-    return session.has_ended() ? store.remove() : Status();
+// The certificate is there without one, too.
+std::string bring_login(const EnrolOptions& options, const EnrolmentPlan& plan, phone::Flash& flash) {
+    LoginServer server{plan.server.host, {}, plan.profile};
+    if (plan.server.protocol == Protocol::https) server.port = plan.server.port;
+    if (options.https_port > 0) server.port = static_cast<std::uint16_t>(options.https_port);
+    const auto user = fetch_login(server, phone::CurlFetcher(plan.fetching), flash);
+    if (user) return "the server handed out the login of user " + printable(*user) + ", which is sent over HTTPS only";
+    return "the server handed out no login: " + user.error().message;
 }
 
 int exit_code(Outcome outcome) {
@@ -132,40 +133,27 @@ int exit_code(Outcome outcome) {
 }  // namespace
 
 int enrol(const EnrolOptions& options) {
-    auto settings = read_settings(options);
-    if (!settings) return complain(settings.error().message, exit_misused);
+    auto plan = read_plan(options);
+    if (!plan) return complain(plan.error().message, exit_misused);
     auto fingerprints = read_fingerprints(options);
     if (!fingerprints) return complain(fingerprints.error().message, exit_misused);
-    if (!options.challenge_file.empty()) {
-        auto challenge = read_first_line(options.challenge_file);
-        if (!challenge) return complain(challenge.error().message, exit_failed);
-        settings->challenge = std::move(*challenge);
-    }
+    if (auto read = read_secrets(options, *plan); !read) return complain(read.error().message, exit_failed);
 
     SystemDisk disk;
     const SystemClock clock;
-    SystemRandom random;
     auto held = hold_recovered_flash(disk, options.state, clock);
     if (!held) return complain(held.error().message, exit_failed);
-    phone::Flash& flash = held->flash;
-    settings->time = phone::PhoneClock(clock, flash.state().proved_time).judging_time();
-    if (auto added = add_stored(*settings, flash, disk, options); !added)
-        return complain(added.error().message, exit_failed);
-
-    phone::FetcherSettings fetching;
-    if (options.patience_seconds > 0) fetching.patience.stall = std::chrono::seconds(options.patience_seconds);
-    const bool may_ask = options.challenge_file != standard_input && ::isatty(STDIN_FILENO) == 1;
-    const phone::CurlFetcher fetcher(std::move(fetching));
-    const Answerer answerer({std::move(*fingerprints), {}, {}}, may_ask);
-    phone::EnrolmentStore enrolment_store(disk, options.state, options.profile);
-    const Asked asked{options.profile, settings->ca_name, settings->server.url()};
-    phone::ScepEnrolment session(std::move(*settings), random);
-    run(session, {fetcher, answerer, enrolment_store});
-
-    const auto stored = store(session, enrolment_store, flash, asked);
-    if (!stored) return complain(stored.error().message, exit_failed);
-    print(options.json ? enrol_json(session.report()) + "\n" : enrol_text(session.report()));
-    return finish_output(exit_code(session.report().outcome));
+    if (options.renews) {
+        if (auto taken = take_renewal(held->flash, *plan); !taken) return complain(taken.error().message, exit_failed);
+    }
+    const bool is_input_taken = options.challenge_file == standard_input || options.token_file == standard_input;
+    const Answerer answerer({std::move(*fingerprints), {}, {}}, !is_input_taken && ::isatty(STDIN_FILENO) == 1);
+    auto report = enrol_phone(*plan, held->flash, disk, options.state, answerer);
+    if (!report) return complain(report.error().message, exit_failed);
+    if (!options.server.empty() && !options.leaves_login && report->outcome == Outcome::enrolled)
+        report->notes.push_back(bring_login(options, *plan, held->flash));
+    print(options.json ? enrol_json(*report) + "\n" : enrol_text(*report));
+    return finish_output(exit_code(report->outcome));
 }
 
 }  // namespace ringfence::app

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "phone/scep_enrolment.h"
+#include "phone/enrolment.h"
 
 namespace ringfence::app {
 

@@ -78,7 +78,21 @@ void add_boot(CLI::App& app, BootOptions& options) {
 }
 
 void add_enrol(CLI::App& app, EnrolOptions& options) {
-    app.add_option("--scep", options.scep, "SCEP server: http or https URL with its path")->required();
+    auto* where = app.add_option_group("Where", "one of these");
+    where->add_option("--scep", options.scep, "SCEP server: http or https URL with its path");
+    where->add_option("--server", options.server, "Server that takes a token: http or https URL, its path if unusual");
+    where->add_flag("--renew", options.renews, "Where the present certificate came from");
+    where->require_option(1);
+    app.add_option("--token-file", options.token_file,
+                   "File whose first line is the enrolment token; - reads standard input");
+    app.add_option("--by", options.protocol,
+                   "Protocol that the token is shown in: cmp, which needs no root on the phone, or est, over HTTPS")
+        ->check(CLI::IsMember({"cmp", "est"}));
+    app.add_option("--https-port", options.https_port, "Port of that server's HTTPS, for the phone's login (443)")
+        ->check(CLI::Range(1U, 65535U));
+    app.add_flag("--no-login", options.leaves_login, "Do not ask for the phone's login once there is a certificate");
+    app.add_option("--key", options.key, "Kind of key to make (CMP, EST: p256; SCEP knows rsa2048 only)")
+        ->check(CLI::IsMember({"p256", "rsa2048"}));
     add_new_flash(app, options.state);
     app.add_option("--mac", options.mac, "MAC address of the phone, such as 00:24:7F:01:02:AB")->required();
     app.add_option("--domain", options.domain, "Domain that is put behind the host name");
@@ -197,7 +211,8 @@ int run(int argc, char** argv) {
     auto* run =
         app.add_subcommand("run", "Stay on: boot, then look for updates daily, on SIGHUP and on NOTIFY check-sync");
     add_run(*run, run_options);
-    auto* enrol = app.add_subcommand("enrol", "Get a device certificate by SCEP, renew it, or ask for a decision");
+    auto* enrol =
+        app.add_subcommand("enrol", "Get a device certificate by token or SCEP, renew it, or ask for a decision");
     add_enrol(*enrol, enrol_options);
     auto* configure = app.add_subcommand("configure", "Type parameters in by hand, or clear them; shows what holds");
     auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, as arguments of udhcpc");
