@@ -11,8 +11,8 @@
 
 namespace ringfence::authority {
 
-// One of the authority's services, by request path.
-enum class Service { scep, est, cmp, ocsp };
+// One of the authority's services, by request path. `login` is no registrar's: it learns no passwords.
+enum class Service { scep, est, cmp, ocsp, login };
 
 struct Query {
     Service service = Service::scep;
@@ -37,6 +37,7 @@ struct Reply {
     bool wants_login = false;               // 401 with the door's challenge
     std::optional<Duration> retry_after{};  // 202, 429 and 503
     bool is_login_stale = false;            // with wants_login: it was right, but its nonce is used up
+    bool is_secret = false;                 // nobody on the way may keep it; of no registrar's reply
 };
 
 // One thread at a time.

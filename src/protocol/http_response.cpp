@@ -201,6 +201,7 @@ std::string format_response_head(const HttpResponseHead& head) {
     add("Content-Range", head.content_range);
     add("WWW-Authenticate", head.www_authenticate);
     add("Allow", head.allow);
+    if (head.no_store) add("Cache-Control", "no-store");
     if (head.retry_after) {
         const auto seconds = std::chrono::ceil<std::chrono::seconds>(*head.retry_after);
         add("Retry-After", std::to_string(seconds.count()));

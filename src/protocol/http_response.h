@@ -50,6 +50,7 @@ struct HttpResponseHead {
     std::string_view www_authenticate;    // from format_challenge(); empty: no header
     std::string_view allow;               // with 405; empty: no header
     std::optional<Duration> retry_after;  // in whole seconds, rounded up
+    bool no_store = false;                // Cache-Control: nobody on the way keeps it
     bool keep_alive = false;
 };
 

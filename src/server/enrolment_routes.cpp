@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "protocol/device_login.h"
 
 namespace ringfence::server {
 
@@ -62,6 +63,11 @@ std::optional<EnrolmentRoute> find_cmp(const EnrolmentSettings& settings, std::s
     return EnrolmentRoute{.service = Service::cmp, .methods = "POST"};
 }
 
+std::optional<EnrolmentRoute> find_login(const EnrolmentSettings& settings, Wire wire, std::string_view path) {
+    if (!settings.login || wire != Wire::https || path != protocol::device_login_path) return std::nullopt;
+    return EnrolmentRoute{.service = Service::login, .methods = "POST"};
+}
+
 // An encoded '/', which is malformed elsewhere, is part of base64 here (RFC 6960 appendix A.1).
 std::optional<std::string> ocsp_message(const HttpRequest& request) {
     std::string_view path = request.target_path;
@@ -109,6 +115,7 @@ std::optional<EnrolmentRoute> find_enrolment_route(const EnrolmentSettings& sett
         if (is_legacy) return std::nullopt;
         if (auto route = find_est(settings, entrance.wire, path)) return route;
         if (auto route = find_cmp(settings, path)) return route;
+        if (auto route = find_login(settings, entrance.wire, path)) return route;
     }
     return is_legacy ? std::nullopt : find_ocsp(settings, request);
 }

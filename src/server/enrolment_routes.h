@@ -5,6 +5,7 @@
 //   /.well-known/est/[label/]cacerts, csrattrs         GET         https
 //   /.well-known/est/[label/]simpleenroll, simplereenroll  POST    https
 //   /.well-known/cmp, /cmp                             POST        http, https
+//   /.well-known/ringfence/login                       POST        https
 //   /ocsp POST, /ocsp/<base64> GET                                 http, https
 //   /crl/<name>.crl                                    GET, HEAD   http, https, https-legacy
 #pragma once

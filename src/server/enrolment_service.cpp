@@ -106,6 +106,7 @@ void EnrolmentService::work(std::size_t number) {
 
 authority::Reply EnrolmentService::answer(Worker& worker, Job& job) {
     authority::Query& query = job.request.query;
+    if (query.service == authority::Service::login) return parts_.answer_login ? parts_.answer_login(query) : busy();
     if (job.request.digest) {
         auto proved = prove_token(worker.desk, parts_.nonces, *job.request.digest, parts_.clock.steady_now());
         if (!proved && proved.error().code == FaultCode::expired) return stale_login();

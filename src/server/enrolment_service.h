@@ -32,6 +32,8 @@ struct EnrolmentParts {
     // Called once by each thread, on it: what answers that thread's registrar when it asks back. Called again later if
     // it failed.
     std::function<Result<Answering>()> make_desk;
+    // Service::login, answered on these threads and out of the registrar's sight. Thread-safe; empty: nobody gets one.
+    std::function<authority::Reply(const authority::Query&)> answer_login{};
 };
 
 // What a door hands over.

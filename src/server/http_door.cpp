@@ -236,6 +236,7 @@ private:
         head.content_type = answer.content_type;
         head.content_length = answer.body.size();
         head.retry_after = answer.retry_after;
+        head.no_store = answer.is_secret;
         std::string login;
         if (answer.wants_login && stream_.tls() != nullptr) {
             login = challenge(answer.is_login_stale);

@@ -249,8 +249,9 @@ Status read_enrolment(Table table, ServerSettings& out) {
         std::string_view key;
         bool& value;
     };
-    for (const Switch& each : {Switch{"scep", enrolment.scep}, Switch{"est", enrolment.est},
-                               Switch{"cmp", enrolment.cmp}, Switch{"ocsp", enrolment.ocsp}}) {
+    for (const Switch& each :
+         {Switch{"scep", enrolment.scep}, Switch{"est", enrolment.est}, Switch{"cmp", enrolment.cmp},
+          Switch{"ocsp", enrolment.ocsp}, Switch{"login", enrolment.login}}) {
         auto is_on = table.truth(each.key, each.value);
         if (!is_on) return fail(std::move(is_on).error());
         each.value = *is_on;
@@ -434,6 +435,8 @@ server = ""
 # est = true
 # cmp = true
 # ocsp = true
+# Our agent, once it has its certificate, is handed a random login over HTTPS. A login typed on a keypad is kept.
+# login = true
 # Phones of 2013 may know only SHA-1 and 3DES. They get their certificates at /scep on the https-legacy door, and when
 # this is true at /scep-legacy on the http door too, until it closes.
 # scep_legacy = false

@@ -48,6 +48,7 @@ struct EnrolmentSettings {
     bool est = true;
     bool cmp = true;
     bool ocsp = true;
+    bool login = true;  // agents are handed their logins
     // Until when old phones may use SCEP with SHA-1 and 3DES on the http door; empty: they may not.
     std::optional<WallTime> scep_legacy_closes{};
     unsigned workers = 0;  // threads, each with a registrar process; 0: one for each loop

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/server/login_service.h"
 #include "authority/cmp_responder.h"
 #include "authority/desk_wire.h"
 #include "authority/est_responder.h"
@@ -74,6 +75,7 @@ public:
             case authority::Service::est: return est_.answer(query);
             case authority::Service::cmp: return cmp_.answer(query);
             case authority::Service::ocsp: return ocsp_.answer(query);
+            case authority::Service::login: break;
         }
         authority::Reply absent;
         absent.status = 404;
@@ -140,6 +142,15 @@ Result<std::unique_ptr<registry::Registry>> open_registry(Context& context) {
     return registry::Registry::open(context.directory(), context.clock(), context.disk());
 }
 
+Result<std::shared_ptr<LoginService>> make_login_service(Context& context, registry::EventSink& events) {
+    const auto settings = context.settings();
+    if (!settings) return fail(settings.error());
+    auto registry = open_registry(context);
+    if (!registry) return fail(std::move(registry).error());
+    return std::make_shared<LoginService>(
+        LoginService::Parts{std::move(*registry), events, context.clock(), (*settings)->installation.realm});
+}
+
 }  // namespace
 
 authority::ServiceUrls service_urls(const server::ServerSettings& settings) {
@@ -187,10 +198,15 @@ Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, s
                                                  [&signer](std::string_view question) { return signer.ask(question); });
         return [desk](std::string_view question) { return desk->answer(question); };
     };
+    auto logins = make_login_service(context, **events);
+    if (!logins) return fail(std::move(logins).error());
     return server::EnrolmentParts{.clock = context.clock(),
                                   .nonces = nonces,
                                   .registrar = {"a registrar", {"registrar", "--data", context.directory()}},
-                                  .make_desk = make_desk};
+                                  .make_desk = make_desk,
+                                  .answer_login = [service = std::move(*logins)](const authority::Query& query) {
+                                      return service->answer(query);
+                                  }};
 }
 
 server::ChildPlan plan_signer(const Context& context) {
