@@ -6,10 +6,11 @@ Keys and requests come from the openssl command, which also judges what was issu
 import base64
 import itertools
 import re
+import unittest
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import HOST, Installation, SystemTest, need_program, run
+from harness import HOST, Installation, Workspace, need_program, run
 
 WAITS = "waiting"
 
@@ -72,21 +73,34 @@ class Answer:
         return found.group(1) if found else None
 
 
-class AuthorityTest(SystemTest):
-    """One installation and one running server per class; each test takes devices of its own."""
+class Place:
+    """An installation that serves, and the folder of its tests."""
 
-    DOORS = ("http", "https")
-    SETTINGS = {}  # of ringfence.toml
+    def __init__(self, settings):
+        self.work = Workspace()
+        unittest.addModuleCleanup(self.work.close)
+        self.house = Installation(self.work)
+        for key, value in settings.items():
+            self.house.configure(key, value)
+        self.server = self.house.serve(doors=("http", "https"))
+        self.numbers = itertools.count(1)
+
+
+class AuthorityTest(unittest.TestCase):
+    """A module's classes share one installation, since its keys take a while; each test takes devices of its own."""
+
+    SETTINGS = {}  # of ringfence.toml; a class that has some gets an installation of its own
     LOGIN = ("--user",)  # how curl shows a token
+    maxDiff = None
+    places = {}
 
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
-        cls.house = Installation(cls.work)
-        for key, value in cls.SETTINGS.items():
-            cls.house.configure(key, value)
-        cls.server = cls.house.serve(doors=cls.DOORS)
-        cls.numbers = itertools.count(1)
+        settings = str(cls.SETTINGS)
+        if settings not in cls.places:
+            cls.places[settings] = Place(cls.SETTINGS)
+        place = cls.places[settings]
+        cls.work, cls.house, cls.server, cls.numbers = place.work, place.house, place.server, place.numbers
         cls.issuing_rsa = cls.house.data / "pki" / "issuing-rsa.pem"
         cls.issuing_p256 = cls.house.data / "pki" / "issuing-p256.pem"
         cls.issuers = cls.work.write("issuers.pem", cls.issuing_rsa.read_bytes() + cls.issuing_p256.read_bytes())
@@ -118,8 +132,9 @@ class AuthorityTest(SystemTest):
             return (event["kind"], event["outcome"]) == (kind, outcome) and detail in event["detail"]
         self.house.wait_for_event(matches, outcome, "--device", device.mac)
 
-    def new_key(self, kind="ec"):
-        key = self.work.path(f"{kind}.key")
+    @classmethod
+    def new_key(cls, kind="ec"):
+        key = cls.work.path(f"{kind}.key")
         algorithm = {"ec": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
                      "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}[kind]
         openssl("genpkey", "-algorithm", *algorithm, "-out", key)

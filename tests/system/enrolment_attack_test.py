@@ -6,8 +6,8 @@ import re
 from authority import AuthorityTest, Identity, Token, openssl
 from harness import RINGFENCE, need_program, run
 from namespaces import main_in_own_network
-from scep_wire import (BAD_ALGORITHM, BAD_CERTIFICATE_ID, BAD_MESSAGE_CHECK, BAD_REQUEST, PENDING, POLL, REFUSED, RENEWAL,
-                       REQUEST, SUCCESS, ScepWire)
+from scep_wire import (BAD_ALGORITHM, BAD_CERTIFICATE_ID, BAD_MESSAGE_CHECK, BAD_REQUEST, PENDING, POLL, REFUSED,
+                       RENEWAL, REQUEST, SUCCESS, ScepWire)
 from wire import http_get, tls_context
 
 TOO_MUCH = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
@@ -21,7 +21,7 @@ class Attack(AuthorityTest):
         super().setUpClass()
         cls.scep = ScepWire(cls.work, cls.server.ports["http"])
         # One key of RSA serves all messages whose key does not matter.
-        cls.rsa = cls.new_key(cls, "rsa")
+        cls.rsa = cls.new_key("rsa")
         cls.hand = cls.scep.hand(cls.rsa)
 
     def ask_by_scep(self, hand, secret=None, kind=REQUEST):
@@ -30,8 +30,9 @@ class Attack(AuthorityTest):
 
     def scep_request(self, key, secret=None, *options, subject="/CN=NTIPP0102AB"):
         if secret is not None:
+            quoted = secret.replace("$", r"\$")  # one of a token's check symbols
             config = self.work.write("challenge.cnf", "[req]\nprompt=no\ndistinguished_name=name\nattributes=more\n"
-                                     f"[name]\nCN={subject.rpartition('=')[2]}\n[more]\nchallengePassword={secret.replace('$', chr(92) + '$')}\n")
+                                     f"[name]\nCN={subject.rpartition('=')[2]}\n[more]\nchallengePassword={quoted}\n")
             options = (*options, "-config", config)
         else:
             options = (*options, "-subj", subject)
@@ -50,6 +51,16 @@ class Attack(AuthorityTest):
         answer = self.work.write("answer.der", reply.body)
         shown = re.sub(r"UTCTIME +:.*", "UTCTIME", self.shape_of(answer))
         return f"{reply.http} {reply.kind} {len(reply.body)}\n{shown}"
+
+    def state_of_token(self, token):
+        (found,) = [each["state"] for each in self.house.json_lines("token", "list")
+                    if each["reference"] == token.reference]
+        return found
+
+    def assert_alike(self, replies):
+        shapes = [self.reply_shape(reply) for reply in replies]
+        for shape in shapes:
+            self.assertEqual(shape, shapes[0])
 
     def assert_nothing_by_any_protocol(self, token):
         """No protocol gives anything for it to a new key."""
@@ -82,8 +93,8 @@ class Tokens(Attack):
 
     def test_a_token_that_is_over_is_worth_nothing(self):
         device = self.add_device()
-        made = run([need_program("faketime"), "-f", "-2h", RINGFENCE, "token", "add", device.mac, "--hours", "1", "--data",
-                    self.house.data, "--json"], check=True)
+        made = run([need_program("faketime"), "-f", "-2h", RINGFENCE, "token", "add", device.mac, "--hours", "1",
+                    "--data", self.house.data, "--json"], check=True)
         token = Token(made.json()["token"])
         self.assertEqual(self.state_of_token(token), "over")
         self.assert_nothing_by_any_protocol(token)
@@ -114,7 +125,7 @@ class Tokens(Attack):
             reply = self.ask_by_scep(self.hand, f"{token.reference}-{other.secret}-0")
             self.assertEqual((reply.status, reply.failure), (REFUSED, BAD_REQUEST))
             self.assertEqual(self.est("simpleenroll", "--user", f"{token.reference}:{other.secret}",
-                                      request=self.der_request()).status, 401)
+                                      key=self.rsa).status, 401)
         self.wait_for_outcome(device, "token-guessed", kind="alarm")
         self.enrol_by_scep(device, token)
 
@@ -162,19 +173,6 @@ class Tokens(Attack):
         self.assert_renews_nothing(held)
         self.house("token", "add", device.mac, "--replace", code=1)
 
-    def state_of_token(self, token):
-        (found,) = [each["state"] for each in self.house.json_lines("token", "list")
-                    if each["reference"] == token.reference]
-        return found
-
-    def der_request(self):
-        return self.new_request(self.rsa, form="DER")
-
-    def assert_alike(self, replies):
-        shapes = [self.reply_shape(reply) for reply in replies]
-        for shape in shapes:
-            self.assertEqual(shape, shapes[0])
-
 
 class Certificates(Attack):
     @classmethod
@@ -190,7 +188,8 @@ class Certificates(Attack):
     def status_of(self, device, held):
         """What the HTTPS door says to whoever asks for this device's settings by that certificate; 0: not a word."""
         path = f"/SIP{device.mac.replace(':', '').upper()}.cfg"
-        return http_get(self.server.ports["https"], path, tls_context(self.house.root, held.certificate, held.key)).status
+        proof = tls_context(self.house.root, held.certificate, held.key)
+        return http_get(self.server.ports["https"], path, proof).status
 
     def test_it_opens_its_own_devices_files(self):
         self.assertEqual(self.status_of(self.mine, self.held), 200)
@@ -236,8 +235,9 @@ class Certificates(Attack):
         openssl("req", "-x509", "-key", ca_key, "-subj", subjects[0], "-out", ca)
         request, certificate = self.new_request(key, subject=subjects[1]), self.work.path("forged.pem")
         extensions = self.work.write("extensions", "basicConstraints=critical,CA:FALSE\nextendedKeyUsage=clientAuth\n")
-        openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-set_serial",
-                "0x" + self.serial_of(self.held.certificate), "-days", "30", "-extfile", extensions, "-out", certificate)
+        serial = "0x" + self.serial_of(self.held.certificate)
+        openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-set_serial", serial, "-days", "30",
+                "-extfile", extensions, "-out", certificate)
         return Identity(self.mine, certificate, key)
 
     def test_what_old_algorithms_vouch_for_is_worth_nothing_at_the_main_door(self):

@@ -1,4 +1,4 @@
-"""CMP (RFC 9810, profile 9483) as the openssl command speaks it: with a token and no anchor, then with a certificate."""
+"""CMP (RFC 9810, profile 9483) as the openssl command speaks it: with a token and no anchor, then by certificate."""
 
 from authority import AuthorityTest, Token, openssl
 from namespaces import main_in_own_network
@@ -9,9 +9,13 @@ class OpenSslCmp(AuthorityTest):
         self.got, self.cas = self.work.path("cmp.pem"), self.work.path("cmp-cas.pem")
         return ("-certout", self.got, "-cacertsout", self.cas)
 
-    def enrol(self, device, token, *options, kind="ec"):
-        key = self.new_key(kind)
-        self.cmp("ir", "-newkey", key, "-subject", "/CN=NTIPP0102AB", *self.by_token(token), *self.outputs(), *options)
+    def ir(self, key, shown, *options, code=0):
+        return self.cmp("ir", "-newkey", key, "-subject", "/CN=NTIPP0102AB", *shown, *self.outputs(), *options,
+                        code=code)
+
+    def enrol(self, device, token, *options):
+        key = self.new_key()
+        self.ir(key, self.by_token(token), *options)
         return self.assert_holds(self.got, device, key)
 
     def update(self, held, *options):
@@ -28,8 +32,7 @@ class OpenSslCmp(AuthorityTest):
         for kind in ("ec", "rsa"):
             with self.subTest(kind=kind):
                 device, key, extra = self.add_device(), self.new_key(kind), self.work.path("extra.pem")
-                self.cmp("ir", "-newkey", key, "-subject", "/CN=NTIPP0102AB", *self.by_token(self.add_token(device)),
-                         *self.outputs(), "-extracertsout", extra)
+                self.ir(key, self.by_token(self.add_token(device)), "-extracertsout", extra)
                 # Nothing but what the answer brought, which the token vouches for.
                 openssl("verify", "-CAfile", self.cas, "-untrusted", extra, "-purpose", "sslclient", self.got)
                 self.assertEqual(openssl("x509", "-in", self.cas).out, openssl("x509", "-in", self.house.root).out)
@@ -40,8 +43,7 @@ class OpenSslCmp(AuthorityTest):
         for options, confirms in (((), True), (("-implicit_confirm",), False)):
             with self.subTest(options=options):
                 device, key = self.add_device(), self.new_key()
-                said = self.cmp("ir", "-newkey", key, "-subject", "/CN=x", *self.by_token(self.add_token(device)), *options,
-                                *self.outputs())
+                said = self.ir(key, self.by_token(self.add_token(device)), *options)
                 self.assertEqual("sending CERTCONF" in said, confirms)
                 self.assert_holds(self.got, device, key)
 
@@ -59,8 +61,7 @@ class OpenSslCmp(AuthorityTest):
         # It checks what it got against anchors that know nothing of our authority, and rejects it by certConf.
         stranger = self.work.path("stranger.pem")
         openssl("req", "-x509", "-key", self.new_key(), "-subj", "/CN=Stranger", "-out", stranger)
-        self.cmp("ir", "-newkey", key, "-subject", "/CN=x", *self.by_token(self.add_token(device)), "-out_trusted", stranger,
-                 *self.outputs(), code=1)
+        self.ir(key, self.by_token(self.add_token(device)), "-out_trusted", stranger, code=1)
         self.wait_for_outcome(device, "revoked")
 
     def test_a_wrong_secret_and_an_unknown_reference_get_the_same_answer(self):
@@ -70,7 +71,7 @@ class OpenSslCmp(AuthorityTest):
         said = []
         for shown in (self.by_token(token, "0" * 26), self.by_token(unknown)):
             answer = self.work.path("answer.der")
-            self.cmp("ir", "-newkey", key, "-subject", "/CN=x", *shown, *self.outputs(), "-rspout", answer, code=1)
+            self.ir(key, shown, "-rspout", answer, code=1)
             self.assertFalse(self.got.exists())
             said.append(self.shape_of(answer).replace(shown[1], "REFERENCE"))
         self.assertEqual(said[0], said[1])
@@ -80,8 +81,7 @@ class OpenSslCmp(AuthorityTest):
     def test_a_challenge_is_too_short_for_it(self):
         device = self.add_device()
         text = self.add_token(device, "--challenge").text
-        self.cmp("ir", "-newkey", self.new_key(), "-subject", "/CN=x", "-ref", text[:8], "-secret", f"pass:{text[8:]}",
-                 *self.outputs(), code=1)
+        self.ir(self.new_key(), ("-ref", text[:8], "-secret", f"pass:{text[8:]}"), code=1)
         self.assertEqual(self.state_of(device), "expected")
 
     def test_kur_renews_for_a_new_key(self):
@@ -117,12 +117,10 @@ class OpenSslCmp(AuthorityTest):
     def test_a_person_decides_while_it_waits(self):
         device, key = self.add_device(), self.new_key()
         token = self.add_token(device, "--needs-approval")
-        self.got = self.work.path("waited.pem")
         # It would poll after as long as the server says; told to give up earlier, it asks anew.
-        self.cmp("ir", "-newkey", key, "-subject", "/CN=x", *self.by_token(token), "-certout", self.got,
-                 "-total_timeout", "1", code=1)
+        self.ir(key, self.by_token(token), "-total_timeout", "1", code=1)
         self.house("enrolment", "approve", self.waiting(device))
-        self.cmp("ir", "-newkey", key, "-subject", "/CN=x", *self.by_token(token), "-certout", self.got)
+        self.ir(key, self.by_token(token))
         self.assert_holds(self.got, device, key)
 
 
