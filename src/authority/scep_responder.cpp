@@ -66,9 +66,9 @@ Reply ScepResponder::answer(const Query& query) {
     return bad_request();
 }
 
-bool ScepResponder::takes(const ScepMessage& message, ScepCipher cipher) const {
+bool ScepResponder::takes(const ScepMessage& message, std::optional<ScepCipher> cipher) const {
     if (parts_.profile == EnrolmentProfile::legacy) return true;
-    return message.digest != ScepDigest::sha1 && cipher == ScepCipher::aes128;
+    return message.digest != ScepDigest::sha1 && cipher != ScepCipher::triple_des;
 }
 
 bool ScepResponder::is_renewable(const crypto::Certificate& signer) const {
@@ -82,14 +82,13 @@ Reply ScepResponder::answer_message(const Query& query) {
     if (!bytes) return bad_request();
     const auto message = crypto::parse_scep_message(*bytes);
     if (!message || message->attributes.type == ScepMessageType::certificate_reply) return bad_request();
-    Asked asked{*message, query, {ScepCipher::aes128, message->digest}};
-
+    const auto cipher = crypto::find_cipher(*message);
+    const Asked asked{*message, query, {cipher.value_or(ScepCipher::aes128), message->digest}};
+    if (!takes(*message, cipher)) return refuse(asked, ScepFailure::bad_algorithm);
+    if (message->attributes.type == ScepMessageType::certificate_poll) return answer_poll(asked);
     const auto opened = crypto::open_scep_request(*message, parts_.registration, parts_.single_des);
     if (!opened && opened.error().code == FaultCode::forbidden) return refuse(asked, ScepFailure::bad_algorithm);
     if (!opened) return refuse(asked, ScepFailure::bad_message_check);
-    if (!takes(*message, opened->cipher)) return refuse(asked, ScepFailure::bad_algorithm);
-    asked.algorithms.cipher = opened->cipher;
-    if (message->attributes.type == ScepMessageType::certificate_poll) return answer_poll(asked);
     return answer_request(asked, *opened);
 }
 
@@ -116,6 +115,8 @@ Reply ScepResponder::answer_request(const Asked& asked, const OpenedRequest& ope
     return tell(asked, desk_.apply(application));
 }
 
+// Its envelope stays closed: who signed it and which transaction it names is all that counts, and an answer to it must
+// not tell whether the envelope could be opened.
 Reply ScepResponder::answer_poll(const Asked& asked) {
     Inquiry inquiry;
     inquiry.protocol = EnrolmentProtocol::scep;

@@ -5,10 +5,12 @@
 // (certmonger sends 19, strongSwan 17); anybody else shows a challenge. The subject that is asked for is never looked
 // at but for the record: `NTIPP` and six digits of a MAC identify nobody.
 //
-// What cannot be read as a signed message is one and the same 400. Of what can, every fault inside the envelope is one
-// and the same badMessageCheck, so that nobody has this server tell right ciphertexts from wrong ones.
+// What cannot be read as a signed message is one and the same 400. Of what can, algorithms are refused before the
+// envelope is opened, a poll's stays closed, and every fault inside one is one and the same badMessageCheck: nobody has
+// this server tell right ciphertexts from wrong ones.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,7 +49,7 @@ private:
     Reply refuse(const Asked& asked, crypto::ScepFailure failure);
     Reply send(const Asked& asked, crypto::ScepAttributes attributes,
                const std::optional<crypto::IssuedCertificates>& issued);
-    bool takes(const crypto::ScepMessage& message, crypto::ScepCipher cipher) const;
+    bool takes(const crypto::ScepMessage& message, std::optional<crypto::ScepCipher> cipher) const;
     bool is_renewable(const crypto::Certificate& signer) const;
 
     ScepParts parts_;

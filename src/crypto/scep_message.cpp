@@ -394,34 +394,27 @@ bool has_only_recipient(CMS_ContentInfo* enveloped, const Certificate& recipient
            CMS_RecipientInfo_ktri_cert_cmp(info, recipient.native()) == 0;
 }
 
-struct OpenedEnvelope {
-    std::string content;
-    ScepCipher cipher = ScepCipher::aes128;
-};
-
 // The certificate is always handed to CMS_decrypt: without it, it would try the key on every recipient
 // (CVE-2026-42768).
-Result<OpenedEnvelope> decrypt(CMS_ContentInfo* enveloped, const Signer& recipient, ScepCipher cipher) {
+Result<std::string> decrypt(CMS_ContentInfo* enveloped, const Signer& recipient) {
     const BioOwner out = make_memory_bio();
     const bool is_open = CMS_decrypt(enveloped, recipient.key.native(), recipient.certificate.native(), nullptr,
                                      out.get(), CMS_BINARY) == 1;
     ERR_clear_error();
     if (!is_open) return cannot_open();
-    return OpenedEnvelope{take_bytes(out.get()), cipher};
+    return take_bytes(out.get());
 }
 
-Result<OpenedEnvelope> open_envelope(std::string_view envelope, const Signer& recipient, SingleDes single_des) {
+Result<std::string> open_envelope(std::string_view envelope, const Signer& recipient, SingleDes single_des) {
     CmsOwner cms = parse_cms(envelope);
     if (cms == nullptr || !is_of_type(cms.get(), NID_pkcs7_enveloped)) return cannot_open();
     switch (content_cipher(cms.get())) {
         case NID_aes_128_cbc:
         case NID_aes_192_cbc:
         case NID_aes_256_cbc:
-            if (!has_only_recipient(cms.get(), recipient.certificate)) return cannot_open();
-            return decrypt(cms.get(), recipient, ScepCipher::aes128);
         case NID_des_ede3_cbc:
             if (!has_only_recipient(cms.get(), recipient.certificate)) return cannot_open();
-            return decrypt(cms.get(), recipient, ScepCipher::triple_des);
+            return decrypt(cms.get(), recipient);
         case NID_des_cbc: break;
         default: return cannot_open();
     }
@@ -431,7 +424,7 @@ Result<OpenedEnvelope> open_envelope(std::string_view envelope, const Signer& re
         return fail(FaultCode::unavailable, "OpenSSL's legacy provider, which knows single DES, is not installed");
     cms = parse_cms(envelope, single_des_context());
     if (cms == nullptr || !has_only_recipient(cms.get(), recipient.certificate)) return cannot_open();
-    return decrypt(cms.get(), recipient, ScepCipher::triple_des);
+    return decrypt(cms.get(), recipient);
 }
 
 Result<std::string> seal_envelope(std::string_view content, const Certificate& recipient, ScepCipher cipher) {
@@ -647,24 +640,37 @@ Result<ScepReply> open_scep_reply(std::string_view der, const ScepExpectation& e
     if (reply.status != ScepStatus::success) return reply;
     const auto opened = open_envelope(message->envelope, expected.recipient, expected.single_des);
     if (!opened) return fail(opened.error());
-    auto certificates = parse_certificates(opened->content);
+    auto certificates = parse_certificates(*opened);
     if (!certificates) return cannot_open();
     reply.certificates = std::move(*certificates);
     return reply;
 }
 
+std::optional<ScepCipher> find_cipher(const ScepMessage& message) {
+    const CmsOwner cms = parse_cms(message.envelope);
+    if (cms == nullptr || !is_of_type(cms.get(), NID_pkcs7_enveloped)) return std::nullopt;
+    switch (content_cipher(cms.get())) {
+        case NID_aes_128_cbc:
+        case NID_aes_192_cbc:
+        case NID_aes_256_cbc: return ScepCipher::aes128;
+        case NID_des_ede3_cbc:
+        case NID_des_cbc: return ScepCipher::triple_des;
+        default: return std::nullopt;
+    }
+}
+
 Result<OpenedRequest> open_scep_request(const ScepMessage& message, const Signer& recipient, SingleDes single_des) {
-    auto opened = open_envelope(message.envelope, recipient, single_des);
-    if (!opened) return fail(std::move(opened.error()));
-    OpenedRequest out{std::nullopt, {}, opened->cipher};
+    auto content = open_envelope(message.envelope, recipient, single_des);
+    if (!content) return fail(std::move(content.error()));
+    OpenedRequest out;
     switch (message.attributes.type) {
         case ScepMessageType::certificate_reply: return cannot_open();
-        case ScepMessageType::certificate_poll: out.issuer_and_subject = std::move(opened->content); return out;
+        case ScepMessageType::certificate_poll: out.issuer_and_subject = std::move(*content); return out;
         case ScepMessageType::renewal_request:
         case ScepMessageType::pkcs_request: break;
     }
-    auto request = CertificationRequest::parse_der(opened->content);
-    wipe(opened->content);  // it may hold a challenge
+    auto request = CertificationRequest::parse_der(*content);
+    wipe(*content);  // it may hold a challenge
     if (!request) return cannot_open();
     out.request = std::move(*request);
     return out;

@@ -141,13 +141,17 @@ Result<ScepReply> open_scep_reply(std::string_view der, const ScepExpectation& e
 
 // --- the authority's side -----------------------------------------------------------------------------------------
 
+// The cipher to answer in, as the envelope names its own for anybody to read: AES, or Triple-DES for both kinds of DES.
+// Nothing is opened, so that a refusal for it tells nothing of what is inside. Empty: no envelope, or of another
+// cipher.
+std::optional<ScepCipher> find_cipher(const ScepMessage& message);
+
 struct OpenedRequest {
     std::optional<CertificationRequest> request;  // of PKCSReq and RenewalReq
     std::string issuer_and_subject;               // of CertPoll: DER
-    ScepCipher cipher = ScepCipher::aes128;       // to answer in
 };
-// `recipient` should be an RA, not the CA: anybody may have its key decrypt. Faults: forbidden (single DES: answer
-// badAlg); for all else, whatever it is, one and the same malformed (answer badMessageCheck).
+// `recipient` should be an RA, not the CA: anybody may have its key decrypt. Faults: forbidden (single DES, before it
+// is opened: answer badAlg); for all else, whatever it is, one and the same malformed (answer badMessageCheck).
 Result<OpenedRequest> open_scep_request(const ScepMessage& message, const Signer& recipient, SingleDes single_des);
 
 struct IssuedCertificates {

@@ -83,7 +83,7 @@ TEST_F(Scep, ARequestArrivesAsItWasSent) {
             EXPECT_EQ(message->digest, digest);
             const auto opened = open_scep_request(*message, party().ra(), SingleDes::refused);
             ASSERT_TRUE(opened.has_value()) << opened.error().message;
-            EXPECT_EQ(opened->cipher, cipher);
+            EXPECT_EQ(find_cipher(*message), cipher);
             EXPECT_EQ(opened->request->to_der(), request().to_der());
         }
 }
@@ -262,14 +262,17 @@ protected:
         folder_.put("phone", phone().certificate.to_pem());
         folder_.put("csr", request().to_der());
     }
-    // The request, encrypted by `openssl cms -encrypt` with these options.
-    Result<OpenedRequest> open(const std::string& options, SingleDes single_des) {
+    // With the request, encrypted by `openssl cms -encrypt` with these options.
+    ScepMessage message(const std::string& options) {
         const auto made = test::run("cd " + folder_.path() + " && openssl cms -encrypt -binary -in csr -outform DER " +
                                     "-out envelope " + options);
         EXPECT_EQ(made.status, 0) << made.output;
         ScepMessage message = *parse_scep_message(sent());
         message.envelope = folder_.get("envelope");
-        return open_scep_request(message, party().ra(), single_des);
+        return message;
+    }
+    Result<OpenedRequest> open(const std::string& options, SingleDes single_des) {
+        return open_scep_request(message(options), party().ra(), single_des);
     }
     test::TemporaryFolder folder_;
 };
@@ -280,9 +283,22 @@ TEST_F(ForeignScep, SingleDesIsTakenOnlyWhereTheCallerSaysSo) {
     const auto opened = open(des, SingleDes::taken);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     EXPECT_EQ(opened->request->to_der(), request().to_der());
-    EXPECT_EQ(opened->cipher, ScepCipher::triple_des) << "nothing is answered in single DES";
     EXPECT_EQ(open("-provider legacy -provider default -rc2-128 ra", SingleDes::taken).error().code,
               FaultCode::malformed);
+}
+
+TEST_F(ForeignScep, TheCipherIsToldWithoutOpening) {
+    for (const char* cipher : {"-aes128", "-aes192", "-aes256"})
+        EXPECT_EQ(find_cipher(message(std::string(cipher) + " phone")), ScepCipher::aes128) << cipher;
+    EXPECT_EQ(find_cipher(message("-des3 phone")), ScepCipher::triple_des);
+    EXPECT_EQ(find_cipher(message("-provider legacy -provider default -des ra")), ScepCipher::triple_des)
+        << "nothing is answered in single DES";
+    EXPECT_EQ(find_cipher(message("-provider legacy -provider default -rc2-128 ra")), std::nullopt);
+    ScepMessage closed = message("-aes128 ra");
+    for (const char* envelope : {"", "\x30\x00", "nonsense"}) {
+        closed.envelope = envelope;
+        EXPECT_EQ(find_cipher(closed), std::nullopt);
+    }
 }
 
 TEST_F(ForeignScep, AesOfAnyLengthIsTaken) {

@@ -33,6 +33,7 @@ void read_message(std::string_view bytes) {
 
 void read_envelope(std::string_view bytes) {
     const ScepMessage message{ScepAttributes(), recipient().certificate, ScepDigest::sha256, std::string(bytes)};
+    static_cast<void>(find_cipher(message));
     if (open_scep_request(message, recipient(), SingleDes::taken)) std::abort();
 }
 

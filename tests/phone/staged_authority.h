@@ -73,7 +73,8 @@ private:
         reply.sender_nonce = std::string(crypto::scep_nonce_size, 's');
         reply.recipient_nonce = message->attributes.sender_nonce;
         const auto finish = [&](const std::optional<crypto::IssuedCertificates>& issued) {
-            return *crypto::format_scep_reply(reply, issued, party_.ra(), {opened->cipher, message->digest});
+            return *crypto::format_scep_reply(reply, issued, party_.ra(),
+                                              {*crypto::find_cipher(*message), message->digest});
         };
         if (opened->request) {
             last_subject = opened->request->subject();

@@ -295,6 +295,21 @@ class Messages(Attack):
         self.assertEqual(self.state_of(self.device), "expected")
         self.assertEqual(self.reply_to(seal(self.request)).status, SUCCESS)
 
+    def test_nothing_tells_a_listener_whether_an_envelope_opened(self):
+        listener = self.scep.hand(self.new_key("rsa"))
+        token = self.add_token(self.add_device(), "--needs-approval")
+        own = self.scep.seal(self.scep_request(listener.key, token.text))
+        self.assertEqual(self.scep.post(self.scep.sign(own, listener, transaction=b"own")).status, PENDING)
+        # Whatever the type and the signature over it, and however far its own request has come.
+        ways = ({}, {"kind": RENEWAL}, {"kind": POLL}, {"kind": POLL, "transaction": b"own"}, {"hash": "sha1"})
+        for cipher in ("-aes-128-cbc", "-des3"):
+            heard = self.scep.seal(self.request, cipher=cipher)
+            changed = heard[:-1] + bytes((heard[-1] ^ 1,))  # does not open: its padding is wrong
+            for way in ways:
+                with self.subTest(cipher=cipher, way=way):
+                    self.assert_alike([self.scep.post(self.scep.sign(envelope, listener, **way))
+                                       for envelope in (heard, changed)])
+
     def test_old_algorithms_are_refused_by_name(self):
         replies = [self.reply_to(self.scep.seal(self.request, cipher="-des3")),
                    self.scep.post(self.scep.sign(self.scep.seal(self.request), self.hand, hash="sha1"))]
