@@ -14,15 +14,19 @@ struct Target {
     std::uint64_t bytes = 0;  // of the file; every answer must have as many
 };
 
-struct HttpLoad {
-    Target target;
-    bool keep_alive = false;  // one connection for all operations of a thread
-    // TLS when a root is given. Each connection is then a full handshake: no session is ever offered.
+// TLS when a root is given. Each connection is then a full handshake: no session is ever offered.
+struct TlsLoad {
     std::string root_file;
-    std::string tls_version;       // "1.2" or "1.3"
+    std::string version;           // "1.2" or "1.3"
     std::string signature;         // signature algorithms offered, which decide the server's certificate
     std::string certificate_file;  // PEM with its chain; empty: none
     std::string key_file;
+};
+
+struct HttpLoad {
+    Target target;
+    bool keep_alive = false;  // one connection for all operations of a thread
+    TlsLoad tls;
     std::string login;  // "user:password" in base64; empty: none
 };
 

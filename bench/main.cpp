@@ -67,11 +67,11 @@ int main(int count, char** words) {
         command->add_option("--threads", threads)->check(CLI::Range(1, 64));
     }
     http_command->add_flag("--keep-alive", http.keep_alive);
-    http_command->add_option("--root", http.root_file);
-    http_command->add_option("--tls", http.tls_version)->check(CLI::IsMember({"1.2", "1.3"}));
-    http_command->add_option("--signature", http.signature);
-    http_command->add_option("--certificate", http.certificate_file);
-    http_command->add_option("--key", http.key_file);
+    http_command->add_option("--root", http.tls.root_file);
+    http_command->add_option("--tls", http.tls.version)->check(CLI::IsMember({"1.2", "1.3"}));
+    http_command->add_option("--signature", http.tls.signature);
+    http_command->add_option("--certificate", http.tls.certificate_file);
+    http_command->add_option("--key", http.tls.key_file);
     http_command->add_option("--login-file", login_file, "base64 of user:password");
     CLI11_PARSE(app, count, words);
     if (!login_file.empty()) http.login = read_line(login_file);
