@@ -29,15 +29,6 @@ tl::unexpected<Fault> wrong_credential(std::string why) { return fail(FaultCode:
 
 std::string hash_of_key(std::string_view public_key) { return to_hex(crypto::sha256(public_key)); }
 
-Result<Issuer> issuer_for(std::string_view public_key, EnrolmentProfile profile) {
-    auto key = crypto::PublicKey::parse_der(public_key);
-    if (!key) return fail(FaultCode::forbidden, "the key is none that we take: " + key.error().message);
-    Issuer issuer = key->kind() == crypto::KeyKind::rsa ? Issuer::rsa : Issuer::p256;
-    if (profile == EnrolmentProfile::legacy) issuer = Issuer::legacy;
-    if (auto taken = check_key(*key, issuer); !taken) return fail(std::move(taken).error());
-    return issuer;
-}
-
 // What a device may give as the reason. Others speak of the CA, or of a hold that only an administrator could end.
 registry::RevocationReason reason_from(int number) {
     using registry::RevocationReason;
@@ -56,6 +47,15 @@ std::string_view to_string(EnrolmentProtocol protocol) {
         case EnrolmentProtocol::cmp: return "cmp";
     }
     return {};
+}
+
+Result<LocalDesk::Key> LocalDesk::read_key(const std::string& der, EnrolmentProfile profile) {
+    auto key = crypto::PublicKey::parse_der(der);
+    if (!key) return fail(FaultCode::forbidden, "the key is none that we take: " + key.error().message);
+    Issuer issuer = key->kind() == crypto::KeyKind::rsa ? Issuer::rsa : Issuer::p256;
+    if (profile == EnrolmentProfile::legacy) issuer = Issuer::legacy;
+    if (auto taken = check_key(*key, issuer); !taken) return fail(std::move(taken).error());
+    return Key{der, issuer};
 }
 
 void LocalDesk::record(Happening happening) {
@@ -175,8 +175,8 @@ Result<Decision> LocalDesk::begin(const Application& application, Enrolment enro
     enrolment.profile = application.profile;
     enrolment.source = application.source;
     // Before a token is spent for a key that no CA takes.
-    if (auto issuer = issuer_for(application.public_key, application.profile); !issuer)
-        return fail(std::move(issuer).error());
+    const auto key = read_key(application.public_key, application.profile);
+    if (!key) return fail(key.error());
     auto begun = registry_.begin_enrolment(enrolment);
     if (!begun && begun.error().code == FaultCode::conflict) {
         record({.kind = EventKind::alarm,
@@ -187,7 +187,7 @@ Result<Decision> LocalDesk::begin(const Application& application, Enrolment enro
         return wrong_credential("the token was spent for another key");
     }
     if (!begun) return fail(std::move(begun).error());
-    return proceed(*begun, application.public_key);
+    return proceed(*begun, *key);
 }
 
 Result<Decision> LocalDesk::inquire(const Inquiry& inquiry) {
@@ -195,15 +195,17 @@ Result<Decision> LocalDesk::inquire(const Inquiry& inquiry) {
         registry_.find_enrolment(to_string(inquiry.protocol), inquiry.transaction, hash_of_key(inquiry.public_key));
     if (!found) return fail(std::move(found).error());
     if (!*found) return fail(FaultCode::not_found, "no enrolment of that transaction and key was begun");
-    return proceed(**found, inquiry.public_key);
+    const auto key = read_key(inquiry.public_key, (*found)->profile);
+    if (!key) return fail(key.error());
+    return proceed(**found, *key);
 }
 
-Result<Decision> LocalDesk::proceed(const Enrolment& enrolment, const std::string& public_key) {
+Result<Decision> LocalDesk::proceed(const Enrolment& enrolment, const Key& key) {
     switch (enrolment.state) {
         case EnrolmentState::waiting: return Decision(Waiting{});
         case EnrolmentState::refused: return fail(FaultCode::forbidden, "an administrator refused it");
         case EnrolmentState::issued: return hand_out(enrolment.certificate);
-        case EnrolmentState::approved: return issue(enrolment, public_key);
+        case EnrolmentState::approved: return issue(enrolment, key);
     }
     return fail(FaultCode::internal, "an enrolment has no such state");
 }
@@ -220,17 +222,15 @@ Status LocalDesk::check_room_for_another(const MacAddress& device) {
     return fail(FaultCode::forbidden, device.colons() + " has too many valid certificates; revoke some");
 }
 
-Result<Decision> LocalDesk::issue(const Enrolment& enrolment, const std::string& public_key) {
-    auto issuer = issuer_for(public_key, enrolment.profile);
-    if (!issuer) return fail(std::move(issuer).error());
+Result<Decision> LocalDesk::issue(const Enrolment& enrolment, const Key& key) {
     auto device = registry_.find_device(enrolment.device);
     if (!device) return fail(std::move(device).error());
     if (!*device) return fail(FaultCode::forbidden, enrolment.device.colons() + " is in the inventory no more");
     if (auto room = check_room_for_another(enrolment.device); !room) return fail(std::move(room).error());
 
-    const Bounds bounds{enrolment.device, (*device)->serial, (*device)->names, *issuer,
-                        commons_.authority.device_life(*issuer).end};
-    auto certificate = signer_.sign_device({bounds, public_key});
+    const Bounds bounds{enrolment.device, (*device)->serial, (*device)->names, key.issuer,
+                        commons_.authority.device_life(key.issuer).end};
+    auto certificate = signer_.sign_device({bounds, key.der});
     if (!certificate) return fail(std::move(certificate).error());
     const std::string fingerprint = certificate->fingerprint_sha256();
     if (auto finished = registry_.finish_enrolment(enrolment.id, fingerprint); !finished)
@@ -241,7 +241,7 @@ Result<Decision> LocalDesk::issue(const Enrolment& enrolment, const std::string&
             .source = enrolment.source,
             .detail = fmt::format("{}, serial {}, until {}", enrolment.protocol, certificate->serial(),
                                   format_time(certificate->not_after()))});
-    return Decision(Issued{*certificate, chain_of(*issuer)});
+    return Decision(Issued{*certificate, chain_of(key.issuer)});
 }
 
 // Whoever enrols a device anew has its key from before nowhere any more.

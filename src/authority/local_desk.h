@@ -46,7 +46,12 @@ public:
     Result<CertificateStanding> standing_of(std::string_view issuer, std::string_view serial) override;
 
 private:
-    struct Key;
+    // A key that one of our CAs certifies.
+    struct Key {
+        std::string der;
+        Issuer issuer = Issuer::rsa;
+    };
+    static Result<Key> read_key(const std::string& der, registry::EnrolmentProfile profile);
 
     Result<Decision> apply_with_token(const Application& application, const registry::EnrolmentToken& token);
     Result<Decision> apply_with_certificate(const Application& application, const std::string& fingerprint);
@@ -55,8 +60,8 @@ private:
     Result<registry::CertificateRecord> find_renewable(const Application& application, const std::string& fingerprint);
     Status check_room_for_another(const MacAddress& device);
     Result<Decision> begin(const Application& application, registry::Enrolment enrolment);
-    Result<Decision> proceed(const registry::Enrolment& enrolment, const std::string& public_key);
-    Result<Decision> issue(const registry::Enrolment& enrolment, const std::string& public_key);
+    Result<Decision> proceed(const registry::Enrolment& enrolment, const Key& key);
+    Result<Decision> issue(const registry::Enrolment& enrolment, const Key& key);
     Result<Decision> hand_out(const std::string& fingerprint);
     Status retire_replaced(const registry::Enrolment& enrolment, const std::string& kept);
     std::vector<crypto::Certificate> chain_of(Issuer issuer) const;
