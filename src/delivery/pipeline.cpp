@@ -280,10 +280,11 @@ Answer Pipeline::answer(const Request& request) {
     if (!decision->grant) return refuse(std::move(out), *identity, *decision);
 
     const Resource& resource = *decision->resolved.resource;
+    // Read before it is claimed: whoever is first has it, even if another burns it a moment later.
+    auto rendered = render(delivery, resource, *decision->grant, now);
     const auto is_theirs = may_have(request, resource, visitor.may_be_forged, out.ticket);
     if (!is_theirs) return unavailable(request, is_theirs.error());
     if (!*is_theirs) return out;
-    auto rendered = render(delivery, resource, *decision->grant, now);
     if (!rendered) return unavailable(request, rendered.error());
     return hand_over(std::move(out), std::move(*rendered), *identity, *decision, visitor);
 }
@@ -291,19 +292,16 @@ Answer Pipeline::answer(const Request& request) {
 Result<bool> Pipeline::may_have(const Request& request, const Resource& resource, bool may_be_forged, Ticket& ticket) {
     if (!resource.once) return true;
     const registry::OneTimeFile& file = *resource.once;
-    ticket.one_time_file = file.path;
-    ticket.claimant = request.source;
     if (!file.certificate.empty() && request.certificate_fingerprint == file.certificate) {
         // It came back for what it has because the section's VERSION rose for another set.
         refuse_spent(ticket, "the certificate in it is the one that was shown");
         return false;
     }
     const bool is_spent = file.burned || shared_.clock.wall_now() >= file.expires;
-    if (!is_spent && request.only_asks) {
-        ticket.one_time_file.clear();
-        return true;
-    }
-    if (!is_spent && may_be_forged) return true;
+    if (request.only_asks && !is_spent) return true;
+    ticket.one_time_file = file.path;
+    ticket.claimant = request.source;
+    if (may_be_forged && !is_spent) return true;
     return claim(ticket);
 }
 

@@ -66,8 +66,8 @@ struct Rendered {
     WallTime modified{};
 };
 
-// Only for what was granted and, where it is fetched once, claimed. Faults: not_found (burned meanwhile), corrupt,
-// unavailable, or malformed when a value would be misread by the phone.
+// Only for what was granted. What is fetched once goes out only when it is claimed too. Faults: not_found (nobody gets
+// that any more), corrupt, unavailable, or malformed when a value would be misread by the phone.
 Result<Rendered> render(const Delivery& delivery, const Resource& resource, const trust::Grant& grant, WallTime now);
 
 // The first fault in rendering what a set of this model (empty: not known) at this site (null: none) is told before it

@@ -53,6 +53,33 @@ const Section* find(const Manifest& manifest, SectionKind kind) {
     return found == manifest.sections.end() ? nullptr : &*found;
 }
 
+TEST(manifest_builder, certificates_that_wait_are_announced_for_every_set_by_its_mac) {
+    Catalogue catalogue = staged();
+    auto by_hand = file("cert/phone-00247F000001.p12", "DEV_CERT", ContentClass::secret);
+    by_hand.site = "berlin";
+    by_hand.owner = MacAddress::parse("00247F000001").value();
+    catalogue.files.insert(catalogue.files.begin(), by_hand);
+    catalogue.section_versions["DEV_CERT"] = 12;
+    Viewpoint viewpoint{.model = "1230", .protocol = Protocol::http};
+    EXPECT_EQ(find(build_manifest(avaya(), catalogue, installation, viewpoint), SectionKind::dev_cert), nullptr);
+
+    viewpoint.offers_certificate = true;
+    const auto outside = build_manifest(avaya(), catalogue, installation, viewpoint);
+    const auto* section = find(outside, SectionKind::dev_cert);
+    ASSERT_NE(section, nullptr);
+    EXPECT_EQ(section->filenames, std::vector<std::string>{"cert/*.p12"});
+    EXPECT_EQ(section->version, "000012");
+    EXPECT_EQ(section->download_mode, DownloadMode::automatic) << "also where the files put by hand differ by site";
+    EXPECT_EQ(section->protocol, Protocol::https);
+    EXPECT_EQ(section->server, "192.0.2.1");
+
+    viewpoint.inside_window = true;
+    const auto inside = build_manifest(avaya(), catalogue, installation, viewpoint);
+    EXPECT_EQ(find(inside, SectionKind::dev_cert)->protocol, Protocol::http);
+    EXPECT_EQ(find(inside, SectionKind::dev_cert)->server, "");
+    EXPECT_EQ(find(inside, SectionKind::user_config)->protocol, Protocol::https);
+}
+
 TEST(manifest_builder, order_protocols_and_versions_follow_the_files) {
     const auto manifest = build_manifest(avaya(), staged(), installation, {.model = "1230"});
     std::vector<SectionKind> kinds;

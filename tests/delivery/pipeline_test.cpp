@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "delivery/one_time_path.h"
 #include "delivery/resource.h"
 #include "registry/registry.h"
 #include "registry/schema.h"
@@ -664,6 +665,197 @@ TEST_F(PipelineTest, a_preview_masks_what_a_device_gets_in_clear) {
     EXPECT_NE(preview(delivery, one_, "1230SIP.cfg", Reveal::masked).value().find("[USER_CONFIG]"), std::string::npos);
     EXPECT_EQ(preview(delivery, one_, "SIP00247F000002.cfg", Reveal::clear).error().code, FaultCode::not_found);
     EXPECT_EQ(preview(delivery, stranger_, "", Reveal::clear).error().code, FaultCode::not_found);
+}
+
+// A certificate of one_ waits as a file that is fetched once, inside a window.
+class OneTimeTest : public PipelineTest {
+protected:
+    OneTimeTest() {
+        fingerprint_ = certify(one_, 'a');
+        put_once();
+        EXPECT_TRUE(registry_->open_window(window_for("192.0.2.0/24", clock_)));
+    }
+
+    void put_once() {
+        registry::OneTimeFile file{.path = certificate_path(one_), .section = "DEV_CERT", .device = one_};
+        file.certificate = fingerprint_;
+        file.created = clock_.wall_now();
+        file.expires = clock_.wall_now() + std::chrono::hours(1);
+        ASSERT_TRUE(registry_->put_one_time_file(file, "pkcs12"));
+    }
+
+    Request from(const char* source, Wire wire = Wire::http) const {
+        Request out = request(wire, certificate_path(one_));
+        out.source = IpAddress::parse(source).value();
+        return out;
+    }
+
+    bool is_revoked() { return registry_->find_certificate(fingerprint_).value()->revoked.has_value(); }
+
+    const Request phone_ = from("192.0.2.7");
+    const Request other_ = from("192.0.2.8");
+    std::string fingerprint_;
+};
+
+TEST_F(OneTimeTest, its_set_fetches_it_inside_a_window_and_again_within_the_grace) {
+    const auto answer = ask(phone_);
+    ASSERT_EQ(answer.outcome, Outcome::content);
+    EXPECT_EQ(answer.body.view(), "pkcs12");
+    EXPECT_EQ(last_event().outcome, "delivered");
+    EXPECT_EQ(last_event().device, one_);
+    clock_.advance(registry::one_time_grace - Duration(1));
+    EXPECT_EQ(outcome(phone_), Outcome::content);
+    clock_.advance(Duration(1));
+    EXPECT_EQ(outcome(phone_), Outcome::not_found);
+    EXPECT_EQ(count_events(EventKind::alarm), 1U);
+    EXPECT_NE(last_event().detail.find("still holds"), std::string::npos) << last_event().detail;
+    EXPECT_FALSE(is_revoked());
+    EXPECT_EQ(outcome(phone_), Outcome::not_found);
+    EXPECT_EQ(last_event().kind, EventKind::request) << "told once";
+}
+
+TEST_F(OneTimeTest, outside_a_window_it_opens_to_its_own_device_over_https_only) {
+    Request elsewhere = from("198.51.100.7");
+    for (const Wire wire : every_wire) {
+        elsewhere.wire = wire;
+        EXPECT_EQ(outcome(elsewhere), trust::is_https(wire) ? Outcome::needs_proof : Outcome::not_found);
+    }
+    EXPECT_EQ(outcome(from("192.0.2.7", Wire::https)), Outcome::needs_proof) << "nor inside one without a proof";
+    elsewhere.wire = Wire::https;
+    EXPECT_EQ(outcome(with_password(elsewhere, "phone-two", "password of phone-two")), Outcome::not_found);
+    EXPECT_EQ(outcome(with_password(elsewhere, "phone-one", "password of phone-one")), Outcome::content);
+    EXPECT_EQ(count_events(EventKind::alarm), 0U);
+}
+
+TEST_F(OneTimeTest, a_second_asker_burns_it_and_the_certificate_and_alarms) {
+    EXPECT_EQ(outcome(phone_), Outcome::content);
+    EXPECT_EQ(outcome(other_), Outcome::not_found);
+    EXPECT_EQ(last_event().kind, EventKind::alarm);
+    EXPECT_EQ(last_event().outcome, "one-time-file");
+    EXPECT_EQ(last_event().device, one_);
+    EXPECT_EQ(last_event().source, "192.0.2.8");
+    EXPECT_NE(last_event().detail.find("192.0.2.7 fetched it"), std::string::npos) << last_event().detail;
+    EXPECT_NE(last_event().detail.find("is revoked"), std::string::npos) << last_event().detail;
+    EXPECT_TRUE(is_revoked());
+    EXPECT_EQ(outcome(phone_), Outcome::not_found);
+    // Later tries are alarms too, but they do not fill the log.
+    for (int i = 0; i < 500; ++i) EXPECT_EQ(outcome(other_), Outcome::not_found);
+    EXPECT_GT(count_events(EventKind::alarm), 10U);
+    EXPECT_LT(count_events(EventKind::alarm), 100U);
+}
+
+TEST_F(OneTimeTest, a_forged_datagram_claims_nothing) {
+    const auto unheard = pipeline_->answer(from("192.0.2.66", Wire::tftp));
+    EXPECT_EQ(unheard.outcome, Outcome::content);
+    pipeline_->record(unheard.ticket, {});
+    EXPECT_EQ(ask(from("192.0.2.7", Wire::tftp)).outcome, Outcome::content);
+
+    auto second = pipeline_->answer(from("192.0.2.8", Wire::tftp));
+    EXPECT_EQ(second.outcome, Outcome::content);
+    EXPECT_FALSE(is_revoked());
+    EXPECT_FALSE(pipeline_->confirm(second.ticket));
+    pipeline_->record(second.ticket, {});
+    EXPECT_EQ(last_event().kind, EventKind::alarm);
+    EXPECT_TRUE(is_revoked());
+    EXPECT_EQ(outcome(from("192.0.2.7", Wire::tftp)), Outcome::not_found) << "burned: not even its beginning goes out";
+}
+
+TEST_F(OneTimeTest, of_two_transfers_at_once_the_first_that_is_heard_has_it) {
+    auto one = pipeline_->answer(from("192.0.2.7", Wire::tftp));
+    auto two = pipeline_->answer(from("192.0.2.8", Wire::tftp));
+    EXPECT_TRUE(pipeline_->confirm(two.ticket));
+    EXPECT_TRUE(pipeline_->confirm(two.ticket)) << "every datagram of one transfer is one fetch";
+    EXPECT_FALSE(pipeline_->confirm(one.ticket));
+}
+
+TEST_F(OneTimeTest, a_cut_transfer_may_be_repeated_and_who_only_asks_claims_nothing) {
+    Request head = other_;
+    head.only_asks = true;
+    EXPECT_EQ(outcome(head), Outcome::content);
+    EXPECT_TRUE(registry_->find_one_time_file(certificate_path(one_)).value()->fetched_by.empty());
+    for (int i = 0; i < 3; ++i) {
+        const auto answer = pipeline_->answer(phone_);
+        EXPECT_EQ(answer.outcome, Outcome::content);
+        pipeline_->record(answer.ticket, {.bytes = 3});
+        clock_.advance(std::chrono::minutes(5));
+    }
+    EXPECT_EQ(outcome(head), Outcome::content);
+    EXPECT_FALSE(registry_->find_one_time_file(certificate_path(one_)).value()->handed_over);
+    EXPECT_EQ(outcome(phone_), Outcome::content);
+    clock_.advance(std::chrono::hours(1));
+    EXPECT_EQ(outcome(phone_), Outcome::not_found);
+}
+
+TEST_F(OneTimeTest, what_expired_unfetched_is_no_alarm) {
+    clock_.advance(std::chrono::hours(1));
+    ASSERT_TRUE(registry_->open_window(window_for("192.0.2.0/24", clock_)));
+    EXPECT_EQ(outcome(phone_), Outcome::not_found);
+    EXPECT_EQ(last_event().kind, EventKind::request);
+    EXPECT_NE(last_event().detail.find("expired"), std::string::npos) << last_event().detail;
+    EXPECT_FALSE(is_revoked());
+}
+
+TEST_F(OneTimeTest, a_set_that_shows_the_very_certificate_is_told_nothing_and_is_no_alarm) {
+    EXPECT_EQ(outcome(phone_), Outcome::content);
+    Request again = from("192.0.2.99", Wire::https);
+    again.certificate_fingerprint = fingerprint_;
+    EXPECT_EQ(outcome(again), Outcome::not_found);
+    EXPECT_EQ(count_events(EventKind::alarm), 0U);
+    EXPECT_FALSE(is_revoked());
+}
+
+TEST_F(OneTimeTest, a_window_for_named_devices_opens_theirs_only) {
+    ASSERT_TRUE(registry_->close_window(1));
+    auto window = window_for("192.0.2.0/24", clock_);
+    window.devices = {two_};
+    ASSERT_TRUE(registry_->open_window(window));
+    ask(request(Wire::tftp, "SIP00247F000002.cfg"));
+    Request asked = phone_;
+    asked.source = request(Wire::tftp, "").source;
+    EXPECT_EQ(outcome(asked), Outcome::not_found) << "whatever the address asked for before";
+    window.devices = {one_};
+    ASSERT_TRUE(registry_->open_window(window));
+    EXPECT_EQ(outcome(asked), Outcome::content) << "it names its device itself";
+}
+
+TEST_F(OneTimeTest, the_manifest_names_it_while_it_waits) {
+    Request manifest = request(Wire::http, "1230SIP.cfg");
+    const auto inside = std::string(ask(manifest).body.view());
+    EXPECT_NE(inside.find("PROTOCOL HTTP\nPROFILE 1\nPURPOSE -1\nFILENAME cert/*.p12\n"), std::string::npos) << inside;
+    manifest.source = IpAddress::parse("198.51.100.7").value();
+    const auto outside = std::string(ask(manifest).body.view());
+    EXPECT_NE(outside.find("[DEV_CERT]\nDOWNLOAD_MODE AUTO\n"), std::string::npos) << outside;
+    EXPECT_EQ(outside.find("PROTOCOL HTTP\nPROFILE"), std::string::npos) << outside;
+    clock_.advance(std::chrono::hours(1));
+    EXPECT_EQ(ask(manifest).body.view().find("[DEV_CERT]"), std::string::npos);
+}
+
+TEST_F(OneTimeTest, files_that_are_there_and_not_cost_the_same_look_ups) {
+    const auto there = look_ups_for(from("198.51.100.7"));
+    for (const auto& mac : {two_, stranger_}) {
+        Request absent = from("198.51.100.7");
+        absent.path = certificate_path(mac);
+        EXPECT_EQ(look_ups_for(absent), there) << mac.colons();
+    }
+}
+
+TEST_F(OneTimeTest, a_retired_device_has_none_and_a_preview_shows_none) {
+    const auto catalogue = registry_->catalogue().value();
+    const Delivery delivery{avaya(), shared_.installation, *catalogue, *lookup_};
+    EXPECT_EQ(preview(delivery, one_, certificate_path(one_), Reveal::clear).error().code, FaultCode::not_found);
+    ASSERT_TRUE(registry_->set_device_state(one_, registry::DeviceState::retired));
+    EXPECT_EQ(outcome(phone_), Outcome::not_found);
+}
+
+TEST(one_time_path, is_one_devices_and_back) {
+    const auto mac = MacAddress::parse("00247F0102AB").value();
+    EXPECT_EQ(certificate_path(mac), "cert/00247F0102AB.p12");
+    EXPECT_EQ(parse_certificate_path("cert/00247F0102AB.p12"), mac);
+    EXPECT_EQ(parse_certificate_path("cert/00247f0102ab.p12"), mac);
+    for (const auto* path :
+         {"", "cert/.p12", "cert/*.p12", "cert/00247F0102A.p12", "cert/00247F0102ABC.p12", "cert/00247F0102AG.p12",
+          "cert/00:24:7F:01.p12", "Cert/00247F0102AB.p12", "00247F0102AB.p12", "cert/00247F0102AB.P12"})
+        EXPECT_FALSE(parse_certificate_path(path)) << path;
 }
 
 }  // namespace

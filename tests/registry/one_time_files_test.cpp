@@ -31,6 +31,57 @@ TEST_F(RegistryTest, putting_a_one_time_file_again_begins_anew_with_a_higher_ver
     EXPECT_LT(file->version, registry_.put_file(file_at("a", "TONES"), "a").value().version) << "one counter for all";
 }
 
+TEST_F(RegistryTest, putting_a_one_time_file_raises_its_section_and_the_catalogue_says_until_when) {
+    ASSERT_TRUE(registry_.add_device({.mac = mac_number(1), .model = "1230"}));
+    EXPECT_TRUE(registry_.catalogue().value()->one_time_until.empty());
+    auto file = file_of(mac_number(1));
+    for (const auto& [path, hours] : {std::pair("a.p12", 5), std::pair("b.p12", 2)}) {
+        file.path = path;
+        file.expires = first_of_may + std::chrono::hours(hours);
+        ASSERT_TRUE(registry_.put_one_time_file(file, "x"));
+        const auto catalogue = registry_.catalogue().value();
+        EXPECT_EQ(format_version(catalogue->section_versions.at("DEV_CERT")),
+                  registry_.find_one_time_file(path).value()->version);
+        EXPECT_EQ(catalogue->one_time_until.at("DEV_CERT"), first_of_may + std::chrono::hours(5));
+    }
+}
+
+// Of a device in that state, whose file was fetched, whether its certificate holds after `second` asked.
+class RevokedCertificates : public RegistryTest {
+protected:
+    bool still_holds(DeviceState state, const char* second) {
+        const auto mac = mac_number(1);
+        EXPECT_TRUE(registry_.add_device({.mac = mac, .model = "1230"}));
+        const auto certificate = certificate_of(mac, '7');
+        EXPECT_TRUE(registry_.add_certificate(certificate));
+        EXPECT_TRUE(registry_.add_certificate(certificate_of(mac, '8')));
+        if (state == DeviceState::active) {
+            EXPECT_TRUE(registry_.set_device_state(mac, state));
+        }
+        auto file = file_of(mac);
+        file.certificate = certificate.fingerprint;
+        EXPECT_TRUE(registry_.put_one_time_file(file, "x"));
+        EXPECT_EQ(registry_.claim_one_time_file(file.path, phone, first_of_may).value(), Lookup::Claim::first);
+        EXPECT_TRUE(registry_.note_handed_over(file.path, first_of_may));
+        EXPECT_EQ(
+            registry_.claim_one_time_file(file.path, IpAddress::parse(second).value(), first_of_may + one_time_grace)
+                .value(),
+            Lookup::Claim::burned);
+        EXPECT_FALSE(registry_.find_certificate(std::string(64, '8')).value()->revoked) << "it was not in the file";
+        return !registry_.find_certificate(certificate.fingerprint).value()->revoked;
+    }
+};
+
+TEST_F(RevokedCertificates, a_second_address_ends_a_certificate_that_proved_nothing_yet) {
+    EXPECT_FALSE(still_holds(DeviceState::enrolled, "192.0.2.8"));
+}
+TEST_F(RevokedCertificates, nobody_puts_a_set_out_of_service_by_asking_for_its_file) {
+    EXPECT_TRUE(still_holds(DeviceState::active, "192.0.2.8"));
+}
+TEST_F(RevokedCertificates, the_same_address_that_comes_late_ends_nothing) {
+    EXPECT_TRUE(still_holds(DeviceState::enrolled, "192.0.2.7"));
+}
+
 TEST_F(RegistryTest, a_one_time_file_is_bounded_and_its_path_is_one_devices) {
     ASSERT_TRUE(registry_.add_device({.mac = mac_number(1), .model = "1230"}));
     ASSERT_TRUE(registry_.add_device({.mac = mac_number(2), .model = "1230"}));

@@ -84,6 +84,17 @@ TEST(access_table, a_manifest_with_a_login_opens_to_a_known_device_or_inside_a_w
     });
 }
 
+TEST(access_table, a_one_time_file_opens_to_its_own_device_over_https_or_inside_a_window_on_clear_wires) {
+    walk([](const Asker& who, const auto& window) {
+        const Wanted mine{.content_class = ContentClass::secret, .owner = own, .is_one_time = true};
+        const Wanted theirs{.content_class = ContentClass::secret, .owner = other, .is_one_time = true};
+        const bool proved = is_https(who.wire) && is_device_proof(who.proof);
+        const bool opened = window && !is_https(who.wire);
+        EXPECT_EQ(verdict(who, window, mine), proved ? Verdict::granted : opened ? Verdict::by_window : refused(who));
+        EXPECT_EQ(verdict(who, window, theirs), opened ? Verdict::by_window : refused(who));
+    });
+}
+
 TEST(access_table, what_does_not_exist_is_refused_exactly_like_what_is_forbidden) {
     const Wanted theirs{.content_class = ContentClass::secret, .owner = other, .is_manifest_with_login = false};
     walk([&](const Asker& who, const auto& window) {
