@@ -8,7 +8,6 @@
 #include "base/token_text.h"
 #include "crypto/hash.h"
 #include "crypto/public_key.h"
-#include "registry/device_state.h"
 
 namespace ringfence::authority {
 
@@ -23,11 +22,15 @@ using registry::TokenKind;
 namespace {
 
 constexpr std::size_t max_recorded_wish = 100;
-constexpr std::size_t max_recorded_reference = 16;
 
 tl::unexpected<Fault> wrong_credential(std::string why) { return fail(FaultCode::unauthenticated, std::move(why)); }
 
 std::string hash_of_key(std::string_view public_key) { return to_hex(crypto::sha256(public_key)); }
+
+// A challenge's few digits could be found offline from one message.
+bool can_be_proved(const EnrolmentToken& token) {
+    return token.kind == TokenKind::token && token.profile == EnrolmentProfile::modern;
+}
 
 // What a device may give as the reason. Others speak of the CA, or of a hold that only an administrator could end.
 registry::RevocationReason reason_from(int number) {
@@ -88,52 +91,62 @@ Result<Decision> LocalDesk::apply(const Application& application) {
 
 // Whatever is wrong with it looks the same from outside; the sentence is for our log.
 Result<EnrolmentToken> LocalDesk::find_right_token(const Application& application) {
-    std::string reference;
-    Secret shown;
     if (const auto* proved = std::get_if<ProvedToken>(&application.credential)) {
-        reference = proved->reference;
-    } else {
-        const auto text = parse_token_text(std::get<ShownSecret>(application.credential).text.reveal());
-        if (!text) return wrong_credential("what was shown is no token");
-        reference = text->reference;
-        shown = text->secret;
+        auto token = find_usable_token(proved->reference, application.profile);
+        // Whoever says so may have been taken over: a reference is no proof where the secret could not have been one.
+        if (token && !can_be_proved(*token)) return wrong_credential("a challenge cannot be proved without showing it");
+        return token;
     }
-    auto token = find_usable_token(reference);
-    if (!token) return fail(std::move(token).error());
-    if (!*token) return wrong_credential("the token is unknown, expired or locked");
-    if ((*token)->profile != application.profile) return wrong_credential("the token is for another door");
-    if (std::holds_alternative<ProvedToken>(application.credential)) return **token;
-    if (!equal_in_constant_time((*token)->secret.reveal(), shown.reveal())) {
-        note_wrong_secret(application.protocol, reference, application.source);
-        return wrong_credential("the token's secret is wrong");
-    }
-    return **token;
-}
-
-Result<std::optional<EnrolmentToken>> LocalDesk::find_usable_token(std::string_view reference) {
-    auto token = registry_.find_token(reference);
-    if (!token || !*token) return token;
-    const WallTime now = commons_.clock.wall_now();
-    const Duration grace = (*token)->is_spent ? spent_token_grace : Duration::zero();
-    if ((*token)->expires + grace <= now) return std::optional<EnrolmentToken>();
-    if ((*token)->kind == TokenKind::challenge && (*token)->wrong_tries >= registry::max_wrong_tries)
-        return std::optional<EnrolmentToken>();
+    const auto shown = parse_token_text(std::get<ShownSecret>(application.credential).text.reveal());
+    if (!shown) return wrong_credential("what was shown is no token");
+    auto token = find_usable_token(shown->reference, application.profile);
+    if (!token) return token;
+    auto right = token->kind == TokenKind::challenge ? is_right_challenge(*token, shown->secret, application)
+                                                     : is_right_secret(*token, shown->secret, application);
+    if (!right) return fail(std::move(right).error());
+    if (!*right) return wrong_credential("the token's secret is wrong");
     return token;
 }
 
-Result<Decision> LocalDesk::apply_with_token(const Application& application, const EnrolmentToken& token) {
-    auto device = registry_.find_device(token.device);
-    if (!device) return fail(std::move(device).error());
-    if (!*device || (*device)->state == DeviceState::retired)
-        return fail(FaultCode::forbidden, token.device.colons() + " is in the inventory no more");
-    if (!token.is_spent && has_certificate((*device)->state) && !token.replaces) {
-        record({.kind = EventKind::alarm,
-                .outcome = "second-enrolment",
-                .device = token.device,
-                .source = application.source,
-                .detail = "a token was used for a device that has a certificate; nothing was issued"});
-        return fail(FaultCode::conflict, token.device.colons() + " has a certificate already");
+Result<bool> LocalDesk::is_right_secret(const EnrolmentToken& token, const Secret& shown,
+                                        const Application& application) {
+    if (equal_in_constant_time(token.secret.reveal(), shown.reveal())) return true;
+    note_wrong_secret(application.protocol, token.reference, application.source);
+    return false;
+}
+
+// A try is taken before it is judged, so that many at once are no more tries than one after the other.
+Result<bool> LocalDesk::is_right_challenge(const EnrolmentToken& token, const Secret& shown,
+                                           const Application& application) {
+    const auto tries = registry_.take_try(token.reference);
+    if (!tries) return fail(tries.error());
+    if (!*tries) return false;
+    if (equal_in_constant_time(token.secret.reveal(), shown.reveal())) {
+        if (auto given_back = registry_.give_back_try(token.reference); !given_back)
+            return fail(std::move(given_back).error());
+        return true;
     }
+    record({.kind = EventKind::alarm,
+            .outcome = "token-guessed",
+            .device = token.device,
+            .source = application.source,
+            .detail = fmt::format("{}: wrong try {} of {} at challenge {}{}", to_string(application.protocol), **tries,
+                                  registry::max_wrong_tries, token.reference,
+                                  **tries >= registry::max_wrong_tries ? ", which is locked now" : "")});
+    return false;
+}
+
+Result<EnrolmentToken> LocalDesk::find_usable_token(std::string_view reference, EnrolmentProfile profile) {
+    auto token = registry_.find_token(reference);
+    if (!token) return fail(std::move(token).error());
+    if (!*token) return wrong_credential("there is no such token");
+    const Duration grace = (*token)->is_spent ? spent_token_grace : Duration::zero();
+    if ((*token)->expires + grace <= commons_.clock.wall_now()) return wrong_credential("the token is over");
+    if ((*token)->profile != profile) return wrong_credential("the token is for another door");
+    return **token;
+}
+
+Result<Decision> LocalDesk::apply_with_token(const Application& application, const EnrolmentToken& token) {
     Enrolment enrolment{.device = token.device};
     enrolment.token = token.reference;
     enrolment.state = token.needs_approval ? EnrolmentState::waiting : EnrolmentState::approved;
@@ -169,25 +182,39 @@ Result<registry::CertificateRecord> LocalDesk::find_renewable(const Application&
 }
 
 Result<Decision> LocalDesk::begin(const Application& application, Enrolment enrolment) {
+    // Before a token is spent for a key that no CA takes.
+    auto key = read_key(application.public_key, application.profile);
+    if (!key) return fail(std::move(key).error());
     enrolment.protocol = to_string(application.protocol);
     enrolment.transaction = application.transaction;
     enrolment.public_key = hash_of_key(application.public_key);
     enrolment.profile = application.profile;
     enrolment.source = application.source;
-    // Before a token is spent for a key that no CA takes.
-    const auto key = read_key(application.public_key, application.profile);
-    if (!key) return fail(key.error());
     auto begun = registry_.begin_enrolment(enrolment);
-    if (!begun && begun.error().code == FaultCode::conflict) {
-        record({.kind = EventKind::alarm,
-                .outcome = "second-enrolment",
-                .device = enrolment.device,
-                .source = application.source,
-                .detail = "a token that was spent came again with another key; nothing was issued"});
-        return wrong_credential("the token was spent for another key");
-    }
-    if (!begun) return fail(std::move(begun).error());
+    if (!begun) return refuse_beginning(enrolment, std::move(begun).error());
     return proceed(*begun, *key);
+}
+
+tl::unexpected<Fault> LocalDesk::refuse_beginning(const Enrolment& enrolment, Fault fault) {
+    switch (fault.code) {
+        case FaultCode::not_found: return wrong_credential(std::move(fault.message));
+        case FaultCode::too_large: return fail(FaultCode::forbidden, std::move(fault.message));
+        case FaultCode::conflict:
+            raise_second_enrolment(enrolment, "a token that was spent came again with another key");
+            return wrong_credential(std::move(fault.message));
+        case FaultCode::forbidden:
+            raise_second_enrolment(enrolment, "a token was used for a device that has a certificate");
+            return fail(FaultCode::conflict, std::move(fault.message));
+        default: return fail(std::move(fault));
+    }
+}
+
+void LocalDesk::raise_second_enrolment(const Enrolment& enrolment, std::string_view what) {
+    record({.kind = EventKind::alarm,
+            .outcome = "second-enrolment",
+            .device = enrolment.device,
+            .source = enrolment.source,
+            .detail = fmt::format("{}; nothing was issued", what)});
 }
 
 Result<Decision> LocalDesk::inquire(const Inquiry& inquiry) {
@@ -195,70 +222,57 @@ Result<Decision> LocalDesk::inquire(const Inquiry& inquiry) {
         registry_.find_enrolment(to_string(inquiry.protocol), inquiry.transaction, hash_of_key(inquiry.public_key));
     if (!found) return fail(std::move(found).error());
     if (!*found) return fail(FaultCode::not_found, "no enrolment of that transaction and key was begun");
-    const auto key = read_key(inquiry.public_key, (*found)->profile);
-    if (!key) return fail(key.error());
+    auto key = read_key(inquiry.public_key, (*found)->profile);
+    if (!key) return fail(std::move(key).error());
     return proceed(**found, *key);
 }
 
 Result<Decision> LocalDesk::proceed(const Enrolment& enrolment, const Key& key) {
     switch (enrolment.state) {
         case EnrolmentState::waiting: return Decision(Waiting{});
-        case EnrolmentState::refused: return fail(FaultCode::forbidden, "an administrator refused it");
+        case EnrolmentState::refused: return fail(FaultCode::forbidden, "it was refused");
         case EnrolmentState::issued: return hand_out(enrolment.certificate);
-        case EnrolmentState::approved: return issue(enrolment, key);
+        case EnrolmentState::approved: return resume(enrolment, key);
     }
     return fail(FaultCode::internal, "an enrolment has no such state");
 }
 
-Status LocalDesk::check_room_for_another(const MacAddress& device) {
-    const WallTime now = commons_.clock.wall_now();
-    std::size_t valid = 0;
-    const auto listed = registry_.list_certificates_of(device, [&](const registry::CertificateRecord& record) {
-        if (!record.revoked && record.not_after > now) ++valid;
-        return true;
-    });
-    if (!listed) return listed;
-    if (valid < max_valid_certificates) return {};
-    return fail(FaultCode::forbidden, device.colons() + " has too many valid certificates; revoke some");
+Result<Decision> LocalDesk::resume(const Enrolment& begun, const Key& key) {
+    auto enrolment = registry_.resume_enrolment(begun.id);
+    if (!enrolment) return fail(std::move(enrolment).error());
+    if (enrolment->state == EnrolmentState::refused) return lose_right(*enrolment);
+    if (enrolment->state != EnrolmentState::approved) return proceed(*enrolment, key);
+    return issue(*enrolment, key);
+}
+
+tl::unexpected<Fault> LocalDesk::lose_right(const Enrolment& enrolment) {
+    if (enrolment.token.empty()) return wrong_credential("the certificate that it renews holds no more");
+    raise_second_enrolment(enrolment, "a token that was used has been overtaken by another certificate");
+    return fail(FaultCode::conflict, enrolment.device.colons() + " got another certificate meanwhile, or is retired");
 }
 
 Result<Decision> LocalDesk::issue(const Enrolment& enrolment, const Key& key) {
     auto device = registry_.find_device(enrolment.device);
     if (!device) return fail(std::move(device).error());
     if (!*device) return fail(FaultCode::forbidden, enrolment.device.colons() + " is in the inventory no more");
-    if (auto room = check_room_for_another(enrolment.device); !room) return fail(std::move(room).error());
-
     const Bounds bounds{enrolment.device, (*device)->serial, (*device)->names, key.issuer,
                         commons_.authority.device_life(key.issuer).end};
     auto certificate = signer_.sign_device({bounds, key.der});
     if (!certificate) return fail(std::move(certificate).error());
     const std::string fingerprint = certificate->fingerprint_sha256();
-    if (auto finished = registry_.finish_enrolment(enrolment.id, fingerprint); !finished)
-        return fail(std::move(finished).error());
-    if (auto retired = retire_replaced(enrolment, fingerprint); !retired) return fail(std::move(retired).error());
+    auto finished = registry_.finish_enrolment(enrolment.id, fingerprint);
+    if (!finished) return fail(std::move(finished).error());
+    if (finished->enrolment.state == EnrolmentState::refused) return lose_right(finished->enrolment);
+    // Somebody with the same key and right was quicker.
+    if (finished->enrolment.certificate != fingerprint) return hand_out(finished->enrolment.certificate);
+    std::string detail = fmt::format("{}, serial {}, until {}", enrolment.protocol, certificate->serial(),
+                                     format_time(certificate->not_after()));
+    if (finished->superseded > 0) detail += fmt::format("; {} of before revoked", finished->superseded);
     record({.outcome = enrolment.renews.empty() ? "issued" : "renewed",
             .device = enrolment.device,
             .source = enrolment.source,
-            .detail = fmt::format("{}, serial {}, until {}", enrolment.protocol, certificate->serial(),
-                                  format_time(certificate->not_after()))});
+            .detail = std::move(detail)});
     return Decision(Issued{*certificate, chain_of(key.issuer)});
-}
-
-// Whoever enrols a device anew has its key from before nowhere any more.
-Status LocalDesk::retire_replaced(const Enrolment& enrolment, const std::string& kept) {
-    if (!enrolment.renews.empty()) return {};
-    std::vector<std::string> older;
-    const auto listed =
-        registry_.list_certificates_of(enrolment.device, [&](const registry::CertificateRecord& record) {
-            if (!record.revoked && record.fingerprint != kept) older.push_back(record.fingerprint);
-            return true;
-        });
-    if (!listed) return listed;
-    for (const auto& fingerprint : older) {
-        auto revoked = registry_.revoke_certificate_at(fingerprint, registry::RevocationReason::superseded);
-        if (!revoked && revoked.error().code != FaultCode::conflict) return revoked;
-    }
-    return {};
 }
 
 Result<Decision> LocalDesk::hand_out(const std::string& fingerprint) {
@@ -281,40 +295,37 @@ std::vector<crypto::Certificate> LocalDesk::chain_of(Issuer issuer) const {
 }
 
 Result<Secret> LocalDesk::secret_of(std::string_view reference) {
-    auto token = find_usable_token(reference);
-    if (!token) return fail(std::move(token).error());
-    // A challenge's few digits could be found offline from one message.
-    if (*token && (*token)->kind == TokenKind::token && (*token)->profile == EnrolmentProfile::modern)
-        return (*token)->secret;
+    auto token = find_usable_token(reference, EnrolmentProfile::modern);
+    if (token && can_be_proved(*token)) return token->secret;
+    if (!token && token.error().code != FaultCode::unauthenticated) return fail(std::move(token).error());
     return Secret(to_hex(crypto::hmac_sha256(commons_.decoy_key.reveal(), reference)));
 }
 
+// Nothing is counted against the token: its secret cannot be guessed, and whoever holds it must not be locked out.
 void LocalDesk::note_wrong_secret(EnrolmentProtocol protocol, std::string_view reference, std::string_view source) {
     const auto token = registry_.find_token(reference);
     if (!token) return;
-    const std::string name = printable(reference, max_recorded_reference);
-    std::string detail;
-    if (*token && (*token)->kind == TokenKind::challenge) {
-        const auto tries = registry_.note_wrong_try(reference);
-        if (!tries) return;
-        detail = fmt::format("{}: wrong try {} of {} at challenge {}{}", to_string(protocol), *tries,
-                             registry::max_wrong_tries, name,
-                             *tries >= registry::max_wrong_tries ? ", which is locked now" : "");
-    } else {
-        const std::uint64_t count = commons_.wrong_tries.note(*token ? reference : "", commons_.clock.steady_now());
-        if (count == 0) return;
-        detail = fmt::format("{}: {} wrong secrets for {}", to_string(protocol), count,
-                             *token ? "token " + name : "tokens that are none");
-    }
+    const std::uint64_t count = commons_.wrong_tries.note(*token ? reference : "", commons_.clock.steady_now());
+    if (count == 0) return;
     record({.kind = EventKind::alarm,
             .outcome = "token-guessed",
             .device = *token ? std::optional((*token)->device) : std::nullopt,
             .source = std::string(source),
-            .detail = std::move(detail)});
+            .detail = fmt::format("{}: {} wrong secrets for {}", to_string(protocol), count,
+                                  *token ? "token " + (*token)->reference : "tokens that are none")});
 }
 
+// Only what was issued a moment ago by the protocol that asks: whoever parses strangers' messages names it.
 Status LocalDesk::confirm(std::string_view fingerprint, bool is_accepted) {
     if (is_accepted) return {};
+    auto enrolment = registry_.find_enrolment_of(fingerprint);
+    if (!enrolment) return fail(std::move(enrolment).error());
+    auto certificate = registry_.find_certificate(fingerprint);
+    if (!certificate) return fail(std::move(certificate).error());
+    const bool is_fresh =
+        *enrolment && (*enrolment)->protocol == to_string(EnrolmentProtocol::cmp) && *certificate &&
+        commons_.clock.wall_now() - (*certificate)->not_before < std::chrono::days(back_dated_days) + confirmation_time;
+    if (!is_fresh) return wrong_credential("there is no certificate that waits to be confirmed");
     return revoke_of_device({fingerprint, registry::RevocationReason::cessation_of_operation, "it would not have it"});
 }
 
@@ -326,7 +337,8 @@ Status LocalDesk::revoke(const ProvedCertificate& holder, int reason) {
 Status LocalDesk::revoke_of_device(const Revocation& revocation) {
     auto found = registry_.find_certificate(revocation.fingerprint);
     if (!found) return fail(std::move(found).error());
-    if (!*found || !(*found)->device || (*found)->revoked) return wrong_credential("the certificate holds no more");
+    const bool is_of_device = *found && (*found)->device && (*found)->purpose == registry::CertificatePurpose::device;
+    if (!is_of_device || (*found)->revoked) return wrong_credential("the certificate holds no more");
     auto revoked = registry_.revoke_certificate_at(revocation.fingerprint, revocation.reason);
     if (!revoked) return revoked;
     record({.outcome = "revoked",

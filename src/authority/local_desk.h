@@ -16,11 +16,11 @@
 
 namespace ringfence::authority {
 
-// Certificates that one device may have at once: the present one, the next one, and retries of a phone that loses its
-// answers. More means that somebody plays with its key.
-inline constexpr std::size_t max_valid_certificates = 8;
 // How long beyond its end a token that was spent still serves its key, for a phone that lost the answer.
 inline constexpr Duration spent_token_grace = std::chrono::hours(1);
+
+// How long CMP's holder of a new certificate may take to say that it would not have it.
+inline constexpr Duration confirmation_time = std::chrono::hours(1);
 
 // What all desks of a process share. Thread-safe.
 struct DeskCommons {
@@ -56,14 +56,20 @@ private:
     Result<Decision> apply_with_token(const Application& application, const registry::EnrolmentToken& token);
     Result<Decision> apply_with_certificate(const Application& application, const std::string& fingerprint);
     Result<registry::EnrolmentToken> find_right_token(const Application& application);
-    Result<std::optional<registry::EnrolmentToken>> find_usable_token(std::string_view reference);
+    Result<registry::EnrolmentToken> find_usable_token(std::string_view reference, registry::EnrolmentProfile profile);
+    Result<bool> is_right_secret(const registry::EnrolmentToken& token, const Secret& shown,
+                                 const Application& application);
+    Result<bool> is_right_challenge(const registry::EnrolmentToken& token, const Secret& shown,
+                                    const Application& application);
     Result<registry::CertificateRecord> find_renewable(const Application& application, const std::string& fingerprint);
-    Status check_room_for_another(const MacAddress& device);
     Result<Decision> begin(const Application& application, registry::Enrolment enrolment);
+    tl::unexpected<Fault> refuse_beginning(const registry::Enrolment& enrolment, Fault fault);
+    void raise_second_enrolment(const registry::Enrolment& enrolment, std::string_view what);
     Result<Decision> proceed(const registry::Enrolment& enrolment, const Key& key);
+    Result<Decision> resume(const registry::Enrolment& begun, const Key& key);
+    tl::unexpected<Fault> lose_right(const registry::Enrolment& enrolment);
     Result<Decision> issue(const registry::Enrolment& enrolment, const Key& key);
     Result<Decision> hand_out(const std::string& fingerprint);
-    Status retire_replaced(const registry::Enrolment& enrolment, const std::string& kept);
     std::vector<crypto::Certificate> chain_of(Issuer issuer) const;
 
     struct Revocation {

@@ -302,7 +302,7 @@ public:
             if (done) done = run(ignored, "DELETE FROM main.next_logins");
             if (done)
                 done = run(ignored,
-                           "INSERT INTO main.logins SELECT user, mac, site, kind, hashes, password"
+                           "INSERT INTO main.logins SELECT user, mac, site, kind, hashes, password, handed_out"
                            " FROM previous.logins WHERE user NOT IN (SELECT user FROM main.logins)"
                            " AND (mac IN (SELECT mac FROM main.devices) OR site IN (SELECT name FROM main.sites))");
             if (done)

@@ -51,6 +51,23 @@ struct Revocation {
     RevocationReason reason = RevocationReason::unspecified;
 };
 
+// Whose last good certificate was revoked has no claim to a login that was handed out for it.
+Status drop_login_without_certificate(Database& database, const MacAddress& mac, WallTime now) {
+    auto has_good = database.exists(
+        "SELECT 1 FROM certificates WHERE mac = ? AND purpose = ? AND revoked IS NULL AND not_after > ?", mac,
+        static_cast<int>(CertificatePurpose::device), now);
+    if (!has_good) return fail(std::move(has_good.error()));
+    return *has_good ? Status() : drop_handed_out_login(database, mac);
+}
+
+Status mark_revoked(Database& database, const CertificateRecord& certificate, const Revocation& revocation) {
+    auto marked = database.run("UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ?", revocation.at,
+                               static_cast<int>(revocation.reason), certificate.fingerprint);
+    const bool is_of_device = certificate.device && certificate.purpose == CertificatePurpose::device;
+    if (!marked || !is_of_device) return marked;
+    return drop_login_without_certificate(database, *certificate.device, revocation.at);
+}
+
 // Marks what `rows` holds as revoked, and answers what was not before.
 Result<std::vector<CertificateRecord>> revoke_rows(Database& database, Statement rows, const Revocation& revocation) {
     std::vector<CertificateRecord> fresh;
@@ -67,8 +84,7 @@ Result<std::vector<CertificateRecord>> revoke_rows(Database& database, Statement
     if (!any) return fail(FaultCode::not_found, "There is no such certificate.");
     if (fresh.empty()) return fail(FaultCode::conflict, "That was revoked already.");
     for (const auto& certificate : fresh) {
-        auto marked = database.run("UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ?",
-                                   revocation.at, static_cast<int>(revocation.reason), certificate.fingerprint);
+        auto marked = mark_revoked(database, certificate, revocation);
         if (!marked) return fail(std::move(marked.error()));
     }
     return fresh;
@@ -154,6 +170,23 @@ Status Registry::revoke_certificate_at(std::string_view fingerprint, RevocationR
         if (!revoked) return fail(std::move(revoked.error()));
         return {};
     });
+}
+
+Status Registry::Parts::revoke_useless(std::string_view fingerprint) {
+    return database->run("UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ? AND revoked IS NULL",
+                         clock.wall_now(), static_cast<int>(RevocationReason::superseded), fingerprint);
+}
+
+Result<std::size_t> Registry::Parts::revoke_others(const MacAddress& mac, std::string_view kept) {
+    auto revoked = database->run(
+        "UPDATE certificates SET revoked = ?, reason = ? WHERE mac = ? AND fingerprint <> ? AND revoked IS NULL",
+        clock.wall_now(), static_cast<int>(RevocationReason::superseded), mac, kept);
+    if (!revoked) return fail(std::move(revoked.error()));
+    const auto count = static_cast<std::size_t>(database->changed_rows());
+    if (count == 0) return count;
+    auto dropped = drop_handed_out_login(*database, mac);
+    if (!dropped) return fail(std::move(dropped.error()));
+    return count;
 }
 
 Status Registry::Parts::revoke_all(const MacAddress& mac, RevocationReason reason) {

@@ -166,7 +166,7 @@ Status Registry::Parts::retire(const MacAddress& mac) {
     if (!revoked) return revoked;
     auto withdrawn = withdraw_pending(mac);
     if (!withdrawn) return fail(std::move(withdrawn.error()));
-    return database->run("DELETE FROM next_logins WHERE mac = ?", mac);
+    return drop_handed_out_login(*database, mac);
 }
 
 Status Registry::add_device(const Device& device, const std::optional<Login>& login) {

@@ -48,9 +48,11 @@ struct EnrolmentToken {
 enum class EnrolmentState { waiting, approved, refused, issued };
 std::string_view to_string(EnrolmentState state);  // "waiting", "approved", "refused", "issued"
 
-// Asked again with the same key within this time, a renewal is the same one: its answer was lost. Later it is a new
-// one, since certmonger, for one, renews with the key and transaction that it used the last time.
-inline constexpr Duration renewal_retry = std::chrono::minutes(10);
+// Certificates that one device may have at once, and renewals that it may have under way: the present one, the next
+// one, and retries of a phone that loses its answers. More means that somebody plays with its key.
+inline constexpr std::size_t max_valid_certificates = 8;
+// How long a renewal that was begun counts as under way.
+inline constexpr Duration renewal_patience = std::chrono::hours(1);
 
 // One use of a token, or one renewal of a certificate: from the request to the certificate.
 struct Enrolment {
@@ -68,6 +70,12 @@ struct Enrolment {
     std::string certificate{};  // fingerprint, once issued
     WallTime received{};
     std::optional<WallTime> decided{};  // by a person, or when it was withdrawn
+};
+
+// What finish_enrolment did.
+struct FinishedEnrolment {
+    Enrolment enrolment;         // as it stands: issued, perhaps with an earlier certificate, or refused
+    std::size_t superseded = 0;  // certificates of before that were revoked
 };
 
 // A file that one device may fetch once: a PKCS#12, above all.

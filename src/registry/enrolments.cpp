@@ -16,11 +16,15 @@ constexpr char select_enrolment[] =
     "received,"
     " decided FROM enrolments";
 constexpr auto by_id = join_sql(select_enrolment, " WHERE id = ?");
+constexpr auto by_certificate = join_sql(select_enrolment, " WHERE certificate = ?");
 constexpr auto by_token = join_sql(select_enrolment, " WHERE token = ?");
 constexpr auto newest_by_key = join_sql(
     select_enrolment, " WHERE public_key = ? AND protocol = ? AND transaction_id = ? ORDER BY id DESC LIMIT 1");
-constexpr auto newest_renewal_by_key =
-    join_sql(select_enrolment, " WHERE public_key = ? AND renews = ? AND received > ? ORDER BY id DESC LIMIT 1");
+// Refused ones gave nothing, and what came of one that was issued may be gone.
+constexpr auto living_renewal_by_key = join_sql(
+    select_enrolment,
+    " WHERE public_key = ? AND renews = ? AND state <> ? AND (state <> ? OR EXISTS(SELECT 1 FROM certificates c WHERE"
+    " c.fingerprint = enrolments.certificate AND c.revoked IS NULL AND c.not_after >= ?)) ORDER BY id DESC LIMIT 1");
 constexpr auto newest_first = join_sql(select_enrolment, " ORDER BY id DESC");
 
 Result<Enrolment> read_enrolment(const Statement& row) {
@@ -57,25 +61,88 @@ Status check_enrolment(const Enrolment& enrolment) {
 Result<std::optional<Enrolment>> find_begun(Database& database, const Enrolment& wanted, WallTime now) {
     if (!wanted.token.empty()) return find_row(database.statement(by_token.data(), wanted.token), read_enrolment);
     return find_row(
-        database.statement(newest_renewal_by_key.data(), wanted.public_key, wanted.renews, now - renewal_retry),
+        database.statement(living_renewal_by_key.data(), wanted.public_key, wanted.renews,
+                           static_cast<int>(EnrolmentState::refused), static_cast<int>(EnrolmentState::issued), now),
         read_enrolment);
 }
 
-// Looked at once more under the write lock: it may have been withdrawn, locked or revoked since somebody looked.
-Status require_right(Database& database, const Enrolment& wanted, WallTime now) {
-    auto holds =
-        wanted.token.empty()
-            ? database.exists("SELECT 1 FROM certificates WHERE fingerprint = ? AND mac = ? AND revoked IS NULL",
-                              wanted.renews, wanted.device)
-            : database.exists(
-                  "SELECT 1 FROM tokens WHERE reference = ? AND mac = ? AND expires > ?"
-                  " AND (kind <> ? OR wrong_tries < ?)",
-                  wanted.token, wanted.device, now, static_cast<int>(TokenKind::challenge), max_wrong_tries);
+Status require(Result<bool> holds, FaultCode code, std::string otherwise) {
     if (!holds) return fail(std::move(holds.error()));
     if (*holds) return {};
-    return fail(FaultCode::not_found, "Device " + wanted.device.colons() +
-                                          (wanted.token.empty() ? " has no such certificate that could be renewed."
-                                                                : " has no such token that could be used."));
+    return fail(code, std::move(otherwise));
+}
+
+Status require_usable_token(Database& database, const Enrolment& wanted, WallTime now) {
+    auto usable = require(
+        database.exists("SELECT 1 FROM tokens WHERE reference = ? AND mac = ? AND expires > ?"
+                        " AND (kind <> ? OR wrong_tries <= ?)",
+                        wanted.token, wanted.device, now, static_cast<int>(TokenKind::challenge), max_wrong_tries),
+        FaultCode::not_found, "Device " + wanted.device.colons() + " has no token that could be used.");
+    if (!usable) return usable;
+    return require(
+        database.exists("SELECT 1 FROM devices d JOIN tokens t ON t.mac = d.mac"
+                        " WHERE t.reference = ? AND (t.replaces OR d.state NOT IN (?, ?))",
+                        wanted.token, static_cast<int>(DeviceState::enrolled), static_cast<int>(DeviceState::active)),
+        FaultCode::forbidden, "Device " + wanted.device.colons() + " has a certificate already.");
+}
+
+Status require_good_certificate(Database& database, const Enrolment& wanted, WallTime now) {
+    return require(database.exists("SELECT 1 FROM certificates WHERE fingerprint = ? AND mac = ? AND revoked IS NULL"
+                                   " AND not_after >= ?",
+                                   wanted.renews, wanted.device, now),
+                   FaultCode::not_found,
+                   "Device " + wanted.device.colons() + " has no such certificate that could be renewed.");
+}
+
+Status require_room(Database& database, const Enrolment& wanted, WallTime now) {
+    auto taken = database.number(
+        "SELECT (SELECT count(*) FROM certificates WHERE mac = ?1 AND purpose = ?2 AND revoked IS NULL AND not_after > "
+        "?3)"
+        " + (SELECT count(*) FROM enrolments WHERE mac = ?1 AND renews IS NOT NULL AND state IN (?4, ?5)"
+        " AND received > ?6)",
+        wanted.device, static_cast<int>(CertificatePurpose::device), now, static_cast<int>(EnrolmentState::waiting),
+        static_cast<int>(EnrolmentState::approved), now - renewal_patience);
+    if (!taken) return fail(std::move(taken.error()));
+    if (static_cast<std::size_t>(*taken) < max_valid_certificates) return {};
+    return fail(FaultCode::too_large,
+                "Device " + wanted.device.colons() + " has too many good certificates; revoke some.");
+}
+
+Status require_right_to_begin(Database& database, const Enrolment& wanted, WallTime now) {
+    if (!wanted.token.empty()) return require_usable_token(database, wanted, now);
+    auto good = require_good_certificate(database, wanted, now);
+    return good ? require_room(database, wanted, now) : good;
+}
+
+// Whether what was begun may still end with a certificate. A certificate of the same key is its own, from a try that
+// was cut short.
+Result<bool> still_holds(Database& database, const Enrolment& begun, WallTime now) {
+    if (!begun.renews.empty()) {
+        const auto good = require_good_certificate(database, begun, now);
+        if (!good && good.error().code != FaultCode::not_found) return fail(good.error());
+        return good.has_value();
+    }
+    return database.exists(
+        "SELECT 1 FROM tokens t JOIN devices d ON d.mac = t.mac WHERE t.reference = ?1 AND d.state <> ?2 AND "
+        "(t.replaces"
+        " OR NOT EXISTS(SELECT 1 FROM certificates c WHERE c.mac = t.mac AND c.purpose = ?3 AND c.revoked IS NULL"
+        " AND c.not_after > ?4 AND c.public_key <> ?5))",
+        begun.token, static_cast<int>(DeviceState::retired), static_cast<int>(CertificatePurpose::device), now,
+        begun.public_key);
+}
+
+Status set_state(Database& database, Enrolment& enrolment, EnrolmentState state, WallTime now) {
+    enrolment.state = state;
+    enrolment.decided = now;
+    return database.run("UPDATE enrolments SET state = ?, decided = ? WHERE id = ?", static_cast<int>(state), now,
+                        enrolment.id);
+}
+
+Status refuse_unless_it_holds(Database& database, Enrolment& enrolment, WallTime now) {
+    if (enrolment.state != EnrolmentState::waiting && enrolment.state != EnrolmentState::approved) return {};
+    const auto holds = still_holds(database, enrolment, now);
+    if (!holds) return fail(holds.error());
+    return *holds ? Status() : set_state(database, enrolment, EnrolmentState::refused, now);
 }
 
 Result<Enrolment> add_enrolment(Database& database, Enrolment enrolment, WallTime now) {
@@ -116,7 +183,7 @@ Result<Enrolment> Registry::begin_enrolment(const Enrolment& enrolment) {
         if (*begun && (*begun)->public_key != enrolment.public_key)
             return fail(FaultCode::conflict, "Token " + enrolment.token + " was used with another key.");
         if (*begun) return std::move(**begun);
-        auto right = require_right(*parts_->database, enrolment, now);
+        auto right = require_right_to_begin(*parts_->database, enrolment, now);
         if (!right) return fail(std::move(right.error()));
         return add_enrolment(*parts_->database, enrolment, now);
     });
@@ -132,30 +199,64 @@ Result<std::optional<Enrolment>> Registry::find_enrolment(std::string_view proto
                     read_enrolment);
 }
 
+Result<std::optional<Enrolment>> Registry::find_enrolment_of(std::string_view certificate) {
+    return find_row(parts_->database->statement(by_certificate.data(), certificate), read_enrolment);
+}
+
+Result<Enrolment> Registry::resume_enrolment(std::int64_t id) {
+    return in_transaction(*parts_->database, [&]() -> Result<Enrolment> {
+        auto enrolment = get_enrolment(*parts_->database, id);
+        if (!enrolment) return enrolment;
+        auto judged = refuse_unless_it_holds(*parts_->database, *enrolment, parts_->clock.wall_now());
+        if (!judged) return fail(std::move(judged.error()));
+        return enrolment;
+    });
+}
+
 Status Registry::decide_enrolment(std::int64_t id, EnrolmentState decision) {
     RINGFENCE_ASSERT(decision == EnrolmentState::approved || decision == EnrolmentState::refused);
     return in_transaction(*parts_->database, [&]() -> Status {
         auto enrolment = get_enrolment(*parts_->database, id);
         if (!enrolment) return fail(std::move(enrolment.error()));
-        if (enrolment->state != EnrolmentState::waiting) return fail(is_already(*enrolment));
-        return parts_->database->run("UPDATE enrolments SET state = ?, decided = ? WHERE id = ?",
-                                     static_cast<int>(decision), parts_->clock.wall_now(), id);
+        const bool is_open = enrolment->state == EnrolmentState::waiting ||
+                             (enrolment->state == EnrolmentState::approved && decision == EnrolmentState::refused);
+        if (!is_open) return fail(is_already(*enrolment));
+        return set_state(*parts_->database, *enrolment, decision, parts_->clock.wall_now());
     });
 }
 
-Status Registry::finish_enrolment(std::int64_t id, std::string_view certificate) {
+Result<FinishedEnrolment> Registry::finish_enrolment(std::int64_t id, std::string_view certificate) {
     auto named = check_name("A certificate's fingerprint", certificate);
-    if (!named) return named;
-    return in_transaction(*parts_->database, [&]() -> Status {
+    if (!named) return fail(std::move(named.error()));
+    const auto now = parts_->clock.wall_now();
+    return in_transaction(*parts_->database, [&]() -> Result<FinishedEnrolment> {
         auto enrolment = get_enrolment(*parts_->database, id);
         if (!enrolment) return fail(std::move(enrolment.error()));
-        if (enrolment->state == EnrolmentState::waiting)
-            return fail(FaultCode::conflict, fmt::format("Enrolment {} waits for somebody to decide.", id));
-        if (enrolment->state != EnrolmentState::approved) return fail(is_already(*enrolment));
-        auto finished = parts_->database->run("UPDATE enrolments SET state = ?, certificate = ? WHERE id = ?",
-                                              static_cast<int>(EnrolmentState::issued), certificate, id);
-        return finished ? parts_->advance(enrolment->device, DeviceState::enrolled) : finished;
+        auto judged = refuse_unless_it_holds(*parts_->database, *enrolment, now);
+        if (!judged) return fail(std::move(judged.error()));
+        if (enrolment->state == EnrolmentState::issued && enrolment->certificate == certificate)
+            return FinishedEnrolment{std::move(*enrolment)};
+        if (enrolment->state != EnrolmentState::approved) {
+            auto revoked = parts_->revoke_useless(certificate);
+            if (!revoked) return fail(std::move(revoked.error()));
+            return FinishedEnrolment{std::move(*enrolment)};
+        }
+        return parts_->issue(std::move(*enrolment), certificate);
     });
+}
+
+Result<FinishedEnrolment> Registry::Parts::issue(Enrolment enrolment, std::string_view certificate) {
+    enrolment.state = EnrolmentState::issued;
+    enrolment.certificate = certificate;
+    auto finished = database->run("UPDATE enrolments SET state = ?, certificate = ? WHERE id = ?",
+                                  static_cast<int>(EnrolmentState::issued), certificate, enrolment.id);
+    if (finished) finished = advance(enrolment.device, DeviceState::enrolled);
+    if (!finished) return fail(std::move(finished.error()));
+    if (!enrolment.renews.empty()) return FinishedEnrolment{std::move(enrolment)};
+    // Whoever enrols a device anew has its key from before nowhere any more.
+    auto superseded = revoke_others(enrolment.device, certificate);
+    if (!superseded) return fail(std::move(superseded.error()));
+    return FinishedEnrolment{std::move(enrolment), *superseded};
 }
 
 Status Registry::list_enrolments(const std::function<bool(const Enrolment&)>& each) {

@@ -145,8 +145,8 @@ Status Registry::promote_login(std::string_view user) {
             parts_->database->run("DELETE FROM logins WHERE mac = (SELECT mac FROM next_logins WHERE user = ?)", user);
         if (done)
             done = parts_->database->run(
-                "INSERT INTO logins(user, mac, kind, hashes) SELECT user, mac, kind, hashes FROM next_logins"
-                " WHERE user = ?",
+                "INSERT INTO logins(user, mac, kind, hashes, handed_out) SELECT user, mac, kind, hashes, 1"
+                " FROM next_logins WHERE user = ?",
                 user);
         if (done) done = parts_->database->run("DELETE FROM next_logins WHERE user = ?", user);
         return done;
@@ -154,6 +154,11 @@ Status Registry::promote_login(std::string_view user) {
     // While another writes, both hold; its next use promotes it.
     if (!promoted && promoted.error().code == FaultCode::unavailable) return {};
     return promoted;
+}
+
+Status drop_handed_out_login(Database& database, const MacAddress& mac) {
+    auto dropped = database.run("DELETE FROM next_logins WHERE mac = ?", mac);
+    return dropped ? database.run("DELETE FROM logins WHERE mac = ? AND handed_out", mac) : dropped;
 }
 
 Status Registry::remove_device_login(const MacAddress& mac) {

@@ -59,6 +59,12 @@ struct Registry::Parts {
     // Keeps the note in memory when there is no room for more, or another writer is at work.
     Status note(const MacAddress& mac, const UnwrittenNote& note);
     Status write_notes();
+    // A certificate that nobody was given.
+    Status revoke_useless(std::string_view fingerprint);
+    // How many of the device's others were revoked; a handed-out login goes with them.
+    Result<std::size_t> revoke_others(const MacAddress& mac, std::string_view kept);
+    // The last step of finish_enrolment.
+    Result<FinishedEnrolment> issue(Enrolment enrolment, std::string_view certificate);
     Status revoke_all(const MacAddress& mac, RevocationReason reason);
     Result<std::optional<DeviceState>> find_state(const MacAddress& mac);
     Status require_in_service(const MacAddress& mac);  // not_found; forbidden when it is retired
@@ -138,6 +144,9 @@ Status list_rows(Statement row, const Read& read, const Each& each) {
 }
 
 Result<crypto::SealingKey> load_sealing_key(const std::string& directory, Disk& disk);
+
+// The login that a device was handed for its certificate, used or not. One that somebody typed or was told stays.
+Status drop_handed_out_login(Database& database, const MacAddress& mac);
 
 // not_found when there is none.
 Result<Window> load_window(Database& database, std::int64_t id);

@@ -189,23 +189,31 @@ public:
     Result<std::optional<EnrolmentToken>> find_token(std::string_view reference);
     Status list_tokens(const std::function<bool(const EnrolmentToken&)>& each);  // newest first
     Status withdraw_token(std::string_view reference);                           // not_found; conflict when it is spent
-    // One more wrong secret; answers how many there are now.
-    Result<unsigned> note_wrong_try(std::string_view reference);  // not_found
+    // Takes one of a challenge's tries, before its secret is compared, so that no more than max_wrong_tries are ever
+    // wrong; how many are taken now. Empty: there is no such challenge, or it is locked.
+    Result<std::optional<unsigned>> take_try(std::string_view reference);
+    Status give_back_try(std::string_view reference);  // the secret was right
     // The beginning of an enrolment, in one step for whoever comes first with a token: what stands then. A token that
-    // was used before, or a certificate whose renewal was begun within `renewal_retry`, gives back with the same key
-    // what was begun then, whatever its transaction. conflict when a token was used with another key; not_found when
-    // the device has no such token (withdrawn, expired and locked ones too), or no such certificate that is not
-    // revoked. `id`, `received` are filled in here; `state` is waiting or approved.
+    // was used before gives back with the same key what was begun then, whatever its transaction; so does a certificate
+    // that was renewed with that key, while what came of it is good. `id`, `received` are filled in here; `state` is
+    // waiting or approved. Faults: conflict (the token was used with another key), forbidden (the device has a
+    // certificate and the token does not replace), not_found (no such token, withdrawn, expired and locked ones too, or
+    // no such certificate that is good), too_large (max_valid_certificates).
     Result<Enrolment> begin_enrolment(const Enrolment& enrolment);
     Result<std::optional<Enrolment>> find_enrolment(std::int64_t id);
     // The newest one of that protocol, transaction and key.
     Result<std::optional<Enrolment>> find_enrolment(std::string_view protocol, std::string_view transaction,
                                                     std::string_view public_key);
-    // approved or refused by a person; not_found, conflict unless it waits.
+    Result<std::optional<Enrolment>> find_enrolment_of(std::string_view certificate);  // that ended with it
+    // Before something is signed for it: whether its right still holds, since certificates are revoked and devices
+    // enrolled and retired meanwhile. It is refused for good in the same step if not. not_found.
+    Result<Enrolment> resume_enrolment(std::int64_t id);
+    // approved or refused by a person; not_found, conflict unless it waits, or is approved and to be refused.
     Status decide_enrolment(std::int64_t id, EnrolmentState decision);
-    // It ends with that certificate; the device is then enrolled, if it was not before. not_found, conflict unless it
-    // is approved.
-    Status finish_enrolment(std::int64_t id, std::string_view certificate);
+    // It ends with that certificate, and a first enrolment's device loses what it had before, handed-out login
+    // included. The certificate is revoked at once if the right was lost meanwhile, or somebody else finished first:
+    // what stands then is told. not_found.
+    Result<FinishedEnrolment> finish_enrolment(std::int64_t id, std::string_view certificate);
     Status list_enrolments(const std::function<bool(const Enrolment&)>& each);  // newest first
     // not_found; conflict unless device_state.h has that step. Retired: its certificates are revoked, and what is
     // pending of it is withdrawn.

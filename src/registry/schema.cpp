@@ -197,6 +197,7 @@ CREATE TABLE enrolments(
 ) STRICT;
 CREATE INDEX enrolments_by_key ON enrolments(public_key, protocol, transaction_id);
 CREATE INDEX enrolments_by_device ON enrolments(mac);
+CREATE INDEX enrolments_by_certificate ON enrolments(certificate) WHERE certificate IS NOT NULL;
 
 CREATE TABLE one_time_files(
     path TEXT PRIMARY KEY,
@@ -222,6 +223,8 @@ CREATE TABLE device_anchors(
     PRIMARY KEY(mac, anchor)
 ) STRICT, WITHOUT ROWID;
 
+-- It was handed out for a certificate, and goes with it.
+ALTER TABLE logins ADD COLUMN handed_out INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE next_logins(
     user TEXT PRIMARY KEY,
     mac TEXT NOT NULL UNIQUE REFERENCES devices ON DELETE CASCADE,

@@ -81,14 +81,21 @@ Status Registry::withdraw_token(std::string_view reference) {
     });
 }
 
-Result<unsigned> Registry::note_wrong_try(std::string_view reference) {
+Result<std::optional<unsigned>> Registry::take_try(std::string_view reference) {
     auto tries = in_transaction(*parts_->database, [&]() {
         return parts_->database->number(
-            "UPDATE tokens SET wrong_tries = wrong_tries + 1 WHERE reference = ? RETURNING wrong_tries", reference);
+            "UPDATE tokens SET wrong_tries = wrong_tries + 1 WHERE reference = ? AND kind = ? AND wrong_tries < ?"
+            " RETURNING wrong_tries",
+            reference, static_cast<int>(TokenKind::challenge), max_wrong_tries);
     });
-    if (!tries && tries.error().code == FaultCode::not_found) return fail(no_token(reference));
+    if (!tries && tries.error().code == FaultCode::not_found) return std::optional<unsigned>();
     if (!tries) return fail(std::move(tries.error()));
-    return static_cast<unsigned>(*tries);
+    return std::optional<unsigned>(static_cast<unsigned>(*tries));
+}
+
+Status Registry::give_back_try(std::string_view reference) {
+    return parts_->database->run(
+        "UPDATE tokens SET wrong_tries = wrong_tries - 1 WHERE reference = ? AND wrong_tries > 0", reference);
 }
 
 }  // namespace ringfence::registry

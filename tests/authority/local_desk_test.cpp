@@ -221,6 +221,15 @@ TEST_F(LocalDeskTest, ATokenIsNeverLockedAndItsTriesAreToldOfNowAndThen) {
     enrol(token);
 }
 
+// Whoever parses strangers' messages could say of any number that it was proved.
+TEST_F(LocalDeskTest, AChallengeCannotBeProvedWithoutShowingItAndLosesNoTryByThat) {
+    const TokenText challenge = house.add_token(phone, {.kind = TokenKind::challenge});
+    EXPECT_EQ(refusal(ProvedToken{challenge.reference}), FaultCode::unauthenticated);
+    for (int i = 0; i < 20; ++i) desk.note_wrong_secret(EnrolmentProtocol::cmp, challenge.reference, "192.0.2.9");
+    EXPECT_EQ(house.events().count(EventKind::alarm, "token-guessed"), 1U);
+    enrol(challenge);
+}
+
 TEST_F(LocalDeskTest, ReferencesThatAreNoneAreCountedTogether) {
     for (int i = 0; i < 20; ++i)
         desk.note_wrong_secret(EnrolmentProtocol::cmp, make_token(house.random()).reference, "192.0.2.9");
@@ -341,8 +350,8 @@ protected:
     void decide(EnrolmentState decision) {
         std::int64_t id = 0;
         ASSERT_TRUE(registry.list_enrolments([&](const registry::Enrolment& enrolment) {
-            id = enrolment.id;
-            return false;
+            if (enrolment.state == EnrolmentState::waiting) id = enrolment.id;
+            return true;
         }));
         ASSERT_TRUE(registry.decide_enrolment(id, decision).has_value());
     }
@@ -387,6 +396,25 @@ TEST_F(ApprovalTest, NobodyElseLearnsOfIt) {
     for (const auto& foreign : {foreign_transaction, foreign_key, foreign_protocol})
         EXPECT_EQ(desk.inquire(foreign).error().code, FaultCode::not_found);
     EXPECT_EQ(signer.asked, 0U);
+}
+
+TEST_F(ApprovalTest, ApprovalDoesNotReplaceWhatWasEnrolledMeanwhile) {
+    EXPECT_TRUE(waits(desk.apply(application(shown(token)))));
+    const auto enrolled = enrol(house.add_token(phone), key("desk phone, quicker"));
+    decide(EnrolmentState::approved);
+    EXPECT_EQ(desk.inquire(inquiry()).error().code, FaultCode::conflict);
+    EXPECT_EQ(house.events().count(EventKind::alarm, "second-enrolment"), 1U);
+    EXPECT_FALSE(house.record_of(enrolled.certificate).revoked.has_value());
+}
+
+TEST_F(ApprovalTest, ApprovalOfATokenThatReplacesDoes) {
+    const auto enrolled = enrol(house.add_token(phone), key("desk phone, quicker"));
+    token = house.add_token(phone, {.needs_approval = true, .replaces = true});
+    EXPECT_TRUE(waits(desk.apply(application(shown(token)))));
+    EXPECT_FALSE(house.record_of(enrolled.certificate).revoked.has_value()) << "not before it is approved";
+    decide(EnrolmentState::approved);
+    expect_issued(desk.inquire(inquiry()));
+    EXPECT_TRUE(house.record_of(enrolled.certificate).revoked.has_value());
 }
 
 TEST_F(ApprovalTest, ApprovalOfADeviceThatIsRetiredMeanwhileBringsNothing) {
@@ -457,22 +485,50 @@ TEST_F(LocalDeskTest, ARetiredDeviceRenewsNothing) {
 
 TEST_F(LocalDeskTest, ADeviceHasSoManyValidCertificatesAndNoMore) {
     const auto first = enrol(house.add_token(phone));
-    for (std::size_t i = 1; i < max_valid_certificates; ++i) renew(first, key("renewal " + std::to_string(i)));
+    for (std::size_t i = 1; i < registry::max_valid_certificates; ++i)
+        renew(first, key("renewal " + std::to_string(i)));
     EXPECT_EQ(refusal(holder_of(first), key("one too many")), FaultCode::forbidden);
     const auto last = house.certificates_of(phone).back();
     ASSERT_TRUE(registry.revoke_certificate_at(last.fingerprint, RevocationReason::unspecified));
-    clock.advance(registry::renewal_retry);
     renew(first, key("another"));
     EXPECT_EQ(refusal(holder_of(first), key("one too many again")), FaultCode::forbidden);
 }
 
-TEST_F(LocalDeskTest, ARenewalAskedAgainSoonIsTheSameAndLaterANewOne) {
+// Whoever repeats a message of another, years later, gets what that other got, and nothing more.
+TEST_F(LocalDeskTest, ARenewalWithTheSameKeyIsTheSameWhileWhatCameOfItIsGood) {
     const auto first = enrol(house.add_token(phone));
     const auto second = renew(first, key("desk phone, renewed"));
-    clock.advance(registry::renewal_retry - std::chrono::seconds(1));
+    clock.advance(100 * day);
     EXPECT_EQ(renew(first, key("desk phone, renewed")).certificate, second.certificate);
-    clock.advance(std::chrono::seconds(1));
+    EXPECT_EQ(house.certificates_of(phone).size(), 2U);
+    ASSERT_TRUE(registry.revoke_certificate_at(holder_of(second).fingerprint, RevocationReason::unspecified));
     EXPECT_NE(renew(first, key("desk phone, renewed")).certificate, second.certificate);
+}
+
+TEST_F(LocalDeskTest, AThiefsRenewalsEndWithTheCertificateThatWasStolen) {
+    const auto first = enrol(house.add_token(phone));
+    signer.failures = 1;
+    EXPECT_EQ(refusal(holder_of(first), key("thief")), FaultCode::unavailable);
+    ASSERT_TRUE(registry.revoke_certificates_of(phone, RevocationReason::key_compromise).has_value());
+    const Inquiry poll{EnrolmentProtocol::scep, "transaction", test::public_key_of(key("thief")), "192.0.2.66"};
+    EXPECT_EQ(desk.inquire(poll).error().code, FaultCode::unauthenticated);
+    EXPECT_EQ(desk.inquire(poll).error().code, FaultCode::forbidden) << "it was refused for good";
+    EXPECT_EQ(house.certificates_of(phone).size(), 1U);
+}
+
+TEST_F(LocalDeskTest, WhatIsRefusedForWantOfRoomLeavesNothingBehind) {
+    const auto first = enrol(house.add_token(phone));
+    for (std::size_t i = 1; i < registry::max_valid_certificates; ++i)
+        renew(first, key("renewal " + std::to_string(i)));
+    const auto count = [&] {
+        std::size_t rows = 0;
+        EXPECT_TRUE(registry.list_enrolments([&](const registry::Enrolment&) { return ++rows, true; }).has_value());
+        return rows;
+    };
+    const std::size_t before = count();
+    EXPECT_EQ(refusal(holder_of(first), key("one too many")), FaultCode::forbidden);
+    EXPECT_EQ(count(), before);
+    enrol(house.add_token(phone, {.replaces = true}), key("its owner"));
 }
 
 // --- when the signer is away ----------------------------------------------------------------------------------------
@@ -495,12 +551,35 @@ TEST_F(LocalDeskTest, NothingIsIssuedWithoutTheSignerAndARetryWorks) {
     renew(issued, key("desk phone, renewed"));
 }
 
+TEST_F(LocalDeskTest, WhoeverEnrolsWhileTheSignerIsAwayIsNotReplacedByARetry) {
+    const auto early = house.add_token(phone);
+    signer.failures = 1;
+    EXPECT_EQ(refusal(shown(early), key("thief")), FaultCode::unavailable);
+    const auto enrolled = enrol(house.add_token(phone));
+    EXPECT_EQ(refusal(shown(early), key("thief")), FaultCode::conflict);
+    EXPECT_EQ(house.events().count(EventKind::alarm, "second-enrolment"), 1U);
+    EXPECT_FALSE(house.record_of(enrolled.certificate).revoked.has_value());
+}
+
 // --- after issue ----------------------------------------------------------------------------------------------------
 
-TEST_F(LocalDeskTest, WhoWouldNotHaveTheCertificateHasItRevoked) {
+TEST_F(LocalDeskTest, OnlyWhatCmpIssuedAMomentAgoCanBeSentBack) {
     const auto issued = enrol(house.add_token(phone));
     EXPECT_TRUE(desk.confirm(holder_of(issued).fingerprint, true).has_value());
-    EXPECT_FALSE(house.record_of(issued.certificate).revoked.has_value());
+    EXPECT_FALSE(desk.confirm(holder_of(issued).fingerprint, false).has_value()) << "SCEP confirms nothing";
+    clock.advance(confirmation_time);
+    auto wanted = application(shown(house.add_token(other_phone)), key("other phone"));
+    wanted.protocol = EnrolmentProtocol::cmp;
+    const auto late = expect_issued(desk.apply(wanted));
+    clock.advance(confirmation_time);
+    EXPECT_FALSE(desk.confirm(holder_of(late).fingerprint, false).has_value()) << "too late";
+    EXPECT_FALSE(house.record_of(late.certificate).revoked.has_value());
+}
+
+TEST_F(LocalDeskTest, WhoWouldNotHaveTheCertificateOfCmpHasItRevoked) {
+    auto wanted = application(shown(house.add_token(phone)));
+    wanted.protocol = EnrolmentProtocol::cmp;
+    const auto issued = expect_issued(desk.apply(wanted));
     EXPECT_TRUE(desk.confirm(holder_of(issued).fingerprint, false).has_value());
     EXPECT_TRUE(house.record_of(issued.certificate).revoked.has_value());
     EXPECT_EQ(house.events().count(EventKind::enrolment, "revoked"), 1U);

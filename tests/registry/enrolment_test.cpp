@@ -43,6 +43,11 @@ protected:
         out.renews = std::string(64, '7');
         return out;
     }
+    CertificateRecord own_certificate(char digit) const {
+        auto certificate = certificate_of(one_, digit);
+        certificate.public_key = key_one;
+        return certificate;
+    }
     DeviceState state_of(const MacAddress& mac) { return registry_.find_device(mac).value()->state; }
 
     const MacAddress one_ = mac_number(1);
@@ -97,13 +102,13 @@ TEST_F(EnrolmentTest, a_challenge_locks_itself_and_a_token_does_not) {
     challenge.kind = TokenKind::challenge;
     ASSERT_TRUE(registry_.add_token(challenge));
     ASSERT_TRUE(registry_.add_token(token("LONG")));
-    for (unsigned tries = 1; tries <= max_wrong_tries; ++tries) {
-        EXPECT_EQ(registry_.note_wrong_try("1234").value(), tries);
-        EXPECT_EQ(registry_.note_wrong_try("LONG").value(), tries);
-    }
+    for (unsigned tries = 1; tries <= max_wrong_tries; ++tries) EXPECT_EQ(registry_.take_try("1234").value(), tries);
+    EXPECT_FALSE(registry_.take_try("1234").value()) << "locked";
+    EXPECT_FALSE(registry_.take_try("LONG").value()) << "a token has no tries to take";
+    EXPECT_FALSE(registry_.take_try("none").value());
     EXPECT_EQ(registry_.find_token("1234").value()->wrong_tries, max_wrong_tries);
-    EXPECT_EQ(registry_.note_wrong_try("none").error().code, FaultCode::not_found);
-    EXPECT_EQ(registry_.begin_enrolment(with_token("1234", key_one)).error().code, FaultCode::not_found);
+    ASSERT_TRUE(registry_.give_back_try("1234"));
+    EXPECT_EQ(registry_.take_try("1234").value(), max_wrong_tries);
     EXPECT_TRUE(registry_.begin_enrolment(with_token("LONG", key_one)));
 }
 
@@ -136,16 +141,79 @@ TEST_F(EnrolmentTest, a_token_of_one_device_or_an_expired_one_begins_nothing) {
     EXPECT_FALSE(registry_.find_token("T").value()->is_spent);
 }
 
-TEST_F(EnrolmentTest, a_renewal_is_the_same_one_for_ten_minutes) {
+TEST_F(EnrolmentTest, a_renewal_with_the_same_key_is_the_same_one_unless_it_was_refused) {
     ASSERT_TRUE(registry_.add_certificate(certificate_of(one_, '7')));
     const auto begun = registry_.begin_enrolment(renewal(key_one)).value();
     EXPECT_NE(registry_.begin_enrolment(renewal(key_two)).value().id, begun.id);
-    installation_.clock.advance(renewal_retry - std::chrono::milliseconds(1));
+    installation_.clock.advance(std::chrono::hours(100));
     EXPECT_EQ(registry_.begin_enrolment(renewal(key_one)).value().id, begun.id);
-    installation_.clock.advance(std::chrono::milliseconds(1));
-    const auto later = registry_.begin_enrolment(renewal(key_one)).value();
-    EXPECT_GT(later.id, begun.id);
-    EXPECT_EQ(registry_.find_enrolment("cmp", std::string("a\0b", 3), key_one).value()->id, later.id);
+    ASSERT_TRUE(registry_.decide_enrolment(begun.id, EnrolmentState::refused));
+    EXPECT_GT(registry_.begin_enrolment(renewal(key_one)).value().id, begun.id);
+}
+
+TEST_F(EnrolmentTest, so_many_renewals_are_under_way_and_no_more) {
+    ASSERT_TRUE(registry_.add_certificate(certificate_of(one_, '7')));
+    const auto begin = [&](std::size_t number) {
+        return registry_.begin_enrolment(renewal(std::string(64, static_cast<char>('a' + number))));
+    };
+    for (std::size_t i = 1; i < max_valid_certificates; ++i) ASSERT_TRUE(begin(i)) << i;
+    EXPECT_EQ(begin(max_valid_certificates).error().code, FaultCode::too_large);
+    installation_.clock.advance(renewal_patience);
+    EXPECT_TRUE(begin(max_valid_certificates)) << "what was never finished counts no more";
+}
+
+TEST_F(EnrolmentTest, whoever_finishes_second_gets_what_the_first_got) {
+    ASSERT_TRUE(registry_.add_token(token("T")));
+    const auto id = registry_.begin_enrolment(with_token("T", key_one)).value().id;
+    for (const char digit : {'1', '2'}) ASSERT_TRUE(registry_.add_certificate(own_certificate(digit)));
+    EXPECT_EQ(registry_.finish_enrolment(id, std::string(64, '1')).value().superseded, 1u);
+    const auto second = registry_.finish_enrolment(id, std::string(64, '2')).value();
+    EXPECT_EQ(second.enrolment.certificate, std::string(64, '1'));
+    EXPECT_FALSE(registry_.find_certificate(std::string(64, '1')).value()->revoked);
+    EXPECT_TRUE(registry_.find_certificate(std::string(64, '2')).value()->revoked);
+}
+
+TEST_F(EnrolmentTest, two_tokens_of_one_device_bring_one_certificate) {
+    for (const auto* reference : {"T", "U"}) ASSERT_TRUE(registry_.add_token(token(reference)));
+    const auto first = registry_.begin_enrolment(with_token("T", key_one)).value().id;
+    const auto second = registry_.begin_enrolment(with_token("U", key_two)).value().id;
+    auto certificate = own_certificate('1');
+    ASSERT_TRUE(registry_.add_certificate(certificate));
+    ASSERT_TRUE(registry_.finish_enrolment(first, certificate.fingerprint));
+    certificate = own_certificate('2');
+    certificate.public_key = key_two;
+    ASSERT_TRUE(registry_.add_certificate(certificate));
+    const auto late = registry_.finish_enrolment(second, certificate.fingerprint).value();
+    EXPECT_EQ(late.enrolment.state, EnrolmentState::refused);
+    EXPECT_FALSE(registry_.find_certificate(std::string(64, '1')).value()->revoked);
+    EXPECT_TRUE(registry_.find_certificate(std::string(64, '2')).value()->revoked);
+    EXPECT_EQ(registry_.resume_enrolment(second).value().state, EnrolmentState::refused);
+}
+
+TEST_F(EnrolmentTest, a_renewal_ends_with_the_certificate_that_it_renews) {
+    ASSERT_TRUE(registry_.add_certificate(certificate_of(one_, '7')));
+    const auto id = registry_.begin_enrolment(renewal(key_one)).value().id;
+    EXPECT_EQ(registry_.resume_enrolment(id).value().state, EnrolmentState::approved);
+    ASSERT_TRUE(registry_.revoke_certificates_of(one_));
+    EXPECT_EQ(registry_.resume_enrolment(id).value().state, EnrolmentState::refused);
+    EXPECT_EQ(registry_.resume_enrolment(99).error().code, FaultCode::not_found);
+}
+
+TEST_F(EnrolmentTest, a_login_that_was_handed_out_goes_with_the_last_certificate) {
+    ASSERT_TRUE(registry_.add_certificate(certificate_of(one_, '7')));
+    ASSERT_TRUE(registry_.add_certificate(certificate_of(one_, '8')));
+    ASSERT_TRUE(registry_.store_next_login(login_of(one_, "used")));
+    ASSERT_TRUE(registry_.promote_login("used"));
+    ASSERT_TRUE(registry_.store_next_login(login_of(one_, "unused")));
+    ASSERT_TRUE(registry_.revoke_certificate_at(std::string(64, '7'), RevocationReason::unspecified));
+    EXPECT_TRUE(registry_.find_login("used").value());
+    ASSERT_TRUE(registry_.revoke_certificate_at(std::string(64, '8'), RevocationReason::unspecified));
+    EXPECT_FALSE(registry_.find_login("used").value());
+    EXPECT_FALSE(registry_.find_login("unused").value());
+    ASSERT_TRUE(registry_.store_login(login_of(one_, "typed")));
+    ASSERT_TRUE(registry_.add_certificate(certificate_of(one_, '9')));
+    ASSERT_TRUE(registry_.revoke_certificates_of(one_));
+    EXPECT_TRUE(registry_.find_login("typed").value()) << "nobody handed that out";
 }
 
 TEST_F(EnrolmentTest, a_certificate_that_is_revoked_or_another_devices_renews_nothing) {
@@ -166,10 +234,10 @@ TEST_F(EnrolmentTest, an_enrolment_is_decided_once_and_ends_with_a_certificate) 
     auto asked = with_token("T", key_one);
     asked.state = EnrolmentState::waiting;
     const auto id = registry_.begin_enrolment(asked).value().id;
-    EXPECT_EQ(registry_.finish_enrolment(id, "f1").error().code, FaultCode::conflict);
+    EXPECT_EQ(registry_.finish_enrolment(id, "f1").value().enrolment.state, EnrolmentState::waiting);
     installation_.clock.advance(std::chrono::minutes(1));
     ASSERT_TRUE(registry_.decide_enrolment(id, EnrolmentState::approved));
-    EXPECT_EQ(registry_.decide_enrolment(id, EnrolmentState::refused).error().code, FaultCode::conflict);
+    EXPECT_EQ(registry_.decide_enrolment(id, EnrolmentState::approved).error().code, FaultCode::conflict);
     EXPECT_EQ(registry_.find_enrolment(id).value()->decided, installation_.clock.wall_now());
     EXPECT_EQ(state_of(one_), DeviceState::expected);
     ASSERT_TRUE(registry_.finish_enrolment(id, "f1"));
@@ -177,12 +245,20 @@ TEST_F(EnrolmentTest, an_enrolment_is_decided_once_and_ends_with_a_certificate) 
     const auto ended = registry_.find_enrolment(id).value();
     EXPECT_EQ(ended->state, EnrolmentState::issued);
     EXPECT_EQ(ended->certificate, "f1");
-    EXPECT_EQ(registry_.finish_enrolment(id, "f2").error().code, FaultCode::conflict);
+    EXPECT_EQ(registry_.find_enrolment_of("f1").value()->id, id);
+    EXPECT_EQ(registry_.decide_enrolment(id, EnrolmentState::refused).error().code, FaultCode::conflict);
+    EXPECT_EQ(registry_.finish_enrolment(id, "f1").value().enrolment.certificate, "f1") << "again";
 
     asked.token = "U";
+    EXPECT_EQ(registry_.begin_enrolment(asked).error().code, FaultCode::forbidden) << "it has a certificate";
+    auto replacing = token("V");
+    replacing.replaces = true;
+    ASSERT_TRUE(registry_.add_token(replacing));
+    asked.token = "V";
     const auto second = registry_.begin_enrolment(asked).value().id;
+    ASSERT_TRUE(registry_.decide_enrolment(second, EnrolmentState::approved));
     ASSERT_TRUE(registry_.decide_enrolment(second, EnrolmentState::refused));
-    EXPECT_EQ(registry_.finish_enrolment(second, "f3").error().code, FaultCode::conflict);
+    EXPECT_EQ(registry_.finish_enrolment(second, "f3").value().enrolment.state, EnrolmentState::refused);
     EXPECT_EQ(registry_.decide_enrolment(99, EnrolmentState::approved).error().code, FaultCode::not_found);
     std::vector<std::int64_t> ids;
     ASSERT_TRUE(registry_.list_enrolments([&](const Enrolment& each) {
