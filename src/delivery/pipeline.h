@@ -28,8 +28,8 @@ public:
     void record(Ticket ticket, const Delivered& delivered);
 
 private:
-    // Whether what was granted, if it is fetched once, is this asker's. Nobody is asked twice for the same claim: over
-    // TFTP confirm() makes it, and who only asks makes none.
+    // Whether what was granted, if it is fetched once, is this asker's. Over TFTP that is left to confirm(), unless
+    // nobody gets it any more; who only asks claims nothing.
     Result<bool> may_have(const Request& request, const Resource& resource, bool may_be_forged, Ticket& ticket);
     // False when somebody else has it, or had; the ticket then says so, as an alarm where it tells of two askers.
     Result<bool> claim(Ticket& ticket);

@@ -175,6 +175,43 @@ class OneTime(SystemTest):
         self.assertGreater(len(content), 2000)
         self.assertEqual(self.alarms(), [])
 
+    def test_its_row_of_the_access_table_on_every_door(self):
+        self.make()
+        certificates = {"own": self.house.issue(MAC, "rsa2048"), "other": self.house.issue(OTHER, "rsa2048")}
+        login = {"own": MAC, "other": OTHER}
+        proofs = ("none", "own password", "other password", "own certificate", "other certificate")
+
+        def proving(door, proof):
+            who, _, means = proof.partition(" ")
+            tls = ["--cacert", self.house.root] if door == "https" else []
+            if means == "certificate":
+                return [*tls, "--cert", certificates[who] / "cert.pem", "--key", certificates[who] / "key.pem"]
+            if means == "password":
+                user = self.house.users[login[who]]
+                return [*tls, "--user", f"{user}:{self.house.passwords[user]}", *(["--anyauth"] if tls else [])]
+            return tls
+        for window in ("open", "closed"):
+            if window == "closed":
+                self.house("window", "close", "1")
+            for door in ("tftp", "ftp", "http", "https"):
+                for proof in proofs if door in ("http", "https") else ("none",):
+                    if door == "http" and "certificate" in proof:
+                        continue
+                    with self.subTest(window=window, door=door, proof=proof):
+                        served = self.curl(door, *proving(door, proof))[0] == 0
+                        self.assertEqual(served, proof.startswith("own") if door == "https" else window == "open")
+        self.assertEqual(self.alarms(), [], "all of it is one address within the grace")
+
+    def test_device_show_tells_what_became_of_it(self):
+        self.make()
+        self.assertIn(f"file {self.path}, waits to be fetched once", self.house("device", "show", MAC).out)
+        self.assertEqual(self.curl("http")[0], 0)
+        self.wait_for_delivery("http")
+        self.assertIn(f"file {self.path}, fetched by {SET} at ", self.house("device", "show", MAC).out)
+        self.curl("http", source=THIEF)
+        shown = self.house.json("device", "show", MAC)["one_time_files"]
+        self.assertEqual([(f["path"], f["fetched_by"], bool(f["burned"])) for f in shown], [(self.path, SET, True)])
+
     def test_a_device_with_a_certificate_needs_replace_and_what_fails_leaves_no_good_certificate(self):
         first = self.make()
         self.assertIn("--replace", self.house("cert", "p12", MAC, code=1).err)

@@ -146,10 +146,11 @@ struct OwnedThings {
     json::array certificates;
     json::array settings;
     json::array files;
+    json::array one_time_files;
     std::vector<std::string> lines;
 };
 
-Result<OwnedThings> collect(registry::Registry& registry, const MacAddress& mac) {
+Result<OwnedThings> collect(registry::Registry& registry, const MacAddress& mac, WallTime now) {
     OwnedThings out;
     const auto certificates = registry.list_certificates_of(mac, [&](const registry::CertificateRecord& certificate) {
         out.certificates.push_back(to_json(certificate));
@@ -172,6 +173,12 @@ Result<OwnedThings> collect(registry::Registry& registry, const MacAddress& mac)
         out.files.emplace_back(file.path);
         out.lines.push_back("file " + file.path);
     }
+    const auto once = registry.one_time_files_of(mac);
+    if (!once) return fail(once.error());
+    for (const auto& file : *once) {
+        out.one_time_files.push_back(to_json(file));
+        out.lines.push_back("file " + file.path + ", " + describe_file(file, now));
+    }
     return out;
 }
 
@@ -184,7 +191,7 @@ Done show(const Arguments& arguments, Context& context) {
     if (!device) return fail(device.error());
     const auto surroundings = survey(**registry, context.clock().wall_now());
     if (!surroundings) return fail(surroundings.error());
-    const auto owned = collect(**registry, device->mac);
+    const auto owned = collect(**registry, device->mac, context.clock().wall_now());
     if (!owned) return fail(owned.error());
     const auto report = report_on(*device, *surroundings, **family);
 
@@ -194,6 +201,7 @@ Done show(const Arguments& arguments, Context& context) {
     object["certificates"] = owned->certificates;
     object["settings"] = owned->settings;
     object["files"] = owned->files;
+    object["one_time_files"] = owned->one_time_files;
     std::string text = format_facts(
         {{"device", device->mac.colons()},
          {"model", device->model},

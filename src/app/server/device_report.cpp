@@ -1,5 +1,7 @@
 #include "app/server/device_report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace ringfence::app {
@@ -88,5 +90,21 @@ json::object to_json(const registry::CertificateRecord& certificate) {
 }
 
 std::string time_or_empty(const std::optional<WallTime>& time) { return time ? format_time(*time) : std::string(); }
+
+json::object to_json(const registry::OneTimeFile& file) {
+    return {{"path", file.path},
+            {"certificate", text_or_null(file.certificate)},
+            {"expires", format_time(file.expires)},
+            {"fetched_by", text_or_null(file.fetched_by)},
+            {"handed_over", text_or_null(time_or_empty(file.handed_over))},
+            {"burned", text_or_null(time_or_empty(file.burned))}};
+}
+
+std::string describe_file(const registry::OneTimeFile& file, WallTime now) {
+    if (file.handed_over) return fmt::format("fetched by {} at {}", file.fetched_by, format_time(*file.handed_over));
+    if (!file.fetched_by.empty()) return fmt::format("begun by {}, and not fetched whole", file.fetched_by);
+    if (file.burned || now >= file.expires) return "withdrawn or expired, and never fetched";
+    return "waits to be fetched once, until " + format_time(file.expires);
+}
 
 }  // namespace ringfence::app

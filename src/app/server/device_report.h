@@ -40,6 +40,9 @@ bool needs_legacy_lane(const registry::Device& device, WallTime now);
 
 json::object to_json(const registry::Device& device);
 json::object to_json(const registry::CertificateRecord& certificate);
+json::object to_json(const registry::OneTimeFile& file);
+// "waits to be fetched once, until ...", "fetched by ...": what became of it.
+std::string describe_file(const registry::OneTimeFile& file, WallTime now);
 std::string time_or_empty(const std::optional<WallTime>& time);
 
 }  // namespace ringfence::app
