@@ -28,9 +28,20 @@ class Device:
         return f"O = {HOST}, serialNumber = {self.serial}, CN = {self.mac.replace(':', '').upper()}"
 
 
+BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's
+
+
 @dataclass(frozen=True)
 class Token:
     text: str
+
+    @classmethod
+    def of(cls, reference, secret):
+        """One that reads well, right or wrong."""
+        value = 0
+        for symbol in reference + secret:
+            value = value * len(BASE32) + BASE32.index(symbol)
+        return cls(f"{reference}-{secret}-{(BASE32 + '*~$=U')[value % 37]}")
 
     @property
     def reference(self):

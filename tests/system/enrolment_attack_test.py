@@ -2,9 +2,10 @@
 requests that want too much, and messages that no client would send. What must look alike is compared to the byte."""
 
 import re
+import unittest
 
 from authority import AuthorityTest, Identity, Token, openssl
-from harness import RINGFENCE, need_program, run
+from harness import PATIENCE, RINGFENCE, need_program, run
 from namespaces import main_in_own_network
 from scep_wire import (BAD_ALGORITHM, BAD_CERTIFICATE_ID, BAD_MESSAGE_CHECK, BAD_REQUEST, PENDING, POLL, REFUSED,
                        RENEWAL, REQUEST, SUCCESS, ScepWire)
@@ -91,6 +92,7 @@ class Tokens(Attack):
         self.assert_holds(held.certificate, device, held.key)
         self.assertEqual(self.est("simplereenroll", *self.shown(held), key=self.new_key()).status, 200)
 
+    @unittest.skipIf(PATIENCE > 1, "faketime and sanitizers hang each other")
     def test_a_token_that_is_over_is_worth_nothing(self):
         device = self.add_device()
         made = run([need_program("faketime"), "-f", "-2h", RINGFENCE, "token", "add", device.mac, "--hours", "1",
@@ -121,11 +123,11 @@ class Tokens(Attack):
     def test_guesses_at_a_token_lock_nobody_out(self):
         device = self.add_device()
         token, other = self.add_token(device), self.add_token(self.add_device())
+        wrong = Token.of(token.reference, other.secret)
         for _ in range(12):
-            reply = self.ask_by_scep(self.hand, f"{token.reference}-{other.secret}-0")
+            reply = self.ask_by_scep(self.hand, wrong.text)
             self.assertEqual((reply.status, reply.failure), (REFUSED, BAD_REQUEST))
-            self.assertEqual(self.est("simpleenroll", "--user", f"{token.reference}:{other.secret}",
-                                      key=self.rsa).status, 401)
+            self.assertEqual(self.est("simpleenroll", "--user", wrong.login, key=self.rsa).status, 401)
         self.wait_for_outcome(device, "token-guessed", kind="alarm")
         self.enrol_by_scep(device, token)
 

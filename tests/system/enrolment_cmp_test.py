@@ -67,7 +67,7 @@ class OpenSslCmp(AuthorityTest):
     def test_a_wrong_secret_and_an_unknown_reference_get_the_same_answer(self):
         device = self.add_device()
         token, key = self.add_token(device), self.new_key()
-        unknown = Token("00000000-" + token.secret + "-0")
+        unknown = Token.of("00000000", token.secret)
         said = []
         for shown in (self.by_token(token, "0" * 26), self.by_token(unknown)):
             answer = self.work.path("answer.der")

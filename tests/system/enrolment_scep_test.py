@@ -67,7 +67,8 @@ class StrongSwan(ScepTest):
         device = self.add_device()
         token = self.add_token(device)
         another = self.add_token(self.add_device())
-        for shown in (f"{token.reference}-{another.secret}", token.reference, token.secret, "", "1234567812345678"):
+        wrong = Token.of(token.reference, another.secret)
+        for shown in (wrong.text, token.reference, token.secret, "", "1234567812345678"):
             with self.subTest(shown=shown):
                 done = self.pki(self.new_key("rsa"), "--password", shown, code=1)
                 self.assertIn("failInfo:     badRequest", done.err)
