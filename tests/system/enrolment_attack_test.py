@@ -197,6 +197,21 @@ class Certificates(Attack):
         self.assertEqual(self.status_of(self.mine, self.held), 200)
         self.assertEqual(self.status_of(self.other, self.held), 404)
 
+    def test_the_login_that_it_is_handed_opens_its_own_devices_files(self):
+        address = f"https://{self.door('https')}"
+        curl = (need_program("curl"), "--silent", "--cacert", self.house.root)
+        handed = run([*curl, *self.shown(self.held), "--request", "POST", f"{address}/.well-known/ringfence/login"],
+                     check=True).json()
+        login = self.work.write("login.curl", f'user = "{handed["user"]}:{handed["password"]}"\n', 0o600)
+        for device, status in ((self.mine, "200"), (self.other, "404")):
+            path = f"SIP{device.mac.replace(':', '').upper()}.cfg"
+            done = run([*curl, "--config", login, "--output", "/dev/null", "--write-out", "%{http_code}",
+                        f"{address}/{path}"])
+            self.assertEqual(done.out, status)
+        for shown in ((), self.shown(self.forge())):
+            done = run([*curl, *shown, "--request", "POST", f"{address}/.well-known/ringfence/login"])
+            self.assertNotIn("password", done.out)
+
     def test_it_renews_its_own_device_whoever_is_named(self):
         other = self.add_device()
         name = f"/O=prov.example.test/serialNumber={other.serial}/CN={other.mac.replace(':', '').upper()}"
