@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "crypto/pkcs12.h"
+#include "crypto/scep_message.h"
 #include "phone/device_profile.h"
 #include "phone/file_signature.h"
 #include "phone/firmware_image.h"
@@ -161,7 +162,7 @@ private:
         if (!brings_roots && !brings_lists(roots->revocation_lists)) return accept_known();
         // Revocation lists prove themselves.
         if (!brings_roots) return accept_because("its certificates are installed, and its issuers signed its lists");
-        return now_.trust.has_customer_root() ? judge_later_root() : judge_first_root();
+        return now_.trust.has_customer_root() ? judge_later_root(*roots) : judge_first_root();
     }
 
     // Stored again under every name it would fill the flash.
@@ -182,8 +183,21 @@ private:
         return judge_fingerprint(now_.trust.policy().customer_certificates, "root file");
     }
 
-    Verdict judge_later_root() {
+    // No set has such roots. The files of a Ringfence server hold the CAs below its root, too.
+    bool is_below_token_anchor(const crypto::Certificate& one) const {
+        const auto anchors = now_.trust.without_revoked(now_.trust.token_anchors());
+        return !now_.trust.is_revoked(one) && std::any_of(anchors.begin(), anchors.end(), [&](const auto& anchor) {
+            return crypto::check_issued_by(one, anchor).has_value();
+        });
+    }
+
+    Verdict judge_later_root(const RootFile& roots) {
         if (has_signature()) return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
+        const bool are_all_below =
+            std::all_of(roots.certificates.begin(), roots.certificates.end(),
+                        [&](const auto& one) { return now_.trust.holds_root(one) || is_below_token_anchor(one); });
+        if (are_all_below)
+            return accept_because("the root that enrolment brought issued every certificate that is new in it");
         if (now_.trust.policy().customer_certificates != Acceptance::no_check)
             return refuse(FaultCode::untrusted,
                           "a root certificate is already installed, and another one is taken only if it is signed by "

@@ -3,7 +3,8 @@
 //
 //   USER_KEYS   CA certificates and revocation lists in PEM, one decision for the whole file. The first: signed below a
 //               vendor root, or by its fingerprint. The same bytes again: fine. Later ones: signed below an installed
-//               customer root, or unsigned where the policy says VAL_NO_CHECK, which is reported.
+//               customer root; unsigned where the policy says VAL_NO_CHECK, which is reported, or where a root that
+//               came by EST or CMP issued all that is new.
 //   SEC_POLICY  before the first customer root by its fingerprint or the vendor's signature, then signed.
 //   CTL         signed below a customer root, always; not ended; 10 certificates and 20 kB at most.
 //   CRL         signed by an installed customer root, as every revocation list is; not older than the installed one.

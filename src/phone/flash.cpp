@@ -273,10 +273,11 @@ Status Flash::store_enrolment(const Enrolment& enrolment) {
 
     FlashState next = state_;
     if (!roots.empty()) {
+        const auto section = enrolment.protocol == ProfileSource::scep ? scep_section : token_section;
         std::erase_if(next.files, [&](const InstalledFile& other) {
-            return other.section == scep_section && other.sha256 == roots_hash;
+            return other.section == section && other.sha256 == roots_hash;
         });
-        next.files.push_back({std::string(scep_section), enrolment.authority_name, enrolment.source, enrolment.basis,
+        next.files.push_back({std::string(section), enrolment.authority_name, enrolment.source, enrolment.basis,
                               roots_hash, roots.size(), std::chrono::floor<Duration>(clock_->wall_now())});
     }
     give_identity(next, enrolment.profile, identity_hash);

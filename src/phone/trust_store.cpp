@@ -11,8 +11,9 @@ namespace ringfence::phone {
 
 namespace {
 
-constexpr std::array trust_sections = {root_section, scep_section, policy_section, trust_list_section,
-                                       revocation_section};
+constexpr std::array trust_sections = {root_section,   scep_section,       token_section,
+                                       policy_section, trust_list_section, revocation_section};
+constexpr std::array certificate_sections = {root_section, scep_section, token_section, revocation_section};
 
 bool is_listed(const std::vector<crypto::RevocationList>& lists, const crypto::Certificate& certificate) {
     return std::any_of(lists.begin(), lists.end(), [&](const auto& list) { return list.lists(certificate); });
@@ -104,9 +105,13 @@ Status TrustStore::add_file(std::string_view section, std::string bytes) {
 }
 
 Status TrustStore::add_content(std::string_view section, std::string_view content) {
-    if (section == root_section || section == scep_section || section == revocation_section) {
+    const bool holds_certificates =
+        std::find(certificate_sections.begin(), certificate_sections.end(), section) != certificate_sections.end();
+    if (holds_certificates) {
         auto roots = read_roots_and_lists(section, content);
         if (!roots) return fail(std::move(roots.error()));
+        if (section == token_section)
+            token_.insert(token_.end(), roots->certificates.begin(), roots->certificates.end());
         for (auto& root : roots->certificates)
             if (!holds_root(root)) customer_.push_back(std::move(root));
         for (auto& list : roots->revocation_lists) add_revocation_list(std::move(list));

@@ -28,8 +28,9 @@ inline constexpr std::string_view policy_section = "SEC_POLICY";
 inline constexpr std::string_view trust_list_section = "CTL";
 inline constexpr std::string_view revocation_section = "CRL";
 inline constexpr std::string_view certificate_section = "DEV_CERT";
-// No section of a manifest: the authorities that an enrolment brought.
+// No sections of a manifest: the authorities that an enrolment brought, by SCEP as sets do, or by EST or CMP.
 inline constexpr std::string_view scep_section = "SCEP";
+inline constexpr std::string_view token_section = "TOKEN";
 
 bool is_trust_section(std::string_view section);
 
@@ -69,6 +70,8 @@ public:
     bool has_customer_root() const { return !customer_.empty(); }
     const std::vector<crypto::Certificate>& vendor_anchors() const { return vendor_; }
     const std::vector<crypto::Certificate>& customer_anchors() const { return customer_; }
+    // Of these, those that came by EST or CMP.
+    const std::vector<crypto::Certificate>& token_anchors() const { return token_; }
     const phonefile::SecurityPolicy& policy() const { return policy_; }
     const std::optional<TrustList>& trust_list() const { return trust_list_; }
     const std::vector<crypto::RevocationList>& revocation_lists() const { return revocation_lists_; }
@@ -97,6 +100,7 @@ private:
 
     std::vector<crypto::Certificate> vendor_;
     std::vector<crypto::Certificate> customer_;
+    std::vector<crypto::Certificate> token_;
     std::vector<crypto::RevocationList> revocation_lists_;
     phonefile::SecurityPolicy policy_;
     std::optional<TrustList> trust_list_;

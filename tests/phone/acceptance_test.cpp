@@ -104,6 +104,18 @@ TEST_F(Acceptance, LaterRootsAreSignedByAnInstalledOne) {
     expect_refused(judge("USER_KEYS", changed), "the signature does not belong", FaultCode::unauthenticated);
 }
 
+TEST_F(Acceptance, WhatTheRootThatATokenBroughtIssuedNeedsNoOtherProof) {
+    const auto issuing = customer().issue(crypto::CertificateRole::issuing, "Customer issuing").certificate;
+    const auto foreign = stranger().issue(crypto::CertificateRole::issuing, "Customer issuing").certificate;
+    hold_root();
+    expect_refused(judge("USER_KEYS", customer().root_pem() + issuing.to_pem()), "only if it is signed");
+    hold(token_section, customer().root_pem());
+    expect_accepted(judge("USER_KEYS", customer().root_pem() + issuing.to_pem()), "the root that enrolment brought");
+    expect_accepted(judge("USER_KEYS", issuing.to_pem()), "the root that enrolment brought");
+    expect_refused(judge("USER_KEYS", issuing.to_pem() + stranger().root_pem()), "only if it is signed");
+    expect_refused(judge("USER_KEYS", foreign.to_pem()), "only if it is signed");
+}
+
 TEST_F(Acceptance, TheVendorDoesNotBringLaterCustomerRoots) {
     trust_ = TrustStore({vendor().root()});
     hold_root();
