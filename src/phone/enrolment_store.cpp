@@ -13,16 +13,17 @@ constexpr std::string_view header = "ringfence-phone enrolment 1";
 constexpr std::string_view awaited = "awaited";  // is_acknowledged
 constexpr std::string_view asked = "asked";
 constexpr std::size_t head_lines = 4;
+constexpr std::string_view unknown_authority = "authority unknown";  // a line more
 
 auto damaged() { return fail(FaultCode::corrupt, "what was stored of the enrolment under way is damaged"); }
 
 }  // namespace
 
 Secret format_pending_enrolment(const PendingEnrolment& pending) {
-    return Secret(fmt::format("{}\nurl {}\nname {}\ndecision {}\n{}{}{}", header, percent_encode(pending.url),
-                              pending.common_name, pending.is_acknowledged ? awaited : asked,
-                              pending.key.to_pem().reveal(), pending.authority ? pending.authority->to_pem() : "",
-                              pending.signer.to_pem()));
+    return Secret(fmt::format(
+        "{}\nurl {}\nname {}\ndecision {}\n{}{}{}{}", header, percent_encode(pending.url), pending.common_name,
+        pending.is_acknowledged ? awaited : asked, pending.authority ? "" : fmt::format("{}\n", unknown_authority),
+        pending.key.to_pem().reveal(), pending.authority ? pending.authority->to_pem() : "", pending.signer.to_pem()));
 }
 
 Result<PendingEnrolment> parse_pending_enrolment(std::string_view text) {
@@ -31,19 +32,21 @@ Result<PendingEnrolment> parse_pending_enrolment(std::string_view text) {
     if (certificates_at == std::string_view::npos || key_at == certificates_at) return damaged();
     const auto head = split(text.substr(0, key_at), '\n');
     constexpr std::string_view url_word = "url ", name_word = "name ", decision_word = "decision ";
-    if (head.size() != head_lines + 1 || head[0] != header || !head[1].starts_with(url_word) ||
+    const bool knows_authority = head.size() == head_lines + 1;
+    const bool is_told_unknown = head.size() == head_lines + 2 && head[head_lines] == unknown_authority;
+    if ((!knows_authority && !is_told_unknown) || head[0] != header || !head[1].starts_with(url_word) ||
         !head[2].starts_with(name_word) || !head[3].starts_with(decision_word))
         return damaged();
     const auto decision = head[3].substr(decision_word.size());
     auto url = percent_decode(head[1].substr(url_word.size()));
     auto key = crypto::PrivateKey::parse_pem(Secret(std::string(text.substr(key_at, certificates_at - key_at))));
     auto certificates = crypto::Certificate::parse_bundle(text.substr(certificates_at));
-    const bool is_whole = url && key && certificates && certificates->size() <= 2;
+    const bool is_whole = url && key && certificates && certificates->size() == (knows_authority ? 2U : 1U);
     if (!is_whole || (decision != awaited && decision != asked)) return damaged();
     PendingEnrolment pending{std::move(*url),      std::string(head[2].substr(name_word.size())),
                              std::move(*key),      {},
                              certificates->back(), decision == awaited};
-    if (certificates->size() == 2) pending.authority = certificates->front();
+    if (knows_authority) pending.authority = certificates->front();
     return pending;
 }
 

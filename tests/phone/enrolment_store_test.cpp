@@ -32,6 +32,14 @@ TEST(PendingEnrolment, SurvivesItsText) {
     }
 }
 
+TEST(PendingEnrolment, ItsAuthorityMayBeUnknownYet) {
+    auto without = pending(false);
+    without.authority.reset();
+    const auto read = parse_pending_enrolment(format_pending_enrolment(without).reveal());
+    ASSERT_TRUE(read.has_value()) << read.error().message;
+    expect_same(*read, without);
+}
+
 TEST(PendingEnrolment, WhatIsCutOffIsDamaged) {
     const Secret text = format_pending_enrolment(pending(true));
     for (std::size_t size = 0; size + 1 < text.reveal().size(); size += 13) {
