@@ -32,6 +32,7 @@ enum class EventCode : std::uint16_t {
     file_refused = 0x2012,
     file_failed = 0x2013,
     device_certificate_installed = 0x2014,
+    device_certificate_not_renewed = 0x2015,
     weaker_wire = 0x2020,
     unchecked_root = 0x2021,
     restart = 0x2030,

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "phone/cmp_enrolment.h"
 #include "phone/enrolment_store.h"
 #include "phone/est_enrolment.h"
@@ -111,6 +112,16 @@ Status store_outcome(const phone::EnrolmentSession& session, const EnrolmentPlan
     return session.has_ended() ? store.remove() : Status();
 }
 
+Status log_outcome(const phone::EnrolmentReport& report, const EnrolmentPlan& plan, phone::Flash& flash) {
+    const auto text = fmt::format("by {} at {}: {}", to_string(plan.protocol), order_for(plan.server).url(),
+                                  printable(report.reason, report.reason.size()));
+    const bool is_enrolled = report.outcome == phone::EnrolmentReport::Outcome::enrolled;
+    if (is_enrolled)
+        return flash.log({phone::EventCode::device_certificate_installed, phone::Severity::information, text});
+    if (!report.is_renewal || report.outcome == phone::EnrolmentReport::Outcome::pending) return {};
+    return flash.log({phone::EventCode::device_certificate_not_renewed, phone::Severity::minor, text});
+}
+
 }  // namespace
 
 Result<EnrolmentPlan> plan_renewal(const phone::Flash& flash, const MacAddress& mac, unsigned profile) {
@@ -139,6 +150,7 @@ Result<phone::EnrolmentReport> enrol_phone(const EnrolmentPlan& plan, phone::Fla
     const auto session = make_session(plan, std::move(*basics), *trust, flash, fetcher, random);
     run(*session, {fetcher, answerer, store});
     if (auto stored = store_outcome(*session, plan, flash, store); !stored) return fail(std::move(stored.error()));
+    if (auto logged = log_outcome(session->report(), plan, flash); !logged) return fail(std::move(logged.error()));
     return session->report();
 }
 

@@ -12,8 +12,10 @@
 #include <cstring>
 #include <utility>
 
+#include "app/phone/answerer.h"
 #include "app/phone/boot_runner.h"
 #include "app/phone/commands.h"
+#include "app/phone/enrol_runner.h"
 #include "app/phone/notify_socket.h"
 #include "app/phone/output.h"
 #include "app/phone/report.h"
@@ -23,6 +25,7 @@
 #include "base/text.h"
 #include "phone/behaviour.h"
 #include "phone/phone_clock.h"
+#include "phone/renewal.h"
 #include "phone/trust_review.h"
 #include "phone/update_schedule.h"
 #include "protocol/sip_notify.h"
@@ -120,6 +123,8 @@ public:
                 boot("the server was not reached before");
             else if (next_check_ && clock_.wall_now() >= *next_check_)
                 daily_boot();
+            else if (renewal_.is_due(now()))
+                renew();
             else if (clock_.steady_now() >= next_review_)
                 review();
         }
@@ -146,6 +151,50 @@ private:
         }
         if (end) take_settings(end->settings);
         plan_check();
+        plan_renewal();
+    }
+
+    phone::RenewalSchedule::Now now() const { return {clock_.wall_now(), clock_.steady_now()}; }
+
+    // Of the profiles whose certificates can be renewed, the one whose time comes first.
+    void plan_renewal() {
+        std::optional<WallTime> first;
+        SystemDisk disk;
+        auto flash = open_existing_flash(disk, options_.boot.state, clock_);
+        if (!flash) return;
+        for (unsigned profile = 1; profile <= phone::profile_limit; ++profile) {
+            if (flash->state().profile(profile).server.empty()) continue;
+            const auto identity = flash->read_identity(profile);
+            if (!identity) continue;
+            const WallTime at = phone::renewal_time(identity->leaf);
+            if (first && *first <= at) continue;
+            first = at;
+            renewal_profile_ = profile;
+        }
+        renewal_.plan(first);
+    }
+
+    void renew() {
+        const auto report = ask_for_renewal(renewal_profile_);
+        const bool is_renewed = report && report->outcome == phone::EnrolmentReport::Outcome::enrolled;
+        say(options_, is_renewed ? "renewed" : "not renewed", report ? report->reason : report.error().message);
+        if (is_renewed)
+            renewal_.note_renewed(clock_.steady_now());
+        else
+            renewal_.note_failure(clock_.steady_now(), random_);
+        plan_renewal();
+    }
+
+    // Who has to decide may take his time: it is asked for again later, not waited for.
+    Result<phone::EnrolmentReport> ask_for_renewal(unsigned profile) {
+        SystemDisk disk;
+        auto held = hold_recovered_flash(disk, options_.boot.state, clock_);
+        if (!held) return fail(std::move(held.error()));
+        auto plan = app::plan_renewal(held->flash, *MacAddress::parse(options_.boot.mac), profile);
+        if (!plan) return fail(std::move(plan.error()));
+        plan->polls = 0;
+        plan->fetching.stop = &must_stop;
+        return enrol_phone(*plan, held->flash, disk, options_.boot.state, Answerer({}, false));
     }
 
     // A clock that was set meanwhile moves the check: sets that get the time at once do not all check at once.
@@ -182,6 +231,7 @@ private:
         if (is_notified_) until(last_boot_ + notify_spacing);
         until(next_review_);
         if (next_check_) wait = std::min(wait, *next_check_ - clock_.wall_now());
+        if (const auto renewal = renewal_.wait(now())) wait = std::min(wait, *renewal);
         return std::max(wait, Duration::zero());
     }
 
@@ -255,6 +305,8 @@ private:
     std::optional<phone::UpdateWindow> window_;
     std::optional<WallTime> next_check_;
     std::optional<WallTime> last_check_;
+    phone::RenewalSchedule renewal_;
+    unsigned renewal_profile_ = 1;
 };
 
 Checked<std::vector<Network>> read_networks(const RunOptions& options) {
