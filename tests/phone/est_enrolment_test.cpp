@@ -7,6 +7,7 @@
 
 #include "authority/est_responder.h"
 #include "base/text.h"
+#include "crypto/scep_message.h"
 #include "tests/authority/little_desk.h"
 
 namespace ringfence::phone {

@@ -35,7 +35,8 @@ TEST(EnrolmentRoutes, EachServiceHasItsPathsAndWires) {
           Case{"/.well-known/est/simpleenroll", Service::est, "POST", false},
           Case{"/.well-known/est/a/simplereenroll", Service::est, "POST", false},
           Case{"/.well-known/cmp", Service::cmp, "POST", true}, Case{"/cmp", Service::cmp, "POST", true},
-          Case{"/ocsp", Service::ocsp, "POST", true}, Case{"/ocsp/MFEw", Service::ocsp, "GET", true}}) {
+          Case{"/ocsp", Service::ocsp, "POST", true}, Case{"/ocsp/MFEw", Service::ocsp, "GET", true},
+          Case{"/.well-known/ringfence/login", Service::login, "POST", false}}) {
         const auto route = find(Wire::https, each.target);
         ASSERT_TRUE(route) << each.target;
         EXPECT_EQ(route->service, each.service) << each.target;
@@ -43,15 +44,31 @@ TEST(EnrolmentRoutes, EachServiceHasItsPathsAndWires) {
         EXPECT_EQ(route->profile, EnrolmentProfile::modern) << each.target;
         EXPECT_EQ(find(Wire::http, each.target).has_value(), each.on_http) << each.target;
         EXPECT_EQ(find(Wire::https_legacy, each.target).has_value(), each.service == Service::scep) << each.target;
-        EXPECT_FALSE(find(Wire::https, each.target, {false, false, false, false})) << each.target;
+        EXPECT_FALSE(find(Wire::https, each.target, {false, false, false, false, false})) << each.target;
     }
 }
 
 TEST(EnrolmentRoutes, WhatLooksLikeOneIsNone) {
-    for (const char* target :
-         {"/", "/scepx", "/SCEP", "/scep-legacy", "/scep%2fx", "//scep", "/.well-known/est", "/.well-known/est/",
-          "/.well-known/est//cacerts", "/.well-known/est/a/b/cacerts", "/.well-known/est/cacerts/", "/cmp/",
-          "/.well-known/est/serverkeygen", "/ocsp/", "/ocsp/%zz", "/ocspx", "/x%2focsp/MFEw", "*"}) {
+    for (const char* target : {"/",
+                               "/scepx",
+                               "/SCEP",
+                               "/scep-legacy",
+                               "/scep%2fx",
+                               "//scep",
+                               "/.well-known/est",
+                               "/.well-known/est/",
+                               "/.well-known/est//cacerts",
+                               "/.well-known/est/a/b/cacerts",
+                               "/.well-known/est/cacerts/",
+                               "/cmp/",
+                               "/.well-known/est/serverkeygen",
+                               "/ocsp/",
+                               "/ocsp/%zz",
+                               "/ocspx",
+                               "/x%2focsp/MFEw",
+                               "/.well-known/ringfence",
+                               "/.well-known/ringfence/login/",
+                               "*"}) {
         EXPECT_FALSE(find(Wire::https, target)) << target;
     }
 }

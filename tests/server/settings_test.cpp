@@ -67,9 +67,10 @@ TEST(Settings, TheDefaultFilesExamplesAreUnderstood) {
 
 TEST(Settings, EnrolmentIsThereUnlessItIsTurnedOff) {
     const auto absent = parse_settings(head)->enrolment;
-    EXPECT_TRUE(absent.scep && absent.est && absent.cmp && absent.ocsp && !absent.scep_legacy_closes);
-    const auto some = parse_settings(head + "[enrolment]\nest = false\ncmp = false\nworkers = 3\n")->enrolment;
-    EXPECT_TRUE(some.scep && !some.est && !some.cmp && some.ocsp);
+    EXPECT_TRUE(absent.scep && absent.est && absent.cmp && absent.ocsp && absent.login && !absent.scep_legacy_closes);
+    const auto some =
+        parse_settings(head + "[enrolment]\nest = false\ncmp = false\nlogin = false\nworkers = 3\n")->enrolment;
+    EXPECT_TRUE(some.scep && !some.est && !some.cmp && some.ocsp && !some.login);
     EXPECT_EQ(some.workers, 3U);
     EXPECT_THAT(complaint(head + "[enrolment]\nscep = 1\n"), HasSubstr("[enrolment] scep must be true or false"));
     EXPECT_THAT(complaint(head + "[enrolment]\nsceep = true\n"), HasSubstr("knows no key 'sceep'"));
