@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
+#include "base/ip_address.h"
 #include "base/log.h"
 #include "crypto/cmp_message.h"
 
@@ -22,6 +22,14 @@ authority::Reply busy() {
 // Whoever sends what ends a registrar is worth knowing.
 void tell(const authority::Query& query, const Fault& fault) {
     log::warning(fmt::format("a query from {} was not answered: {}", query.source, fault.message));
+}
+
+// Whoever has one IPv6 address of a network has the other 2^64 too (RFC 4291 section 2.5.1).
+std::string whose_turn(const std::string& source) {
+    constexpr std::size_t network_size = 8;
+    const auto address = IpAddress::parse(source);
+    if (!address) return source;
+    return address->is_v4() ? address->bytes() : address->bytes().substr(0, network_size);
 }
 
 authority::Reply stale_login() {
@@ -54,32 +62,13 @@ void EnrolmentService::stop() {
 }
 
 void EnrolmentService::submit(EnrolmentRequest request, net::EventLoop& loop, Done done) {
-    const std::optional<std::size_t> worker = worker_for(request.query);
-    Job job{std::move(request), &loop, std::move(done), parts_.clock.steady_now() + longest_wait, worker};
-    {
-        const std::lock_guard lock(mutex_);
-        if (stopping_) return;
-        if (waiting_.size() < max_waiting || make_room(job.request.query.source)) {
-            waiting_.push_back(std::move(job));
-            waiting_or_stopping_.notify_all();
-            return;
-        }
-    }
-    finish(job, busy());
-}
-
-// Sends the latest query of the address that has the most away, if `source` would not have as many; with the lock held.
-bool EnrolmentService::make_room(const std::string& source) {
-    std::map<std::string_view, std::size_t> counts;
-    for (const Job& job : waiting_) ++counts[job.request.query.source];
-    const auto most = std::max_element(counts.begin(), counts.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (most->second <= counts[source] + 1) return false;
-    const auto latest = std::find_if(waiting_.rbegin(), waiting_.rend(),
-                                     [&](const Job& job) { return job.request.query.source == most->first; });
-    finish(*latest, busy());
-    waiting_.erase(std::next(latest).base());
-    return true;
+    const Place place{whose_turn(request.query.source), worker_for(request.query)};
+    Job job{std::move(request), &loop, std::move(done), parts_.clock.steady_now() + longest_wait};
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    auto displaced = waiting_.push(std::move(job), place);
+    if (displaced) finish(*displaced, busy());
+    waiting_or_stopping_.notify_all();
 }
 
 std::optional<std::size_t> EnrolmentService::worker_for(const authority::Query& query) const {
@@ -139,16 +128,9 @@ std::unique_ptr<EnrolmentService::Worker> EnrolmentService::make_worker() {
 // Waits for the next one; empty when the service ends.
 std::optional<EnrolmentService::Job> EnrolmentService::take(std::size_t worker) {
     std::unique_lock lock(mutex_);
-    auto next = waiting_.end();
-    waiting_or_stopping_.wait(lock, [&] {
-        next = std::find_if(waiting_.begin(), waiting_.end(),
-                            [&](const Job& job) { return job.worker.value_or(worker) == worker; });
-        return stopping_ || next != waiting_.end();
-    });
+    waiting_or_stopping_.wait(lock, [&] { return stopping_ || waiting_.has_for(worker); });
     if (stopping_) return std::nullopt;
-    Job job = std::move(*next);
-    waiting_.erase(next);
-    return job;
+    return waiting_.take(worker);
 }
 
 void EnrolmentService::finish(Job& job, authority::Reply reply) {

@@ -3,12 +3,12 @@
 //
 // A CMP transaction's messages go to one registrar, since only that one knows the transaction.
 //
-// No address is limited while there is room. When the queue is full, the address with the most queries in it gives way
-// to one with fewer, so that a flood from one place shuts nobody else out.
+// Sources have their queries answered in turn, one each a round; a source is an IPv4 address or an IPv6 network of 64
+// bits. None may fill more than its share of the queue, and when that is full, the source with the most gives way to
+// one with fewer. So a flood from one place, however slow its queries, costs another at most one such query's time.
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "net/event_loop.h"
 #include "protocol/http_auth.h"
+#include "server/fair_queue.h"
 #include "server/registrar_process.h"
 #include "server/token_digest.h"
 
@@ -48,6 +49,8 @@ public:
 
     // What two or three threads work off within the longest wait, at some 100 enrolments a second each.
     static constexpr std::size_t max_waiting = 1024;
+    // Of one source: what a site behind one address waits a second or two for; a few floods do not fill the queue.
+    static constexpr std::size_t max_of_one_source = max_waiting / 8;
     static constexpr Duration longest_wait = std::chrono::seconds(10);  // in the queue
     static constexpr Duration longest_work = std::chrono::seconds(10);  // of the registrar, with all that it asks
     static constexpr Duration come_again = std::chrono::seconds(10);    // Retry-After
@@ -68,9 +71,9 @@ private:
         EnrolmentRequest request;
         net::EventLoop* loop = nullptr;
         Done done;
-        SteadyTime until{};                   // it must be begun
-        std::optional<std::size_t> worker{};  // the one thread that may take it; empty: any
+        SteadyTime until{};  // it must be begun
     };
+    using Place = FairQueue<Job>::Place;
 
     void work(std::size_t number);
     // One thread's registrar, and what that may ask.
@@ -82,14 +85,13 @@ private:
     authority::Reply answer(Worker& worker, Job& job);
     std::optional<Job> take(std::size_t worker);
     std::optional<std::size_t> worker_for(const authority::Query& query) const;
-    bool make_room(const std::string& source);
     static void finish(Job& job, authority::Reply reply);
 
     EnrolmentParts parts_;
     std::size_t worker_count_;
     std::mutex mutex_;
     std::condition_variable waiting_or_stopping_;
-    std::deque<Job> waiting_;
+    FairQueue<Job> waiting_{{.all = max_waiting, .of_one_source = max_of_one_source}};
     std::vector<RegistrarProcess*> registrars_;  // those that run, to be freed when all stops
     bool stopping_ = false;
     std::vector<std::thread> threads_;

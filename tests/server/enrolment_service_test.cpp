@@ -1,8 +1,10 @@
 #include "server/enrolment_service.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "tests/server/child_roles.h"
@@ -50,6 +52,23 @@ TEST(RegistrarProcess, OneThatCrashesHangsOrLiesIsReplaced) {
     EXPECT_THAT(answer_of(registrar, "split"), HasSubstr("content type"));
     EXPECT_THAT(answer_of(registrar, "hello"), HasSubstr("message 'hello'"));
 }
+
+// Where a desk holds whoever asks it, until it opens.
+class Gate {
+public:
+    std::string pass() {
+        asked_.set_value();
+        opened_.wait();
+        return "free";
+    }
+    void wait_for_somebody() { asked_.get_future().wait(); }
+    void open() { open_.set_value(); }
+
+private:
+    std::promise<void> asked_;
+    std::promise<void> open_;
+    std::shared_future<void> opened_ = open_.get_future().share();
+};
 
 // A loop that runs, and a service on it.
 class EnrolmentServiceTest : public ::testing::Test {
@@ -109,42 +128,68 @@ TEST_F(EnrolmentServiceTest, WorkersAnswerSideBySide) {
     EXPECT_EQ(held.get().body, "free");
 }
 
-TEST_F(EnrolmentServiceTest, AFullQueueRefusesWhoHasMostInIt) {
-    std::promise<void> release;
-    std::promise<void> begun;
-    const auto released = release.get_future().share();
-    start([&begun, released](std::string_view) {
-        begun.set_value();
-        released.wait();
-        return std::string("free");
+TEST_F(EnrolmentServiceTest, AThousandSlowOnesOfOneSourceDoNotKeepAnotherWaiting) {
+    Gate gate;
+    std::atomic<unsigned> slow = 0;
+    start([&](std::string_view question) {
+        if (question == "me") return gate.pass();
+        ++slow;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return std::string("slow");
     });
     auto held = submit(query("ask me", "192.0.2.1"));
-    begun.get_future().wait();
+    gate.wait_for_somebody();
     std::vector<std::future<Reply>> flood;
-    for (std::size_t i = 0; i < EnrolmentService::max_waiting; ++i) flood.push_back(submit(query("x", "192.0.2.1")));
-    EXPECT_EQ(submit(query("x", "192.0.2.1")).get().status, 503U);
+    for (int i = 0; i < 1000; ++i) flood.push_back(submit(query("ask slow", "192.0.2.1")));
+    EXPECT_EQ(flood.back().get().status, 503U) << "beyond its share of the queue";
     auto other = submit(query("hello", "192.0.2.2"));
-    EXPECT_EQ(flood.back().get().status, 503U) << "the latest of the flood gave way";
-    release.set_value();
+    auto third = submit(query("hello", "192.0.2.3"));
+    gate.open();
+    EXPECT_EQ(other.get().status, 200U);
+    EXPECT_EQ(third.get().status, 200U);
+    EXPECT_LE(slow, 2U) << "one a round";
+    EXPECT_EQ(flood[EnrolmentService::max_of_one_source - 1].get().body, "slow");
+}
+
+TEST_F(EnrolmentServiceTest, AnIpv6NetworkIsOneSource) {
+    Gate gate;
+    start([&](std::string_view) { return gate.pass(); });
+    auto held = submit(query("ask me", "2001:db8::1"));
+    gate.wait_for_somebody();
+    std::vector<std::future<Reply>> flood;
+    for (std::size_t i = 0; i < EnrolmentService::max_of_one_source; ++i)
+        flood.push_back(submit(query("x", fmt::format("2001:db8::{:x}", i))));
+    EXPECT_EQ(submit(query("x", "2001:db8::ffff:1")).get().status, 503U);
+    auto neighbour = submit(query("hello", "2001:db8:0:1::1"));
+    gate.open();
+    EXPECT_EQ(neighbour.get().status, 200U);
+    EXPECT_EQ(flood.back().get().status, 200U);
+}
+
+TEST_F(EnrolmentServiceTest, AFullQueueRefusesWhoHasMostInIt) {
+    Gate gate;
+    start([&](std::string_view) { return gate.pass(); });
+    auto held = submit(query("ask me"));
+    gate.wait_for_somebody();
+    std::vector<std::future<Reply>> floods;
+    for (std::size_t i = 0; i < EnrolmentService::max_waiting; ++i)
+        floods.push_back(submit(query("x", fmt::format("192.0.2.{}", i / EnrolmentService::max_of_one_source))));
+    auto other = submit(query("hello", "192.0.2.99"));
+    EXPECT_EQ(floods.back().get().status, 503U) << "the latest of a flood gave way";
+    gate.open();
     EXPECT_EQ(held.get().body, "free");
     EXPECT_EQ(other.get().status, 200U);
-    EXPECT_EQ(flood.front().get().status, 200U);
+    EXPECT_EQ(floods.front().get().status, 200U);
 }
 
 TEST_F(EnrolmentServiceTest, WhoWaitedTooLongIsToldToComeAgain) {
-    std::promise<void> release;
-    std::promise<void> begun;
-    const auto released = release.get_future().share();
-    start([&begun, released](std::string_view) {
-        begun.set_value();
-        released.wait();
-        return std::string("free");
-    });
+    Gate gate;
+    start([&](std::string_view) { return gate.pass(); });
     auto held = submit(query("ask me"));
-    begun.get_future().wait();
+    gate.wait_for_somebody();
     auto late = submit(query("hello"));
     clock_.push(EnrolmentService::longest_wait + std::chrono::seconds(1));
-    release.set_value();
+    gate.open();
     EXPECT_EQ(late.get().status, 503U);
 }
 
