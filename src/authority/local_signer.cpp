@@ -78,7 +78,7 @@ Result<crypto::Certificate> LocalSigner::sign_device(const SigningOrder& order) 
     return certificate;
 }
 
-Result<std::string> LocalSigner::sign_revocation_list(Issuer issuer) {
+Status LocalSigner::sign_revocation_list(Issuer issuer) {
     const crypto::Signer signer = authority_.issuing_signer(issuer);
     const std::string name = signer.certificate.fingerprint_sha256();
     const WallTime now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
@@ -98,11 +98,8 @@ Result<std::string> LocalSigner::sign_revocation_list(Issuer issuer) {
     if (!listed) return fail(listed.error());
     auto list = crypto::sign_revocation_list(request, signer);
     if (!list) return fail(std::move(list).error());
-    std::string der = list->to_der();
-    const auto stored =
-        registry_.store_revocation_list({name, request.number, der, request.this_update, request.next_update});
-    if (!stored) return fail(stored.error());
-    return der;
+    return registry_.store_revocation_list(
+        {name, request.number, list->to_der(), request.this_update, request.next_update});
 }
 
 }  // namespace ringfence::authority

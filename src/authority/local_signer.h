@@ -22,7 +22,7 @@ public:
                 ServiceUrls urls);
 
     Result<crypto::Certificate> sign_device(const SigningOrder& order) override;
-    Result<std::string> sign_revocation_list(Issuer issuer) override;
+    Status sign_revocation_list(Issuer issuer) override;
 
     // A whole fleet enrols at once, and then hardly anybody: who took over a neighbouring process gets so many an hour.
     static constexpr std::uint32_t burst = 20'000;

@@ -29,25 +29,30 @@ Status RevocationPublisher::refresh(registry::Registry& registry, CertificateSig
     return first;
 }
 
+// What there is is published, also when it could not be renewed.
 Status RevocationPublisher::refresh(Issuer issuer, registry::Registry& registry, CertificateSigner& signer) {
-    const WallTime now = clock_.wall_now();
-    auto stored = registry.find_revocation_list(authority_.issuing(issuer).fingerprint_sha256());
+    auto renewed = renew_if_due(issuer, registry, signer);
+    auto stored = find_stored(issuer, registry);
     if (!stored) return fail(std::move(stored).error());
-    if (*stored && now >= (*stored)->made && now - (*stored)->made < renewed_after) {
-        const auto outdated = is_outdated(registry, **stored, now);
-        if (!outdated) return fail(outdated.error());
-        if (!*outdated) {
-            publish(issuer, std::move((*stored)->der));
-            return {};
-        }
-    }
-    auto signed_list = signer.sign_revocation_list(issuer);
-    if (signed_list) {
-        publish(issuer, std::move(*signed_list));
-        return {};
-    }
     if (*stored) publish(issuer, std::move((*stored)->der));
-    return fail(std::move(signed_list).error());
+    return renewed;
+}
+
+Status RevocationPublisher::renew_if_due(Issuer issuer, registry::Registry& registry, CertificateSigner& signer) {
+    const auto stored = find_stored(issuer, registry);
+    if (!stored) return fail(stored.error());
+    if (!*stored) return signer.sign_revocation_list(issuer);
+    const WallTime now = clock_.wall_now();
+    const Duration age = now - (*stored)->made;
+    if (age < Duration::zero() || age >= renewed_after) return signer.sign_revocation_list(issuer);
+    const auto outdated = is_outdated(registry, **stored, now);
+    if (!outdated) return fail(outdated.error());
+    return *outdated ? signer.sign_revocation_list(issuer) : Status();
+}
+
+Result<std::optional<registry::StoredRevocationList>> RevocationPublisher::find_stored(
+    Issuer issuer, registry::Registry& registry) const {
+    return registry.find_revocation_list(authority_.issuing(issuer).fingerprint_sha256());
 }
 
 void RevocationPublisher::publish(Issuer issuer, std::string der) {

@@ -33,6 +33,9 @@ public:
 
 private:
     Status refresh(Issuer issuer, registry::Registry& registry, CertificateSigner& signer);
+    Status renew_if_due(Issuer issuer, registry::Registry& registry, CertificateSigner& signer);
+    Result<std::optional<registry::StoredRevocationList>> find_stored(Issuer issuer,
+                                                                      registry::Registry& registry) const;
     void publish(Issuer issuer, std::string der);
 
     const Authority& authority_;

@@ -35,25 +35,23 @@ Result<crypto::Certificate> RemoteSigner::sign_device(const SigningOrder& order)
     return certificates.front();
 }
 
-Result<std::string> RemoteSigner::sign_revocation_list(Issuer issuer) {
+Status RemoteSigner::sign_revocation_list(Issuer issuer) {
     FieldWriter frame;
     frame.number(static_cast<std::uint64_t>(Call::revocation_list)).number(static_cast<std::uint64_t>(issuer));
     auto answered = exchange_(frame.take());
     if (!answered) return fail(std::move(answered).error());
     FieldReader answer(*answered);
     if (!answer.flag()) return fail(answer.fault());
-    std::string list = answer.text(max_frame);
-    if (auto read = answer.finish(); !read) return fail(std::move(read).error());
-    return list;
+    return answer.finish();
 }
 
-namespace {
-
-std::string refuse(const Fault& fault) {
+std::string refuse_signing(const Fault& fault) {
     FieldWriter frame;
     frame.flag(false).fault(fault);
     return frame.take();
 }
+
+namespace {
 
 std::string answer_device(CertificateSigner& signer, FieldReader frame) {
     const auto mac = MacAddress::parse(frame.text(max_serial));
@@ -62,11 +60,11 @@ std::string answer_device(CertificateSigner& signer, FieldReader frame) {
     const Issuer issuer = frame.choice(Issuer::legacy);
     const WallTime not_after = frame.time();
     std::string public_key = frame.text(crypto::PublicKey::max_size);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
-    if (!mac) return refuse(mac.error());
+    if (auto read = frame.finish(); !read) return refuse_signing(read.error());
+    if (!mac) return refuse_signing(mac.error());
     const SigningOrder order{{*mac, std::move(serial), std::move(names), issuer, not_after}, std::move(public_key)};
     const auto signed_one = signer.sign_device(order);
-    if (!signed_one) return refuse(signed_one.error());
+    if (!signed_one) return refuse_signing(signed_one.error());
     FieldWriter answer;
     answer.flag(true).certificates({*signed_one});
     return answer.take();
@@ -74,11 +72,11 @@ std::string answer_device(CertificateSigner& signer, FieldReader frame) {
 
 std::string answer_revocation_list(CertificateSigner& signer, FieldReader frame) {
     const Issuer issuer = frame.choice(Issuer::legacy);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
-    const auto list = signer.sign_revocation_list(issuer);
-    if (!list) return refuse(list.error());
+    if (auto read = frame.finish(); !read) return refuse_signing(read.error());
+    const auto stored = signer.sign_revocation_list(issuer);
+    if (!stored) return refuse_signing(stored.error());
     FieldWriter answer;
-    answer.flag(true).text(*list);
+    answer.flag(true);
     return answer.take();
 }
 
@@ -90,7 +88,7 @@ std::string answer_signing_frame(CertificateSigner& signer, std::string_view fra
         case Call::device: return answer_device(signer, reader);
         case Call::revocation_list: return answer_revocation_list(signer, reader);
     }
-    return refuse({FaultCode::malformed, "the signer knows no such call"});
+    return refuse_signing({FaultCode::malformed, "the signer knows no such call"});
 }
 
 }  // namespace ringfence::authority

@@ -17,7 +17,7 @@ class RemoteSigner final : public CertificateSigner {
 public:
     explicit RemoteSigner(Exchange exchange) : exchange_(std::move(exchange)) {}
     Result<crypto::Certificate> sign_device(const SigningOrder& order) override;
-    Result<std::string> sign_revocation_list(Issuer issuer) override;
+    Status sign_revocation_list(Issuer issuer) override;
 
 private:
     Exchange exchange_;
@@ -25,5 +25,7 @@ private:
 
 // In the process that signs: the answer to one frame, whatever stands in it.
 std::string answer_signing_frame(CertificateSigner& signer, std::string_view frame);
+// The same, of whoever carries frames and cannot carry that answer.
+std::string refuse_signing(const Fault& fault);
 
 }  // namespace ringfence::authority

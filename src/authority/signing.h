@@ -49,8 +49,9 @@ public:
     // unavailable.
     virtual Result<crypto::Certificate> sign_device(const SigningOrder& order) = 0;
 
-    // A new list of what that CA's certificates were revoked, stored as the latest; DER.
-    virtual Result<std::string> sign_revocation_list(Issuer issuer) = 0;
+    // A new list of what that CA's certificates were revoked, stored in the registry as the latest. It is read there,
+    // since it may be longer than an answer.
+    virtual Status sign_revocation_list(Issuer issuer) = 0;
 };
 
 }  // namespace ringfence::authority

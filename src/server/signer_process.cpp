@@ -1,8 +1,20 @@
 #include "server/signer_process.h"
 
+#include "authority/signer_wire.h"
 #include "server/sandbox.h"
 
 namespace ringfence::server {
+
+namespace {
+
+// An answer that is too long leaves the channel as it was: who asked is told so.
+Status send_answer(net::MessageChannel& channel, std::string_view answer) {
+    auto sent = channel.send(answer, std::nullopt);
+    if (sent || sent.error().code != FaultCode::too_large) return sent;
+    return channel.send(authority::refuse_signing(sent.error()), std::nullopt);
+}
+
+}  // namespace
 
 void SignerProcess::prepare() {
     const std::lock_guard lock(mutex_);
@@ -31,7 +43,7 @@ Status run_signer(net::MessageChannel& channel, const std::function<Result<Answe
     for (;;) {
         const auto question = channel.receive(std::nullopt);
         if (!question) return {};  // the server has ended
-        if (auto sent = channel.send((*answer)(*question), std::nullopt); !sent) return {};
+        if (auto sent = send_answer(channel, (*answer)(*question)); !sent) return {};
     }
 }
 

@@ -143,9 +143,7 @@ public:
         }
         return signer_.sign_device(order);
     }
-    Result<std::string> sign_revocation_list(authority::Issuer issuer) override {
-        return signer_.sign_revocation_list(issuer);
-    }
+    Status sign_revocation_list(authority::Issuer issuer) override { return signer_.sign_revocation_list(issuer); }
 
     unsigned failures = 0;
     unsigned asked = 0;

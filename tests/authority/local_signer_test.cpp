@@ -1,5 +1,6 @@
 #include "authority/local_signer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "crypto/revocation_list.h"
@@ -45,6 +46,13 @@ protected:
 
     LocalSigner make_signer(const ServiceUrls& urls = {}) {
         return {house.authority(), registry, house.random(), house.clock(), urls};
+    }
+
+    // As the registry holds it then.
+    RevocationList new_list(LocalSigner& by, Issuer issuer) {
+        EXPECT_TRUE(by.sign_revocation_list(issuer));
+        const auto stored = registry.find_revocation_list(house.authority().issuing(issuer).fingerprint_sha256());
+        return RevocationList::parse_published_der(stored.value()->der).value();
     }
 
     FaultCode refusal(const SigningOrder& wanted) {
@@ -189,38 +197,34 @@ TEST_F(LocalSignerTest, ARevocationListNamesWhatWasRevokedOfItsOwnCa) {
     const auto good = sign(order()), revoked = sign(order()), of_other_ca = sign(order(Issuer::rsa));
     for (const auto& certificate : {revoked, of_other_ca})
         ASSERT_TRUE(registry.revoke_certificate_at(certificate.fingerprint_sha256(), RevocationReason::key_compromise));
-    const auto list = RevocationList::parse_der(signer.sign_revocation_list(Issuer::p256).value()).value();
+    const auto list = new_list(signer, Issuer::p256);
     EXPECT_TRUE(list.is_signed_by(issuing));
     EXPECT_EQ(list.size(), 1U);
     EXPECT_TRUE(list.lists(revoked));
     EXPECT_FALSE(list.lists(good));
     EXPECT_EQ(list.this_update(), test::test_now);
     EXPECT_EQ(list.next_update(), test::test_now + LocalSigner::list_life);
-    const auto other = RevocationList::parse_der(signer.sign_revocation_list(Issuer::rsa).value()).value();
+    const auto other = new_list(signer, Issuer::rsa);
     EXPECT_TRUE(other.lists(of_other_ca));
-    EXPECT_EQ(RevocationList::parse_der(signer.sign_revocation_list(Issuer::legacy).value())->size(), 0U);
+    EXPECT_EQ(new_list(signer, Issuer::legacy).size(), 0U);
 }
 
-TEST_F(LocalSignerTest, TheNumberOfAListRisesAcrossSigners) {
-    const auto name = house.authority().issuing(Issuer::p256).fingerprint_sha256();
-    EXPECT_EQ(RevocationList::parse_der(signer.sign_revocation_list(Issuer::p256).value())->number(), "01");
+TEST_F(LocalSignerTest, TheNumberOfAListRisesWithTheClockAndAcrossSigners) {
+    const auto seconds = test::test_now.time_since_epoch() / std::chrono::seconds(1);
+    const auto number_after = [&](int lists) { return fmt::format("{:08x}", seconds + lists); };
+    EXPECT_EQ(new_list(signer, Issuer::p256).number(), number_after(0));
     auto after_restart = make_signer();
-    const auto der = after_restart.sign_revocation_list(Issuer::p256).value();
-    EXPECT_EQ(RevocationList::parse_der(der)->number(), "02");
-    const auto stored = registry.find_revocation_list(name).value();
-    ASSERT_TRUE(stored.has_value());
-    EXPECT_EQ(stored->der, der);
-    EXPECT_EQ(stored->number, 2U);
-    EXPECT_EQ(RevocationList::parse_der(signer.sign_revocation_list(Issuer::rsa).value())->number(), "01");
+    EXPECT_EQ(new_list(after_restart, Issuer::p256).number(), number_after(1));
+    EXPECT_EQ(new_list(signer, Issuer::rsa).number(), number_after(0));
 }
 
 TEST_F(LocalSignerTest, WhatIsOverAnywayLeavesTheList) {
     const auto revoked = sign(order());
     ASSERT_TRUE(registry.revoke_certificate_at(revoked.fingerprint_sha256(), RevocationReason::superseded));
     house.clock().set_wall(revoked.not_after());
-    EXPECT_EQ(RevocationList::parse_der(signer.sign_revocation_list(Issuer::p256).value())->size(), 1U);
+    EXPECT_EQ(new_list(signer, Issuer::p256).size(), 1U);
     house.clock().advance(std::chrono::seconds(1));
-    EXPECT_EQ(RevocationList::parse_der(signer.sign_revocation_list(Issuer::p256).value())->size(), 0U);
+    EXPECT_EQ(new_list(signer, Issuer::p256).size(), 0U);
 }
 
 // --- the limit of its own -------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class RefusingSigner final : public authority::CertificateSigner {
 public:
     explicit RefusingSigner(Fault fault) : fault_(std::move(fault)) {}
     Result<crypto::Certificate> sign_device(const authority::SigningOrder&) override { return fail(fault_); }
-    Result<std::string> sign_revocation_list(authority::Issuer) override { return fail(fault_); }
+    Status sign_revocation_list(authority::Issuer) override { return fail(fault_); }
 
 private:
     Fault fault_;

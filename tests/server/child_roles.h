@@ -8,7 +8,8 @@
 namespace ringfence::server::test {
 
 // `echo` answers with its own process number; `registrar` answers queries as their message tells it; `environment`
-// answers with what it was given; `never_ready` ends at once.
+// answers with what it was given; `signer` answers with its process number, or at more length than a channel takes;
+// `never_ready` ends at once.
 inline ChildPlan play(const std::string& role) {
     return {"the " + role, {"--gtest_also_run_disabled_tests", "--gtest_filter=ChildRole.DISABLED_" + role}};
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "server/registrar_process.h"
+#include "server/signer_process.h"
 
 extern char** environ;
 
@@ -81,6 +82,18 @@ TEST(ChildRole, DISABLED_registrar) {
     if (!channel) std::_Exit(1);
     const auto ended = run_registrar(*channel, [](Asking desk) -> Result<std::unique_ptr<authority::Responder>> {
         return std::make_unique<ObedientResponder>(std::move(desk));
+    });
+    std::_Exit(ended ? 0 : 1);
+}
+
+TEST(ChildRole, DISABLED_signer) {
+    auto channel = join_parent();
+    if (!channel) std::_Exit(1);
+    const auto ended = run_signer(*channel, []() -> Result<Answering> {
+        return [](std::string_view question) {
+            if (question == "long") return std::string(net::MessageChannel::max_message + 1, 'x');
+            return std::to_string(::getpid());
+        };
     });
     std::_Exit(ended ? 0 : 1);
 }
