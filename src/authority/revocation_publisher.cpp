@@ -2,20 +2,24 @@
 
 #include <utility>
 
+#include "crypto/revocation_list.h"
+
 namespace ringfence::authority {
 
 namespace {
 
-// Whether something was revoked since the list was made. Times of both are of this machine, and a list has whole
-// seconds.
-Result<bool> is_outdated(registry::Registry& registry, const registry::StoredRevocationList& list, WallTime now) {
-    bool found = false;
-    const auto listed = registry.list_revoked(list.issuer, now, [&](const registry::CertificateRecord& record) {
-        found = *record.revoked >= list.made;
-        return !found;
+// Whether something was revoked since that list was made. Told by the count, since a revocation may be written after
+// its own time: what the registry holds as of the list's time only ever becomes more.
+Result<bool> is_outdated(registry::Registry& registry, const registry::StoredRevocationList& stored) {
+    const auto list = crypto::RevocationList::parse_published_der(stored.der);
+    if (!list) return true;
+    std::size_t revoked = 0;
+    const auto listed = registry.list_revoked(stored.issuer, stored.made, [&](const registry::CertificateRecord&) {
+        ++revoked;
+        return true;
     });
     if (!listed) return fail(listed.error());
-    return found;
+    return revoked != list->size();
 }
 
 }  // namespace
@@ -42,10 +46,9 @@ Status RevocationPublisher::renew_if_due(Issuer issuer, registry::Registry& regi
     const auto stored = find_stored(issuer, registry);
     if (!stored) return fail(stored.error());
     if (!*stored) return signer.sign_revocation_list(issuer);
-    const WallTime now = clock_.wall_now();
-    const Duration age = now - (*stored)->made;
+    const Duration age = clock_.wall_now() - (*stored)->made;
     if (age < Duration::zero() || age >= renewed_after) return signer.sign_revocation_list(issuer);
-    const auto outdated = is_outdated(registry, **stored, now);
+    const auto outdated = is_outdated(registry, **stored);
     if (!outdated) return fail(outdated.error());
     return *outdated ? signer.sign_revocation_list(issuer) : Status();
 }

@@ -72,6 +72,15 @@ TEST_F(RevocationPublisherTest, AListStandsUntilSomethingIsRevokedOrADayIsOver) 
     EXPECT_FALSE(published() == second);
 }
 
+TEST_F(RevocationPublisherTest, ARevocationThatWasWrittenAfterItsTimeIsNotMissed) {
+    house.clock().advance(std::chrono::hours(1));
+    const WallTime before = house.clock().wall_now() - std::chrono::minutes(5);
+    refresh();
+    add_revoked(1, before);
+    refresh();
+    EXPECT_EQ(published().size(), 1U);
+}
+
 TEST_F(RevocationPublisherTest, AListOfAnyLengthReachesWhoPublishesIt) {
     add_revoked(8000, test::test_now);
     refresh();
