@@ -96,13 +96,16 @@ inline constexpr Duration request_wait = std::chrono::seconds(1);
 // Writes of the request path wait no longer than this. Put back when it dies.
 class ShortWait {
 public:
-    ShortWait(Database& database, Duration wait) : database_(database) { database_.set_wait(wait); }
+    ShortWait(Database& database, Duration wait) : database_(database), before_(database.wait()) {
+        database_.set_wait(wait);
+    }
     ShortWait(const ShortWait&) = delete;
     ShortWait& operator=(const ShortWait&) = delete;
-    ~ShortWait() { database_.set_wait(Database::usual_wait); }
+    ~ShortWait() { database_.set_wait(before_); }
 
 private:
     Database& database_;
+    Duration before_;
 };
 
 // Those that are not worth a disk flush each either.

@@ -130,6 +130,8 @@ Result<std::unique_ptr<Registry>> Registry::open_another() const {
 
 const std::string& Registry::directory() const { return parts_->directory; }
 
+void Registry::set_wait(Duration wait) { parts_->database->set_wait(wait); }
+
 Status Registry::Parts::bump_generation() { return database->run("UPDATE state SET generation = generation + 1"); }
 
 Result<Secret> Registry::Parts::open_sealed(std::string_view sealed,

@@ -83,6 +83,8 @@ public:
     ~Registry() override;
 
     const std::string& directory() const;
+    // How long a change waits for another writer before it is `unavailable`: at first 10 s, which is a person's time.
+    void set_wait(Duration wait);
 
     // ---- Lookup
     void begin_snapshot() override;

@@ -151,7 +151,11 @@ public:
     std::int64_t changed_rows() const { return sqlite3_changes64(handle_); }
     std::int64_t last_id() const { return sqlite3_last_insert_rowid(handle_); }
     bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
-    void set_wait(Duration wait) { sqlite3_busy_timeout(handle_, static_cast<int>(wait.count())); }
+    Duration wait() const { return wait_; }
+    void set_wait(Duration wait) {
+        wait_ = wait;
+        sqlite3_busy_timeout(handle_, static_cast<int>(wait.count()));
+    }
     sqlite3* handle() { return handle_; }
 
     // Never holds a value of a row, since SQLite's own texts name columns at most.
@@ -168,6 +172,7 @@ private:
     Statement prepare(const char* sql);
 
     sqlite3* handle_;
+    Duration wait_{};
     int transactions_ = 0;  // open ones, nested ones counted
     std::unordered_map<const char*, std::unique_ptr<Prepared>> prepared_;
 };

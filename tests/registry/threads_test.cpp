@@ -97,6 +97,24 @@ TEST(Threads, a_proof_noted_while_another_writes_does_not_wait_and_is_written_la
     EXPECT_EQ(server->find_device(mac_number(2)).value()->last_proved, first_of_may);
 }
 
+TEST(Threads, a_change_waits_for_another_as_long_as_it_was_told) {
+    Installation installation;
+    const auto other = Database::open(installation.directory() + "/registry.db", Database::Mode::read_write).value();
+    auto server = installation.open();
+    ASSERT_TRUE(installation.registry->add_device({.mac = mac_number(9), .model = "1230"}));
+    server->set_wait(std::chrono::milliseconds(300));
+    const auto holding = Transaction::begin(*other).value();
+    // The second after a write of the request path, which has a wait of its own and puts this one back.
+    for (unsigned i = 1; i <= 2; ++i) {
+        const auto began = std::chrono::steady_clock::now();
+        EXPECT_EQ(server->add_device({.mac = mac_number(i)}).error().code, FaultCode::unavailable);
+        const auto waited = std::chrono::steady_clock::now() - began;
+        EXPECT_GE(waited, std::chrono::milliseconds(300));
+        EXPECT_LT(waited, std::chrono::seconds(5));
+        ASSERT_TRUE(server->note_state(mac_number(9), DeviceState::seen));
+    }
+}
+
 TEST(Threads, a_state_and_a_next_login_noted_while_another_writes_do_not_wait) {
     Installation installation;
     const auto mac = mac_number(1);

@@ -24,6 +24,9 @@ using authority::KeySet;
 using registry::EnrolmentProfile;
 
 constexpr std::size_t decoy_key_size = 32;
+// While another process writes. Well below what a worker has for a query (EnrolmentService::longest_work) and for a
+// signature in it (SignerProcess::patience): a busy registry is an answer, and ends neither registrar nor signer.
+constexpr Duration registry_wait = std::chrono::seconds(3);
 
 Result<std::unique_ptr<Authority>> open_authority(Context& context, KeySet keys) {
     return Authority::open(context.directory(), context.disk(), context.random(), context.clock(), keys);
@@ -139,7 +142,9 @@ private:
 };
 
 Result<std::unique_ptr<registry::Registry>> open_registry(Context& context) {
-    return registry::Registry::open(context.directory(), context.clock(), context.disk());
+    auto registry = registry::Registry::open(context.directory(), context.clock(), context.disk());
+    if (registry) (*registry)->set_wait(registry_wait);
+    return registry;
 }
 
 Result<std::shared_ptr<LoginService>> make_login_service(Context& context, registry::EventSink& events) {
