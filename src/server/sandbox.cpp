@@ -92,11 +92,16 @@ Status load_filter(Confinement confinement) {
 
 }  // namespace
 
+Status forbid_core_files() {
+    const rlimit no_core{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return refused("forbidding core files", errno);
+    return {};
+}
+
 Status enter_sandbox(Confinement confinement) {
     if (auto warm = crypto::warm_up(); !warm) return warm;
     ::tzset();
-    const rlimit no_core{0, 0};
-    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return refused("forbidding core files", errno);
+    if (auto forbidden = forbid_core_files(); !forbidden) return forbidden;
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refused("forbidding others to look in", errno);
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refused("giving up new privileges", errno);
     if (auto given_up = give_up_capabilities(); !given_up) return given_up;

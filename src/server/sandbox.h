@@ -15,6 +15,9 @@ enum class Confinement {
     storing,    // files too, for the registry: opened, written, locked, removed
 };
 
+// So that no core file of this process or its children holds a key or a password. Faults: unavailable.
+Status forbid_core_files();
+
 // For all threads of the process, and for good; capabilities only of the calling one and those that it starts.
 // Libraries must have loaded what they load before; this loads the time zone and warms OpenSSL up. Faults: unavailable;
 // then the process must not serve.

@@ -10,6 +10,7 @@
 #include "delivery/address_memory.h"
 #include "delivery/limits.h"
 #include "protocol/http_auth.h"
+#include "server/sandbox.h"
 #include "server/server.h"
 
 namespace ringfence::app {
@@ -54,6 +55,7 @@ Done check_doors(Context& context, const std::vector<std::string>& doors) {
 Done serve(const Arguments& arguments, Context& context) {
     const auto& doors = arguments.all("--listen");
     if (const auto sound = check_doors(context, doors); !sound) return sound;
+    if (auto forbidden = server::forbid_core_files(); !forbidden) return fail(std::move(forbidden).error());
     const auto family = context.family();
     if (!family) return fail(family.error());
     const auto registry = context.registry();
