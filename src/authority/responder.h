@@ -37,7 +37,7 @@ struct Reply {
     bool wants_login = false;               // 401 with the door's challenge
     std::optional<Duration> retry_after{};  // 202, 429 and 503
     bool is_login_stale = false;            // with wants_login: it was right, but its nonce is used up
-    bool is_secret = false;                 // nobody on the way may keep it; of no registrar's reply
+    Secret secret_body{};                   // in body's place: nobody on the way may keep it; of no registrar's reply
 };
 
 // One thread at a time.

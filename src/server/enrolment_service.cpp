@@ -134,7 +134,7 @@ std::optional<EnrolmentService::Job> EnrolmentService::take(std::size_t worker) 
 }
 
 void EnrolmentService::finish(Job& job, authority::Reply reply) {
-    job.loop->post([done = std::move(job.done), reply = std::move(reply)] { done(reply); });
+    job.loop->post([done = std::move(job.done), reply = std::move(reply)]() mutable { done(std::move(reply)); });
 }
 
 }  // namespace ringfence::server

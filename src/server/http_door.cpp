@@ -1,6 +1,7 @@
 #include "server/http_door.h"
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "net/stream.h"
 #include "protocol/http_request.h"
 #include "protocol/http_response.h"
@@ -48,6 +49,16 @@ std::string_view sentence_for(unsigned status) {
         case 431: return "The request is too long.\n";
         default: return "Please try again later.\n";
     }
+}
+
+// A secret is wiped when the last of it is sent.
+std::shared_ptr<const std::string> hold_body(const authority::Reply& answer) {
+    if (answer.secret_body.empty()) return std::make_shared<const std::string>(answer.body);
+    const auto wipe_and_free = [](std::string* text) {
+        wipe(*text);
+        delete text;
+    };
+    return {new std::string(answer.secret_body.reveal()), wipe_and_free};
 }
 
 }  // namespace
@@ -234,9 +245,10 @@ private:
     void reply(const HttpRequest& request, const authority::Reply& answer) {
         HttpResponseHead head = begin_head(answer.status, request.keep_alive);
         head.content_type = answer.content_type;
-        head.content_length = answer.body.size();
+        const auto body = hold_body(answer);
+        head.content_length = body->size();
         head.retry_after = answer.retry_after;
-        head.no_store = answer.is_secret;
+        head.no_store = !answer.secret_body.empty();
         std::string login;
         if (answer.wants_login && stream_.tls() != nullptr) {
             login = challenge(answer.is_login_stale);
@@ -244,12 +256,11 @@ private:
             head.www_authenticate = login;
         }
         Delivery delivery;
-        delivery.part = {head.status, 0, answer.body.size()};
+        delivery.part = {head.status, 0, body->size()};
         delivery.has_body = request.method != "HEAD";
         promise(request, head, delivery);
-        const std::size_t length = delivery.has_body ? answer.body.size() : 0;
-        send(std::move(delivery), format_response_head(head),
-             {std::make_shared<const std::string>(answer.body), 0, length});
+        const std::size_t length = delivery.has_body ? body->size() : 0;
+        send(std::move(delivery), format_response_head(head), {body, 0, length});
     }
 
     void deliver_file(const HttpRequest& request) {

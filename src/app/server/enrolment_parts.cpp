@@ -150,10 +150,8 @@ Result<std::unique_ptr<registry::Registry>> open_registry(Context& context) {
 Result<std::shared_ptr<LoginService>> make_login_service(Context& context, registry::EventSink& events) {
     const auto settings = context.settings();
     if (!settings) return fail(settings.error());
-    auto registry = open_registry(context);
-    if (!registry) return fail(std::move(registry).error());
-    return std::make_shared<LoginService>(
-        LoginService::Parts{std::move(*registry), events, context.clock(), (*settings)->installation.realm});
+    return std::make_shared<LoginService>(LoginService::Parts{[&context] { return open_registry(context); }, events,
+                                                              context.clock(), (*settings)->installation.realm});
 }
 
 }  // namespace
