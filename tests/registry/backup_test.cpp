@@ -248,10 +248,10 @@ TEST_F(BackupTest, what_was_revoked_retired_or_promoted_since_stays_so) {
     ASSERT_TRUE(registry.store_revocation_list({.issuer = "e", .number = 1, .der = "one"}));
     ASSERT_TRUE(back_up());
 
-    ASSERT_TRUE(registry.revoke_certificate_at(std::string(64, '1'), RevocationReason::key_compromise));
     ASSERT_TRUE(registry.add_certificate(certificate_of(mac, '2')));
-    ASSERT_TRUE(registry.revoke_certificate_at(std::string(64, '2'), RevocationReason::superseded));
     ASSERT_TRUE(registry.add_certificate(certificate_of(mac, '3')));
+    ASSERT_TRUE(registry.revoke_certificate_at(std::string(64, '1'), RevocationReason::key_compromise));
+    ASSERT_TRUE(registry.revoke_certificate_at(std::string(64, '2'), RevocationReason::superseded));
     ASSERT_TRUE(registry.set_device_state(mac_number(2), DeviceState::retired));
     ASSERT_TRUE(registry.promote_login("next"));
     ASSERT_TRUE(registry.store_next_login(login_of(mac, "after-next")));
