@@ -3,6 +3,7 @@
 #include "crypto/der.h"
 #include "crypto/names.h"
 #include "crypto/openssl.h"
+#include "crypto/public_key.h"
 
 namespace ringfence::crypto {
 
@@ -19,8 +20,7 @@ constexpr std::uint64_t max_crl_reason = 10;       // aACompromise
 constexpr std::uint64_t max_status = 6;            // keyUpdateWarning
 
 // CertReqMsg -> certReq -> certTemplate -> publicKey, RFC 4211 sections 3 to 5. Empty: none.
-std::string public_key_in(const OSSL_CRMF_MSG* request) {
-    const std::string der = encode_der(request, i2d_OSSL_CRMF_MSG);
+std::string key_in_template(std::string_view der) {
     constexpr unsigned char public_key = der_context(6);
     DerReader outer(der);
     DerReader message(outer.take(der_sequence).content);
@@ -29,6 +29,16 @@ std::string public_key_in(const OSSL_CRMF_MSG* request) {
     DerReader form(wanted.take(der_sequence).content);
     while (form.has_more() && !form.is_next(public_key)) form.take();
     return form.has_more() ? format_der(der_sequence, form.take().content) : std::string();
+}
+
+// CertificationRequest -> certificationRequestInfo -> subjectPKInfo, RFC 2986 section 4. Empty: none.
+std::string key_in_pkcs10(std::string_view der) {
+    DerReader outer(der);
+    DerReader request(outer.take(der_sequence).content);
+    DerReader info(request.take(der_sequence).content);
+    info.take(der_integer);   // version
+    info.take(der_sequence);  // subject
+    return std::string(info.take(der_sequence).whole);
 }
 
 std::vector<std::string> dns_names_of(const X509_EXTENSIONS* extensions) {
@@ -50,10 +60,24 @@ CmpRequestKind cmp_request_kind(const OSSL_CMP_MSG* message) {
     }
 }
 
+bool is_key_taken(CmpBody body, std::string_view content) {
+    switch (body) {
+        case CmpBody::ir:
+        case CmpBody::cr:
+        case CmpBody::kur: {
+            DerReader outer(content);
+            DerReader requests(outer.take(der_sequence).content);
+            return PublicKey::parse_der(key_in_template(requests.take(der_sequence).whole)).has_value();
+        }
+        case CmpBody::p10cr: return PublicKey::parse_der(key_in_pkcs10(content)).has_value();
+        default: return true;
+    }
+}
+
 void read_cmp_template(const OSSL_CRMF_MSG* message, CmpRequest& out) {
     const OSSL_CRMF_CERTTEMPLATE* form = OSSL_CRMF_MSG_get0_tmpl(message);
     const X509_NAME* subject = OSSL_CRMF_CERTTEMPLATE_get0_subject(form);
-    out.public_key_der = public_key_in(message);
+    out.public_key_der = key_in_template(encode_der(message, i2d_OSSL_CRMF_MSG));
     if (subject != nullptr) out.subject = format_name(subject);
     out.dns_names = dns_names_of(OSSL_CRMF_CERTTEMPLATE_get0_extensions(form));
 }

@@ -13,6 +13,10 @@ namespace ringfence::crypto {
 
 CmpRequestKind cmp_request_kind(const OSSL_CMP_MSG* message);
 
+// Whether the key that an ir, cr, kur or p10cr asks for is within the limits of crypto/public_key.h. To be asked before
+// OpenSSL computes with that key, which it does to see the proof of possession. Of other bodies: true.
+bool is_key_taken(CmpBody body, std::string_view content);
+
 // Key and wishes of an ir, cr or kur, and of a p10cr.
 void read_cmp_template(const OSSL_CRMF_MSG* message, CmpRequest& out);
 void read_cmp_pkcs10(const X509_REQ* pkcs10, CmpRequest& out);

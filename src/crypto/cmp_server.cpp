@@ -1,6 +1,7 @@
 #include "crypto/cmp_server.h"
 
 #include "crypto/bounded_map.h"
+#include "crypto/cmp_request.h"
 #include "crypto/cmp_transaction.h"
 #include "crypto/der.h"
 
@@ -94,7 +95,7 @@ Result<std::optional<CmpPeer>> CmpServer::State::identify(const CmpOutline& outl
     policy.purpose = Purpose::client;
     policy.time.at = clock.wall_now();
     auto chain = verify_cmp_signer(outline, anchors, policy);
-    if (!chain) return std::nullopt;
+    if (!chain || !chain->leaf().public_key()) return std::nullopt;  // its limits hold for whoever signs, too
     return CmpPeer{std::move(*chain), Secret()};
 }
 
@@ -129,6 +130,7 @@ Result<std::string> CmpServer::answer(std::string_view request) {
             state_->desk.note_wrong_secret(reference->text);
         return refusal();
     }
+    if (!is_key_taken(outline->body, outline->body_content)) return refusal();
     std::string reply = transaction->answer(message.get(), outline->body_content);
     if (is_remembered(outline->body))
         state_->transactions.put(std::string(outline->transaction_id), transaction, state_->clock.steady_now());

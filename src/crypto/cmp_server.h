@@ -2,9 +2,10 @@
 // those of its reply out. Requests: ir, cr, p10cr, kur, rr, genm (caCerts), certConf, pollReq, error.
 //
 // Protected by a token (password-based MAC under its reference) or by a certificate below our anchors, and never
-// without; a token never renews and never revokes. What is not authenticated is answered with one and the same refusal,
-// whatever was wrong: under the secret of the reference that it names if it names one, else signed by the registration
-// authority. It costs two derivations of the MAC's key for each message, known reference or not.
+// without; a token never renews and never revokes. What is not authenticated, or asks for a key beyond the limits of
+// crypto/public_key.h, is answered with one and the same refusal, whatever was wrong: under the secret of the reference
+// that it names if it names one, else signed by the registration authority. It costs two derivations of the MAC's key
+// for each message, known reference or not.
 //
 // Transactions are remembered by their ID, also for a while after their end, so that no message is taken twice. One
 // CmpServer sees all messages of a transaction (where there are several, the ID in outline_cmp_message chooses): it is

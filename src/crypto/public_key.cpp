@@ -24,7 +24,7 @@ Status check_rsa(const EVP_PKEY* key) {
     if (modulus == nullptr || exponent == nullptr || BN_is_odd(modulus.get()) == 0)
         return fail(FaultCode::malformed, "an RSA key has a modulus that cannot be right");
     if (BN_num_bits(modulus.get()) > static_cast<int>(PublicKey::max_rsa_bits))
-        return fail(FaultCode::too_large, "an RSA key has more than 16384 bits");
+        return fail(FaultCode::too_large, "an RSA key has more than 4096 bits");
     if (BN_is_odd(exponent.get()) == 0 || BN_is_one(exponent.get()) == 1)
         return fail(FaultCode::malformed, "an RSA key has an exponent that protects nothing");
     if (BN_num_bits(exponent.get()) > static_cast<int>(PublicKey::max_rsa_exponent_bits))

@@ -270,6 +270,7 @@ Result<ScepMessage> parse_message(std::string_view der, const std::vector<Certif
         return signers.empty() ? fail(no_message("its signer's certificate is missing"))
                                : fail(FaultCode::untrusted, "somebody else than the authority signed the SCEP message");
     if (!has_rsa_key(*signer)) return fail(no_message("its signer's key is not of RSA"));
+    if (signers.empty() && !signer->public_key()) return fail(no_message("its signer's key is none that is taken"));
     CMS_SignerInfo_set1_signer_cert(info, signer->native());
     auto content = verified_content(cms.get());
     if (!content) return fail(std::move(content.error()));

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/crypto/dear_key.h"
 #include "tests/crypto/little_ca.h"
 #include "tests/crypto/program.h"
 
@@ -106,6 +107,22 @@ TEST(CertificationRequest, AForeignSignatureIsRefused) {
     const auto name_at = der.find("NTIPP");
     der[name_at] = 'M';
     EXPECT_EQ(CertificationRequest::parse_der(der).error().code, FaultCode::unauthenticated);
+}
+
+TEST(CertificationRequest, AKeyThatIsDearToComputeWithIsRefused) {
+    const test::TemporaryFolder folder;
+    const auto read = [&](const std::string& exponent) {
+        folder.put("k.pem", test::key_with_exponent(exponent));
+        const auto made =
+            test::run("cd " + folder.path() + " && openssl req -new -key k.pem -subj /CN=x -outform DER " +
+                      "-out csr && openssl req -inform DER -in csr -noout -verify");
+        EXPECT_EQ(made.status, 0) << made.output;
+        return CertificationRequest::parse_der(folder.get("csr"));
+    };
+    EXPECT_TRUE(read(test::long_exponent).has_value());
+    const auto refused = read(test::too_long_exponent);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, FaultCode::too_large) << "though its signature holds";
 }
 
 TEST(CertificationRequest, DamageAtAnyPlaceIsRefused) {

@@ -5,6 +5,7 @@
 #include "crypto/cmp_openssl.h"
 #include "tests/crypto/cmp_door.h"
 #include "tests/crypto/cmp_party.h"
+#include "tests/crypto/dear_key.h"
 #include "tests/crypto/program.h"
 
 namespace ringfence::crypto {
@@ -319,6 +320,17 @@ protected:
     test::CmpParty party_;
     test::CmpDoor door_;
 };
+
+TEST_F(CmpOpenssl, AKeyThatIsDearToComputeWithNeverReachesTheDesk) {
+    folder_.put("dear", test::key_with_exponent(test::too_long_exponent));
+    const auto made = test::run("cd " + folder_.path() + " && openssl req -new -key dear -subj /CN=x -out csr");
+    ASSERT_EQ(made.status, 0) << made.output;
+    EXPECT_NE(with_token("-cmd p10cr -csr csr -certout cert").status, 0);
+    EXPECT_NE(with_token("-cmd ir -newkey dear -subject /CN=x -certout cert").status, 0);
+    EXPECT_TRUE(party_.desk.requests.empty());
+    EXPECT_EQ(party_.desk.asked.size(), 2U);
+    EXPECT_TRUE(party_.desk.wrong.empty()) << "the token was right";
+}
 
 TEST_F(CmpOpenssl, ATokenBringsACertificateAndItsCa) {
     enrol();

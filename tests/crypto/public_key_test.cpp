@@ -92,8 +92,8 @@ TEST(PublicKey, RefusesRsaThatProtectsNothing) {
     EXPECT_EQ(verdict(rsa_key("80" + std::string(508, '0') + "02", "010001")), "malformed");
     EXPECT_EQ(verdict(rsa_key(odd_modulus(2048), "ffffffffffffffff")), "taken");
     EXPECT_EQ(verdict(rsa_key(odd_modulus(2048), "010000000000000001")), "too_large");
-    EXPECT_EQ(verdict(rsa_key(odd_modulus(16384), "010001")), "taken");
-    EXPECT_EQ(verdict(rsa_key(odd_modulus(16392), "010001")), "too_large");
+    EXPECT_EQ(verdict(rsa_key(odd_modulus(4096), "010001")), "taken");
+    EXPECT_EQ(verdict(rsa_key(odd_modulus(4104), "010001")), "too_large");
     EXPECT_EQ(verdict(rsa_key(odd_modulus(65536), "010001")), "too_large");
 }
 

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/crypto/dear_key.h"
+#include "tests/crypto/foreign_scep.h"
 #include "tests/crypto/scep_party.h"
 
 namespace ringfence::crypto {
@@ -320,6 +322,22 @@ TEST_F(ForeignScep, SignaturesOverMd5AreNotTaken) {
                                 "-outform DER -out message");
     ASSERT_EQ(made.status, 0) << made.output;
     EXPECT_EQ(parse_scep_message(folder_.get("message")).error().code, FaultCode::untrusted);
+}
+
+TEST_F(ForeignScep, ASignersKeyThatIsDearToComputeWithIsRefused) {
+    const auto parse_signed_with = [&](const std::string& exponent) {
+        folder_.put("key", test::key_with_exponent(exponent));
+        const auto made =
+            test::run("cd " + folder_.path() + " && openssl req -x509 -new -key key -subj /CN=x -out own");
+        EXPECT_EQ(made.status, 0) << made.output;
+        const Signer signer{*Certificate::parse_pem(folder_.get("own")),
+                            *PrivateKey::parse_pem(Secret(folder_.get("key")))};
+        return parse_scep_message(test::sign_scep_envelope("x", ask(), signer));
+    };
+    EXPECT_TRUE(parse_signed_with(test::long_exponent).has_value());
+    const auto refused = parse_signed_with(test::too_long_exponent);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().message, "this is no SCEP message: its signer's key is none that is taken");
 }
 
 TEST_F(ForeignScep, WithoutAttributesOrWithSeveralSignersItIsNoMessage) {
