@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "authority/message_text.h"
 #include "base/text.h"
 #include "base/token_text.h"
 #include "crypto/scep_message.h"
@@ -115,7 +116,7 @@ Result<crypto::CertificationRequest> read_request(std::string_view body) {
 // Token and check symbol as the password, whatever the user; or reference and secret apart, as machines store them.
 Secret token_of(const Query& query) {
     if (parse_token_text(query.password.reveal())) return query.password;
-    return format_token_text({query.user, query.password});
+    return bound_token_text(format_token_text({query.user, query.password}));
 }
 
 std::optional<Credential> credential_of(const Query& query) {

@@ -1,6 +1,7 @@
 #include "authority/message_text.h"
 
 #include "base/text.h"
+#include "base/token_text.h"
 
 namespace ringfence::authority {
 
@@ -15,5 +16,7 @@ Result<std::string> read_message(const Query& query) {
     }
     return from_base64(text);
 }
+
+Secret bound_token_text(Secret shown) { return shown.reveal().size() > max_token_text ? Secret() : std::move(shown); }
 
 }  // namespace ringfence::authority
