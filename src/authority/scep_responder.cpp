@@ -102,16 +102,18 @@ Reply ScepResponder::answer_request(const Asked& asked, const OpenedRequest& ope
     application.transaction = asked.message.attributes.transaction_id;
     application.source = asked.query.source;
     application.wish = request.subject();
+    auto challenge = request.challenge();
     if (is_renewable(asked.message.signer)) {
         application.credential = ProvedCertificate{asked.message.signer.fingerprint_sha256()};
-    } else {
+        const auto renewed = desk_.apply(application);
+        const bool is_at_an_end = !renewed && renewed.error().code == FaultCode::unauthenticated;
+        if (!is_at_an_end || !challenge) return tell(asked, renewed);
+    } else if (asked.message.signer.public_key_der() != application.public_key) {
         // RFC 8894 section 2.3: a first request is signed with the key that it is for. The answer is enveloped to that.
-        if (asked.message.signer.public_key_der() != application.public_key)
-            return refuse(asked, ScepFailure::bad_message_check);
-        auto challenge = request.challenge();
-        if (!challenge) return refuse(asked, ScepFailure::bad_request);
-        application.credential = ShownSecret{std::move(*challenge)};
+        return refuse(asked, ScepFailure::bad_message_check);
     }
+    if (!challenge) return refuse(asked, ScepFailure::bad_request);
+    application.credential = ShownSecret{bound_token_text(std::move(*challenge))};
     return tell(asked, desk_.apply(application));
 }
 

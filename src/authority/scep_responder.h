@@ -2,8 +2,9 @@
 // and asks the desk. GET and POST.
 //
 // Who signs a request with a certificate that one of our CAs issued renews it, whatever the message's type says
-// (certmonger sends 19, strongSwan 17); anybody else shows a challenge. The subject that is asked for is never looked
-// at but for the record: `NTIPP` and six digits of a MAC identify nobody.
+// (certmonger sends 19, strongSwan 17); anybody else shows a challenge. A challenge counts, too, where that certificate
+// renews nothing any more: a set that was given a new one may sign with what it has, revoked as it is. The subject that
+// is asked for is never looked at but for the record: `NTIPP` and six digits of a MAC identify nobody.
 //
 // What cannot be read as a signed message is one and the same 400. Of what can, algorithms are refused before the
 // envelope is opened, a poll's stays closed, and every fault inside one is one and the same badMessageCheck: nobody has

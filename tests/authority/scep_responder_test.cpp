@@ -315,6 +315,39 @@ TEST_F(ScepResponderTest, ARevokedOrForeignCertificateRenewsNothing) {
     EXPECT_EQ(house.certificates_of(LittleHouse::phone).size(), 1U);
 }
 
+TEST_F(ScepResponderTest, AChallengeStandsInForACertificateThatRenewsNothingAnyMore) {
+    const auto first = enrol(first_request(house.add_token(LittleHouse::phone)));
+    ASSERT_TRUE(
+        house.registry().revoke_certificate_at(first.fingerprint_sha256(), registry::RevocationReason::key_compromise));
+    const auto next = key("scep renewal 1", KeyType::rsa2048);
+    const auto renewal = [&](const Secret& challenge) {
+        return Asking{*CertificationRequest::renew(first, challenge, next), {first, phone_key()}};
+    };
+    auto wrong = house.add_token(LittleHouse::phone, {.kind = registry::TokenKind::challenge, .replaces = true});
+    const auto right = renewal(format_token_text(wrong));
+    wrong.secret = Secret(wrong.secret == Secret("00000000") ? "11111111" : "00000000");
+    const auto guess = renewal(format_token_text(wrong));
+    expect_refused(post(message(guess, ScepMessageType::renewal_request)), guess, ScepFailure::bad_request);
+    EXPECT_EQ(house.events().count(EventKind::alarm, "token-guessed"), 1U) << "it counts as any guess does";
+
+    const auto certificate = expect_granted(post(message(right, ScepMessageType::renewal_request)), right);
+    EXPECT_TRUE(next.matches(certificate));
+    EXPECT_EQ(certificate.common_name(), "00247F0102AB");
+    EXPECT_EQ(expect_granted(post(message(right, ScepMessageType::renewal_request)), right), certificate);
+    EXPECT_EQ(house.events().count(EventKind::enrolment, "issued"), 2U);
+    EXPECT_EQ(house.events().count(EventKind::enrolment, "renewed"), 0U);
+}
+
+TEST_F(ScepResponderTest, AChallengeIsLeftAloneWhileTheCertificateRenews) {
+    const auto first = enrol(first_request(house.add_token(LittleHouse::phone)));
+    const auto token = house.add_token(LittleHouse::phone, {.replaces = true});
+    const auto next = key("scep renewal 1", KeyType::rsa2048);
+    const Asking asking{*CertificationRequest::renew(first, format_token_text(token), next), {first, phone_key()}};
+    expect_granted(post(message(asking, ScepMessageType::renewal_request)), asking);
+    EXPECT_EQ(house.events().count(EventKind::enrolment, "renewed"), 1U);
+    EXPECT_FALSE((*house.registry().find_token(token.reference))->is_spent);
+}
+
 TEST_F(ScepResponderTest, ServicesOfOursRenewNothingEither) {
     const auto ra = door.registration;
     const Asking asking{*CertificationRequest::make({"00247F0102AB", "", {}, {}}, Secret(), phone_key()), ra};
