@@ -78,6 +78,8 @@ std::string Certificate::issuer() const { return format_name(X509_get_issuer_nam
 
 std::string Certificate::common_name() const { return common_name_in(X509_get_subject_name(certificate_.get())); }
 
+std::string Certificate::organization() const { return organization_in(X509_get_subject_name(certificate_.get())); }
+
 std::string Certificate::serial() const { return format_integer(X509_get0_serialNumber(certificate_.get())); }
 
 std::string Certificate::fingerprint_sha256() const { return to_hex(sha256(to_der())); }

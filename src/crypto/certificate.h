@@ -35,6 +35,7 @@ public:
     std::string subject() const;             // RFC 2253, UTF-8: "CN=00247F0102AB,O=Example"; cut at 1 kB
     std::string issuer() const;              // the same shape
     std::string common_name() const;         // of the subject, the first one; empty: none
+    std::string organization() const;        // the same
     std::string serial() const;              // lower-case hex, no leading zero bytes
     std::string fingerprint_sha256() const;  // lower-case hex of the hash of the DER
     std::string fingerprint_sha1() const;    // the same with SHA-1, which is what a 1200 shows (reference 5.3)

@@ -8,12 +8,15 @@
 #include "base/text.h"
 #include "crypto/names.h"
 #include "crypto/openssl.h"
+#include "crypto/pem.h"
 
 namespace ringfence::crypto {
 
 namespace {
 
 constexpr std::size_t max_name_part = 64;  // ub-common-name and ub-organization-name
+constexpr std::string_view request_label = "CERTIFICATE REQUEST";
+constexpr std::size_t max_shown_label = 40;
 
 void release_extensions(STACK_OF(X509_EXTENSION) * extensions) {
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
@@ -156,10 +159,40 @@ Result<CertificationRequest> CertificationRequest::parse_der(std::string_view de
     return CertificationRequest(share_owned(parsed.release()), std::move(*key));
 }
 
+Result<std::vector<CertificationRequest>> CertificationRequest::parse_bundle(std::string_view pem) {
+    if (pem.size() > max_in_bundle * max_size)
+        return fail(FaultCode::too_large, "a file of certification requests is larger than 256 kB");
+    const BioOwner bio = read_memory(pem);
+    std::vector<CertificationRequest> requests;
+    while (true) {
+        auto block = read_block(bio.get());
+        if (!block) return fail(std::move(block).error());
+        if (block->label.empty()) break;
+        if (block->label != request_label) {
+            wipe(block->der);
+            return fail(FaultCode::malformed,
+                        fmt::format("a file of certification requests must not hold a block of kind {}",
+                                    printable(block->label, max_shown_label)));
+        }
+        if (requests.size() == max_in_bundle)
+            return fail(FaultCode::too_large,
+                        fmt::format("a file holds more than {} certification requests", max_in_bundle));
+        auto request = parse_der(block->der);
+        if (!request) return fail(std::move(request).error());
+        requests.push_back(std::move(*request));
+    }
+    if (requests.empty()) return fail(FaultCode::malformed, "there is no certification request in PEM form");
+    return requests;
+}
+
 std::string CertificationRequest::subject() const { return format_name(X509_REQ_get_subject_name(request_.get())); }
 
 std::string CertificationRequest::common_name() const {
     return common_name_in(X509_REQ_get_subject_name(request_.get()));
+}
+
+std::string CertificationRequest::organization() const {
+    return organization_in(X509_REQ_get_subject_name(request_.get()));
 }
 
 std::vector<std::string> CertificationRequest::dns_names() const {
@@ -190,6 +223,12 @@ std::string CertificationRequest::to_der() const {
     std::string der = encode_der(request_.get(), i2d_X509_REQ);
     RINGFENCE_ASSERT(!der.empty());
     return der;
+}
+
+std::string CertificationRequest::to_pem() const {
+    const BioOwner bio = make_memory_bio();
+    RINGFENCE_ASSERT(PEM_write_bio_X509_REQ(bio.get(), request_.get()) == 1);
+    return take_bytes(bio.get());
 }
 
 }  // namespace ringfence::crypto

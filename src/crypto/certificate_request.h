@@ -28,6 +28,7 @@ struct RequestedNames {
 class CertificationRequest {
 public:
     static constexpr std::size_t max_size = std::size_t{16} * 1024;  // DER; ours are below 1 kB
+    static constexpr std::size_t max_in_bundle = 16;                 // an authority asks for three
     static constexpr std::size_t max_challenge = 255;  // characters: pkcs-9-ub-challengePassword, RFC 2985 appendix A
 
     // Signed with SHA-256. `challenge` (RFC 2985 section 5.4.1) stands in the request as clear text; empty: none.
@@ -40,9 +41,13 @@ public:
     // Exactly one request, signed by the key that it carries (crypto/public_key.h). Faults: malformed, too_large,
     // unauthenticated (its signature does not hold).
     static Result<CertificationRequest> parse_der(std::string_view der);
+    // The requests of a PEM file (RFC 7468 section 7) in their order, and nothing else in it; at least one and at most
+    // max_in_bundle. Faults: as above.
+    static Result<std::vector<CertificationRequest>> parse_bundle(std::string_view pem);
 
     std::string subject() const;                 // RFC 2253, UTF-8; cut at 1 kB
     std::string common_name() const;             // the first one; empty: none
+    std::string organization() const;            // the same
     std::vector<std::string> dns_names() const;  // subjectAltName, as written
     std::vector<IpAddress> addresses() const;    // subjectAltName
     std::optional<Secret> challenge() const;     // empty: none, or one that is no text
@@ -51,6 +56,7 @@ public:
     unsigned key_bits() const { return key_.bits(); }
     std::string public_key_der() const { return key_.to_der(); }  // SubjectPublicKeyInfo
     std::string to_der() const;                                   // holds the challenge
+    std::string to_pem() const;                                   // the same; ends with a line feed
 
     X509_req_st* native() const { return request_.get(); }  // for this room; lives as long as this object
 

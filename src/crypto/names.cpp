@@ -12,10 +12,8 @@ std::string_view as_text(const ASN1_STRING* text) {
             static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
 
-}  // namespace
-
-std::string common_name_in(const X509_NAME* name) {
-    const int index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+std::string first_in(const X509_NAME* name, int nid) {
+    const int index = X509_NAME_get_index_by_NID(name, nid, -1);
     if (index < 0) return {};
     unsigned char* utf8 = nullptr;
     const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
@@ -25,6 +23,12 @@ std::string common_name_in(const X509_NAME* name) {
     OPENSSL_free(utf8);
     return text;
 }
+
+}  // namespace
+
+std::string common_name_in(const X509_NAME* name) { return first_in(name, NID_commonName); }
+
+std::string organization_in(const X509_NAME* name) { return first_in(name, NID_organizationName); }
 
 std::vector<std::string> dns_names_in(const GENERAL_NAMES* names) {
     std::vector<std::string> found;
