@@ -1,9 +1,9 @@
 // The installation's certificate authority: a root, issuing CAs below it, the server's own certificates and device
 // certificates. Keys lie under DIR/keys/ (mode 0600), certificates under DIR/pki/, and the root file, which phones
-// fetch, is DIR/root.pem: root, RSA issuing CA and legacy issuing CA, in this order. Its bytes never change after
-// create(), because a set shows the fingerprint of the file (reference 5.3) and takes no second root unless it is
-// signed; and it holds every CA that either lane sends to a set, because a set refuses a chain with a CA that it does
-// not hold.
+// fetch, is DIR/root.pem: root, RSA issuing CA and legacy issuing CA, in this order. Its bytes change only with a
+// rollover (authority/rollover.h), because a set shows the fingerprint of the file (reference 5.3) and takes no second
+// root unless it is signed; and it holds every CA that either lane sends to a set, because a set refuses a chain with a
+// CA that it does not hold. The root's key may be kept elsewhere (authority/offline_root.h).
 //
 // Signs with RSA-2048 and SHA-256, which 11xx/12xx sets verify; beside it an ECDSA P-256 issuing CA for all others.
 // The root and the whole legacy lane begin in 2000 and end with 2037: a set without a battery clock wakes up in an old
@@ -43,7 +43,7 @@ struct ServerNames {
 // The file that phones install as their root, and what they show of it.
 struct RootFile {
     std::string path;        // on disk
-    std::string bytes;       // PEM
+    std::string bytes;       // PEM; of a later generation, or of an announced one, with a signature behind it
     std::string sha1;        // of the file: 40 upper-case hex digits
     std::string sha1_short;  // the first 20 of them, which some loads show
     std::string sha256;      // 64 upper-case hex digits
@@ -110,6 +110,16 @@ public:
     // `disk`, `random` and `clock` outlive the authority.
     static Result<std::unique_ptr<Authority>> create(const std::string& directory, const ServerNames& names, Disk& disk,
                                                      Random& random, const Clock& clock);
+    // The same in two steps, for a root whose key is elsewhere. First our own keys, and requests for the issuing CAs at
+    // requests_path(); again makes new ones. Faults as of create().
+    static Status prepare(const std::string& directory, const ServerNames& names, Disk& disk, Random& random);
+    static std::string requests_path(const std::string& directory, Disk& disk);
+    // Then all that stands below what OfflineRoot::sign() made of them. Faults: also not_found (prepare() was not
+    // done), untrusted (other certificates).
+    static Status complete(const std::string& directory, const ServerNames& names, std::string_view certificates,
+                           Disk& disk, Random& random, const Clock& clock);
+    // Whether prepare() was done and complete() was not.
+    static bool waits_for_root(const std::string& directory, Disk& disk);
     // Faults: not_found, corrupt (a key or certificate is missing, damaged or does not fit the others). What needs a
     // key outside of `wanted` must not be called.
     static Result<std::unique_ptr<Authority>> open(const std::string& directory, Disk& disk, Random& random,
@@ -122,12 +132,17 @@ public:
     std::vector<crypto::TlsIdentity> server_identities(TlsLane lane) const;
     // The issuing CAs whose device certificates that lane takes: TlsServerProfile::client_anchors. The legacy lane
     // takes RSA certificates of the modern one too, which no set need carry twice; the modern one takes no other's.
+    // Those of former generations still vouch for what they issued.
     std::vector<crypto::Certificate> device_issuers(TlsLane lane) const;
     const crypto::Certificate& root() const;
     const std::string& organization() const;  // in the subject of all that is issued
     // Of a device's certificate that this CA issues now.
     CertificateLife device_life(Issuer issuer) const;
     const crypto::Certificate& issuing(Issuer issuer) const;
+    // That CA and those in whose place it came, newest first.
+    std::vector<crypto::Certificate> issuing_ever(Issuer issuer) const;
+    // Whether root.pem holds the CAs of a next generation too (authority/rollover.h).
+    bool announces_next() const;
     crypto::Signer issuing_signer(Issuer issuer) const;
     // Decrypts requests of SCEP and signs answers of SCEP and CMP; issued by the CA that its enrolments are issued by.
     crypto::Signer registration(registry::EnrolmentProfile profile) const;
@@ -153,6 +168,10 @@ public:
     // New server certificates, for the keys that are there, with these names and from now on; the old ones stay valid
     // until they end. A running server takes them when it reloads.
     Status issue_server(const ServerNames& names, registry::Registry& registry);
+
+    // New keys and certificates of `role`: one that stands below the issuing CAs. Needs the issuing keys only
+    // (KeySet::signer), so that what was lost is replaced. Who uses them takes the new ones when it starts again.
+    Status renew(crypto::CertificateRole role, registry::Registry& registry);
 
 private:
     struct Parts;
