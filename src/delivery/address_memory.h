@@ -1,7 +1,8 @@
 // Which device an address named last, by the file that it asked for. A manifest request carries no MAC, so this is how
 // a window that is bound to devices knows its phones. A hint, never a proof: it can only narrow what the window's
-// networks open. Only devices of the inventory belong in here, or each made-up MAC would be a phone. Thread-safe,
-// bounded; entries fade after an hour.
+// networks open. Only devices of the inventory belong in here, or each made-up MAC would be a phone. And the root file
+// that an address took whole, which phones fetch before they name themselves. Thread-safe, bounded; entries fade after
+// an hour.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "registry/lookup.h"
 
 namespace ringfence::delivery {
 
@@ -21,6 +23,9 @@ class AddressMemory {
 public:
     std::optional<MacAddress> find(const IpAddress& address, SteadyTime now);
     void remember(const IpAddress& address, const MacAddress& device, SteadyTime now);
+    void keep_root_file(const IpAddress& address, registry::Body file, SteadyTime now);
+    // Once; empty: none.
+    registry::Body take_root_file(const IpAddress& address, SteadyTime now);
 
     static constexpr std::size_t max_entries_per_shard = 4096;  // 65,536 addresses in all, about 10 MB
     static constexpr std::chrono::hours lifetime{1};  // a boot takes minutes; an address changes hands in days
@@ -30,7 +35,8 @@ private:
 
     struct Entry {
         std::string key;
-        MacAddress device;
+        std::optional<MacAddress> device{};
+        registry::Body root_file{};
         SteadyTime told{};
     };
 
@@ -41,6 +47,8 @@ private:
     };
 
     Shard& shard_for(const std::string& key);
+    // Its entry, new or moved to the front, told now. The shard's mutex is held.
+    static Entry& touch(Shard& shard, const std::string& key, SteadyTime now);
 
     std::array<Shard, shard_count> shards_;
 };

@@ -29,6 +29,9 @@ struct Installation {
     std::string address{};  // address in the server certificate; what manifests name unless a site says otherwise
     std::string realm{};    // of HTTP authentication; fixed at init, since stored hashes hold it
     std::optional<LanePolicy> legacy_lane{};  // empty: there is none
+    // Of the certificate of the root that the server's own stand below, lower-case hex SHA-256: whoever proves itself
+    // on a connection to it holds that root. Not from the settings file; empty: not known.
+    std::string root{};
 };
 
 // Whether the lane serves a phone of this model (empty: not known) at this site (empty: none) at that time.

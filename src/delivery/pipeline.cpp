@@ -6,10 +6,12 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/certificate.h"
 #include "delivery/identify.h"
 #include "delivery/one_time_path.h"
 #include "delivery/path.h"
 #include "delivery/resource.h"
+#include "phonefile/signed_file.h"
 
 namespace ringfence::delivery {
 
@@ -247,6 +249,11 @@ void warn_of(const Status& noted) {
     if (!noted) log::warning(noted.error().message);
 }
 
+bool is_root_file(const Resource& resource) {
+    return resource.kind == ResourceKind::stored &&
+           resource.file->section == phonefile::to_string(phonefile::SectionKind::user_keys);
+}
+
 // Whether nobody asked for that device before.
 bool is_first_sight(const std::optional<registry::Device>& device) {
     return device && device->state == DeviceState::expected;
@@ -276,6 +283,8 @@ Answer Pipeline::answer(const Request& request) {
     registry::Event& event = out.ticket.event;
     if (!event.device) event.device = identity->attempted ? identity->attempted : decision->resolved.named;
     if (perspective.site != nullptr) event.site = perspective.site->name;
+    out.ticket.source = request.source;
+    if (decision->resolved.device) out.ticket.named = decision->resolved.device->mac;
     if (is_first_sight(decision->resolved.device)) out.ticket.first_seen = decision->resolved.device->mac;
     if (!decision->grant) return refuse(std::move(out), *identity, *decision);
 
@@ -286,6 +295,7 @@ Answer Pipeline::answer(const Request& request) {
     if (!is_theirs) return unavailable(request, is_theirs.error());
     if (!*is_theirs) return out;
     if (!rendered) return unavailable(request, rendered.error());
+    if (is_root_file(*decision->resolved.resource)) out.ticket.root_file = rendered->body;
     return hand_over(std::move(out), std::move(*rendered), *identity, *decision, visitor);
 }
 
@@ -352,11 +362,25 @@ void Pipeline::remember(const Request& request, const Identity& identity, const 
     if (const auto& device = decision.resolved.device)
         shared_.addresses.remember(request.source, device->mac, shared_.clock.steady_now());
     if (!identity.device) return;
-    warn_of(lookup_.note_proved(identity.device->mac, request.wire, shared_.clock.wall_now()));
+    const WallTime now = shared_.clock.wall_now();
+    warn_of(lookup_.note_proved(identity.device->mac, request.wire, now));
+    if (const auto& root = shared_.installation.root; !root.empty())
+        warn_of(lookup_.note_held({identity.device->mac, root, registry::AnchorEvidence::verified, now}));
     if (!identity.next_login.empty()) warn_of(lookup_.promote_login(identity.next_login));
     const bool is_by_certificate = identity.asker.proof == Proof::device_certificate;
     if (is_by_certificate && identity.device->state == DeviceState::enrolled)
         move_on(identity.device->mac, DeviceState::active, request.source.to_string());
+}
+
+void Pipeline::note_fetched_roots(const IpAddress& source, const MacAddress& device) {
+    const auto file = shared_.addresses.take_root_file(source, shared_.clock.steady_now());
+    if (!file.bytes) return;
+    const auto certificates = crypto::Certificate::parse_bundle(phonefile::split_signed(file.view()).content);
+    if (!certificates) return;  // a file that an administrator put, and that no set can read
+    for (const auto& certificate : *certificates)
+        if (certificate.is_self_issued())
+            warn_of(lookup_.note_held({device, certificate.fingerprint_sha256(), registry::AnchorEvidence::fetched,
+                                       shared_.clock.wall_now()}));
 }
 
 void Pipeline::move_on(const MacAddress& mac, DeviceState state, const std::string& source) {
@@ -401,6 +425,10 @@ void Pipeline::complain(const std::string& path, const std::string& fault) {
 void Pipeline::record(Ticket ticket, const Delivered& delivered) {
     // Only now, so that the answer takes no longer than one about a device that is not there.
     if (ticket.first_seen) move_on(*ticket.first_seen, DeviceState::seen, ticket.event.source);
+    if (ticket.named) note_fetched_roots(ticket.source, *ticket.named);
+    // A phone fetches its roots before its own file: whoever the address names next took it.
+    if (ticket.root_file.bytes && delivered.complete)
+        shared_.addresses.keep_root_file(ticket.source, ticket.root_file, shared_.clock.steady_now());
     registry::Event& event = ticket.event;
     event.bytes = delivered.bytes;
     const bool is_refusal = !event.outcome.empty();

@@ -37,6 +37,8 @@ private:
     bool enter_window(Ticket& ticket);
     Answer unavailable(const Request& request, const Fault& fault);
     void remember(const Request& request, const Identity& identity, const Decision& decision);
+    // The root file that the address took whole before it named the device, which is now thought to hold its roots.
+    void note_fetched_roots(const IpAddress& source, const MacAddress& device);
     // A device's state, and the event that says so.
     void move_on(const MacAddress& mac, registry::DeviceState state, const std::string& source);
     // Into the log, the same fault once a minute: a damaged file is asked for by every phone.

@@ -40,8 +40,11 @@ struct Ticket {
     std::string asker;
     std::optional<registry::WindowVisitor> visitor;  // whom confirm() counts into `window`; empty: nobody
     std::int64_t window = 0;
-    std::string one_time_file{};             // path of a file that is fetched once, when that is what goes out
-    std::optional<IpAddress> claimant{};     // for whom confirm() claims it; empty: it is claimed
+    std::string one_time_file{};          // path of a file that is fetched once, when that is what goes out
+    std::optional<IpAddress> claimant{};  // for whom confirm() claims it; empty: it is claimed
+    registry::Body root_file{};           // that goes out
+    IpAddress source{};
+    std::optional<MacAddress> named{};       // a device of the inventory that the path names
     std::optional<MacAddress> first_seen{};  // a device of the inventory that nobody had asked for before
 };
 

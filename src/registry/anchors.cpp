@@ -15,6 +15,14 @@ Result<DeviceAnchor> read_anchor(const Statement& row) {
     return out;
 }
 
+// Nothing that asks for the date of the evidence asks closer than this.
+constexpr Duration evidence_interval = std::chrono::hours(24);
+
+bool says_as_much(const DeviceAnchor& known, const DeviceAnchor& anchor) {
+    if (known.evidence != anchor.evidence) return known.evidence > anchor.evidence;
+    return known.at <= anchor.at && anchor.at - known.at < evidence_interval;
+}
+
 }  // namespace
 
 Status Registry::note_anchor(const DeviceAnchor& anchor) {
@@ -29,6 +37,20 @@ Status Registry::note_anchor(const DeviceAnchor& anchor) {
             " WHERE excluded.evidence > evidence OR (excluded.evidence = evidence AND excluded.at > at)",
             anchor.device, anchor.anchor, static_cast<int>(anchor.evidence), anchor.at);
     });
+}
+
+Status Registry::note_held(const DeviceAnchor& anchor) {
+    auto known = find_row(
+        parts_->database->statement("SELECT mac, anchor, evidence, at FROM device_anchors WHERE mac = ? AND anchor = ?",
+                                    anchor.device, anchor.anchor),
+        read_anchor);
+    if (!known) return fail(std::move(known.error()));
+    if (*known && says_as_much(**known, anchor)) return {};
+    parts_->snapshot.reset();
+    const LightWrites light(*parts_->database, Duration::zero());
+    auto noted = note_anchor(anchor);
+    if (!noted && noted.error().code == FaultCode::unavailable) return {};
+    return noted;
 }
 
 Status Registry::list_anchors(const std::function<bool(const DeviceAnchor&)>& each) {

@@ -49,6 +49,9 @@ public:
     // Moves the device on to `seen` or `active`, where that is its next step; else nothing. Does not wait for other
     // writers, as note_proved() does not.
     virtual Status note_state(const MacAddress& mac, DeviceState state) = 0;
+    // Remembers that the device holds a root, and how that is known; cheap when as much was known within the last day.
+    // Does not wait for other writers: then it is noted the next time.
+    virtual Status note_held(const DeviceAnchor& anchor) = 0;
     // A next login was used for the first time: the one before it holds no more. Does not wait for other writers: then
     // both hold until it is used again.
     virtual Status promote_login(std::string_view user) = 0;

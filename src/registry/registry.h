@@ -99,6 +99,7 @@ public:
     // While another process writes, the notes wait in memory and are written with a later one.
     Status note_proved(const MacAddress& mac, trust::Wire wire, WallTime now) override;
     Status note_state(const MacAddress& mac, DeviceState state) override;
+    Status note_held(const DeviceAnchor& anchor) override;
     Status promote_login(std::string_view user) override;
     Result<std::optional<OneTimeFile>> find_one_time_file(std::string_view path) override;
     Result<std::vector<OneTimeFile>> one_time_files_of(const MacAddress& mac) override;  // by path

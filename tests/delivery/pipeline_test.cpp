@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "crypto/certificate_builder.h"
 #include "crypto/hash.h"
 #include "delivery/one_time_path.h"
 #include "delivery/resource.h"
@@ -314,6 +315,77 @@ TEST_F(PipelineTest, a_device_certificate_opens_its_device_until_it_is_revoked) 
     EXPECT_EQ(outcome(asked), Outcome::needs_proof);
     // A good password beside a bad certificate does not help.
     EXPECT_EQ(outcome(with_password(asked, "phone-one", "password of phone-one")), Outcome::needs_proof);
+}
+
+TEST_F(PipelineTest, who_took_a_root_file_and_then_names_itself_is_thought_to_hold_its_roots) {
+    const auto make_root = [&](const std::string& name) {
+        crypto::CertificateRequest wanted;
+        wanted.role = crypto::CertificateRole::root;
+        wanted.common_name = name;
+        wanted.not_before = clock_.wall_now();
+        wanted.not_after = clock_.wall_now() + std::chrono::hours(24);
+        const auto key = crypto::PrivateKey::generate(crypto::KeyType::p256).value();
+        return crypto::make_root(wanted, key, random_).value();
+    };
+    const std::vector<crypto::Certificate> roots{make_root("old"), make_root("new")};
+    put("trust/root.pem", "USER_KEYS", ContentClass::public_, crypto::format_bundle(roots));
+    const auto held = [&] {
+        std::vector<registry::DeviceAnchor> out;
+        EXPECT_TRUE(registry_->list_anchors([&](const auto& anchor) {
+            out.push_back(anchor);
+            return true;
+        }));
+        return out;
+    };
+
+    // Cut short, or by an address that names a device only before it, or too late, it says nothing.
+    auto cut = pipeline_->answer(request(Wire::tftp, "trust/root.pem"));
+    pipeline_->record(std::move(cut.ticket), {.bytes = 10});
+    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    ask(request(Wire::tftp, "trust/root.pem"));
+    EXPECT_TRUE(held().empty());
+    clock_.advance(AddressMemory::lifetime + std::chrono::seconds(1));
+    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    EXPECT_TRUE(held().empty());
+
+    ask(request(Wire::tftp, "trust/root.pem"));
+    ask(request(Wire::tftp, "SIP00247F0000FF.cfg"));  // no device of ours
+    EXPECT_TRUE(held().empty());
+    ask(request(Wire::tftp, "SIP00247F000002.cfg"));
+    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    const auto both = held();
+    ASSERT_EQ(both.size(), 2u);
+    for (const auto& anchor : both) {
+        EXPECT_EQ(anchor.device, two_);
+        EXPECT_EQ(anchor.evidence, registry::AnchorEvidence::fetched);
+    }
+}
+
+TEST_F(PipelineTest, a_device_that_proves_itself_has_verified_the_servers_root) {
+    shared_.installation.root = std::string(64, 'e');
+    ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "wrong"));
+    ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one"));
+    std::vector<registry::DeviceAnchor> held;
+    const auto collect = [&](const auto& anchor) {
+        held.push_back(anchor);
+        return true;
+    };
+    ASSERT_TRUE(registry_->list_anchors(collect));
+    ASSERT_EQ(held.size(), 1u);
+    EXPECT_EQ(held[0].device, one_);
+    EXPECT_EQ(held[0].evidence, registry::AnchorEvidence::verified);
+    EXPECT_EQ(held[0].at, clock_.wall_now());
+
+    // Within a day it is not written again; after it, it is.
+    const WallTime first = clock_.wall_now();
+    for (const auto& [pause, noted] :
+         {std::pair{std::chrono::hours(23), first}, std::pair{std::chrono::hours(1), first + std::chrono::hours(24)}}) {
+        clock_.advance(pause);
+        ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one"));
+        held.clear();
+        ASSERT_TRUE(registry_->list_anchors(collect));
+        EXPECT_EQ(held.at(0).at, noted);
+    }
 }
 
 TEST_F(PipelineTest, asking_for_ones_own_file_on_a_weaker_wire_after_https_is_an_event) {

@@ -19,6 +19,7 @@ struct LookupCounts {
     int enter_window = 0;
     int note_proved = 0;
     int note_state = 0;
+    int note_held = 0;
     int promote_login = 0;
     int find_one_time_file = 0;
     int one_time_files_of = 0;
@@ -29,8 +30,8 @@ struct LookupCounts {
     friend bool operator==(const LookupCounts&, const LookupCounts&) = default;
     int all() const {
         return catalogue + find_device + find_login + find_certificate + device_settings + may_enter_window +
-               enter_window + note_proved + note_state + promote_login + find_one_time_file + one_time_files_of +
-               claim_one_time_file + note_handed_over + open_one_time_file + open_content;
+               enter_window + note_proved + note_state + note_held + promote_login + find_one_time_file +
+               one_time_files_of + claim_one_time_file + note_handed_over + open_one_time_file + open_content;
     }
 };
 
@@ -80,6 +81,10 @@ public:
     Status note_state(const MacAddress& mac, registry::DeviceState state) override {
         ++counts_.note_state;
         return behind_.note_state(mac, state);
+    }
+    Status note_held(const registry::DeviceAnchor& anchor) override {
+        ++counts_.note_held;
+        return behind_.note_held(anchor);
     }
     Status promote_login(std::string_view user) override {
         ++counts_.promote_login;

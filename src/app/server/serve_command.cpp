@@ -32,7 +32,12 @@ Result<server::TlsMaterial> load_tls(Context& context, crypto::TlsLane lane) {
 
 Result<server::ServerSettings> load_with_doors(Context& context, const std::vector<std::string>& doors) {
     auto settings = load_settings(context.directory(), context.disk());
-    if (!settings || doors.empty()) return settings;
+    if (!settings) return settings;
+    const auto authority = authority::Authority::open(context.directory(), context.disk(), context.random(),
+                                                      context.clock(), authority::KeySet::server);
+    if (!authority) return fail(authority.error());
+    settings->installation.root = (*authority)->root().fingerprint_sha256();
+    if (doors.empty()) return settings;
     auto replaced = server::replace_listeners(*settings, doors);
     if (!replaced) return fail(std::move(replaced).error());
     return settings;
