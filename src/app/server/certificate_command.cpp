@@ -19,7 +19,8 @@ using authority::RootFile;
 using crypto::TlsLane;
 using registry::CertificateRecord;
 
-constexpr std::size_t group_digits = 4;  // as sets show a fingerprint, and as eyes compare it
+constexpr std::uint64_t max_expiring_days = 36'500;  // a century: no certificate of ours lives longer
+constexpr std::size_t group_digits = 4;              // as sets show a fingerprint, and as eyes compare it
 
 std::string in_groups(std::string_view digits) {
     std::string out;
@@ -197,14 +198,21 @@ Done revoke(const Arguments& arguments, Context& context) {
     return {};
 }
 
+bool ends_between(const CertificateRecord& certificate, WallTime now, WallTime soon) {
+    return !certificate.revoked && certificate.not_after > now && certificate.not_after <= soon;
+}
+
 Done list(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
     const auto mac = arguments.find_mac("--device");
     const WallTime now = context.clock().wall_now();
+    const bool only_expiring = arguments.has("--expiring");
+    const WallTime soon = now + std::chrono::days(arguments.number("--expiring", 0));
     Rows rows(context.output(), {"SERIAL", "PURPOSE", "SUBJECT", "UNTIL", "STATE"});
     const auto listed = (*registry)->list_certificates([&](const CertificateRecord& certificate) {
         if (mac && certificate.device != *mac) return true;
+        if (only_expiring && !ends_between(certificate, now, soon)) return true;
         const char* state = certificate.revoked ? "revoked" : certificate.not_after <= now ? "over" : "good";
         json::object object = to_json(certificate);
         object["state"] = state;
@@ -213,7 +221,7 @@ Done list(const Arguments& arguments, Context& context) {
         return true;
     });
     if (!listed) return fail(listed.error());
-    rows.finish("No certificates.");
+    rows.finish(only_expiring ? "No certificate ends within that time." : "No certificates.");
     return {};
 }
 
@@ -304,7 +312,13 @@ std::vector<Command> certificate_commands() {
          .run = revoke},
         {.words = {"cert", "list"},
          .purpose = "Lists all certificates in order of issue, our own too.",
-         .parameters = {{.name = "--device", .shape = Shape::mac, .placeholder = "MAC", .meaning = "only this set's"}},
+         .parameters = {{.name = "--device", .shape = Shape::mac, .placeholder = "MAC", .meaning = "only this set's"},
+                        {.name = "--expiring",
+                         .shape = Shape::number,
+                         .placeholder = "DAYS",
+                         .meaning = "only those that are good and end within so many days",
+                         .min = 1,
+                         .max = max_expiring_days}},
          .run = list},
         {.words = {"cert", "server"},
          .purpose = "Issues new certificates for the server itself, with the same names and perhaps further ones.",
