@@ -267,12 +267,12 @@ class Installation:
 
     DOORS = ("tftp", "ftp", "http", "https")
 
-    def __init__(self, work, name="data", host=HOST, address="127.0.0.1"):
+    def __init__(self, work, name="data", host=HOST, address="127.0.0.1", options=()):
         self.work, self.host, self.address = work, host, address
         self.data = work.path(name)
         self.passwords = {}  # by user, as device add showed them
         self.users = {}      # by MAC
-        self("init", "--name", host, "--address", address)
+        self("init", "--name", host, "--address", address, *options)
 
     @property
     def root(self):

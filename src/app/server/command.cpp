@@ -199,11 +199,11 @@ std::string format_overview(const std::vector<Command>& commands) {
     return out;
 }
 
-std::string format_overview(const std::vector<Command>& commands, std::string_view word) {
-    std::string out = fmt::format("Usage: ringfence {} COMMAND ... --data DIR\n\n", word);
+std::string format_overview(const std::vector<Command>& commands, std::string_view beginning) {
+    std::string out = fmt::format("Usage: ringfence {} COMMAND ... --data DIR\n\n", beginning);
     for (const auto& command : commands)
-        if (command.words.front() == word) out += show_overview_line(command);
-    out += fmt::format("\nringfence {} COMMAND --help explains one.\n", word);
+        if (command.title().starts_with(fmt::format("{} ", beginning))) out += show_overview_line(command);
+    out += fmt::format("\nringfence {} COMMAND --help explains one.\n", beginning);
     return out;
 }
 

@@ -94,7 +94,7 @@ Checked<void> check_shape(const Parameter& parameter, std::string_view value);
 
 std::string format_help(const Command& command);
 std::string format_overview(const std::vector<Command>& commands);
-// The commands that begin with this word.
-std::string format_overview(const std::vector<Command>& commands, std::string_view word);
+// The commands that begin with these words.
+std::string format_overview(const std::vector<Command>& commands, std::string_view beginning);
 
 }  // namespace ringfence::app

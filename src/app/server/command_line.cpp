@@ -21,12 +21,12 @@ struct Parser {
     std::vector<CLI::Option*> options;  // in the order of the command's parameters
 };
 
-using Nouns = std::map<std::string, CLI::App*>;
+using Nouns = std::map<std::string, CLI::App*>;  // by all words up to there: "ca rollover"
 
-CLI::App& find_or_add(CLI::App& root, const std::string& word, const std::string& overview, Nouns& nouns) {
-    CLI::App*& known = nouns[word];
+CLI::App& find_or_add(CLI::App& parent, const std::string& beginning, const std::string& overview, Nouns& nouns) {
+    CLI::App*& known = nouns[beginning];
     if (known != nullptr) return *known;
-    known = root.add_subcommand(word);
+    known = parent.add_subcommand(beginning.substr(beginning.rfind(' ') + 1));
     known->set_help_flag("--help,-h");
     known->formatter_fn([overview](const CLI::App*, std::string, CLI::AppFormatMode) { return overview; });
     known->require_subcommand(1);
@@ -46,8 +46,11 @@ CLI::Option* add_parameter(CLI::App& app, const Parameter& parameter) {
 
 Parser add_command(CLI::App& root, const Command& command, const std::vector<Command>& commands, Nouns& nouns) {
     CLI::App* parent = &root;
-    if (command.words.size() > 1)
-        parent = &find_or_add(root, command.words.front(), format_overview(commands, command.words.front()), nouns);
+    std::string beginning;
+    for (std::size_t i = 0; i + 1 < command.words.size(); ++i) {
+        beginning += (i == 0 ? "" : " ") + command.words[i];
+        parent = &find_or_add(*parent, beginning, format_overview(commands, beginning), nouns);
+    }
     Parser parser;
     parser.app = parent->add_subcommand(command.words.back());
     parser.app->set_help_flag("--help,-h");

@@ -21,6 +21,8 @@ std::vector<Command> window_commands();
 std::vector<Command> certificate_commands();  // cert, root
 Command pkcs12_command();                     // one of them
 std::vector<Command> certificate_check_commands();
+std::vector<Command> root_commands();   // root create, root sign: on the machine that keeps the root
+std::vector<Command> ca_commands();     // ca install, ca renew, ca rollover
 std::vector<Command> token_commands();  // token, enrolment
 std::vector<Command> event_commands();  // events
 std::vector<Command> version_commands();

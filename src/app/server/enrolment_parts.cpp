@@ -34,21 +34,15 @@ Result<std::unique_ptr<Authority>> open_authority(Context& context, KeySet keys)
 
 authority::ScepParts scep_parts(const Authority& authority, EnrolmentProfile profile) {
     if (profile == EnrolmentProfile::legacy)
-        return {authority.registration(profile),
-                authority.issuing(Issuer::legacy),
-                authority.root(),
-                {authority.issuing(Issuer::legacy)},
-                profile};
-    return {authority.registration(profile),
-            authority.issuing(Issuer::rsa),
-            authority.root(),
-            {authority.issuing(Issuer::rsa)},
-            profile};
+        return {authority.registration(profile), authority.issuing(Issuer::legacy), authority.root(),
+                authority.issuing_ever(Issuer::legacy), profile};
+    return {authority.registration(profile), authority.issuing(Issuer::rsa), authority.root(),
+            authority.issuing_ever(Issuer::rsa), profile};
 }
 
 authority::CmpParts cmp_parts(const Authority& authority) {
     return {{authority.registration(EnrolmentProfile::modern), {authority.issuing(Issuer::rsa), authority.root()}},
-            {authority.issuing(Issuer::p256), authority.issuing(Issuer::rsa)},
+            authority.device_issuers(crypto::TlsLane::modern),
             authority.root()};
 }
 

@@ -118,7 +118,7 @@ Done put(const Arguments& arguments, Context& context) {
     if (wish.section == phonefile::to_string(phonefile::SectionKind::user_keys)) {
         const auto authority = context.authority();
         if (!authority) return fail(authority.error());
-        wish.own_root = (*authority)->root_file().bytes;
+        wish.own_root = phonefile::split_signed((*authority)->root_file().bytes).content;
     }
     auto bytes = context.disk().read(wish.file_name, registry::max_file_size);
     if (!bytes) return fail(bytes.error());

@@ -191,6 +191,8 @@ private:
         bool sound = true;
         for (const auto& certificate : (*authority)->own_certificates()) sound = check_expiry(certificate) && sound;
         if (sound) say(Level::ok, "certificates", "our own are good for more than 30 days");
+        if ((*authority)->announces_next())
+            say(Level::note, "rollover", "the next root is announced and not used yet: ringfence ca rollover plan");
         check_names(**authority);
         check_root_file(**authority);
         check_lane();

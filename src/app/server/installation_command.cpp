@@ -3,10 +3,10 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/installation_check.h"
+#include "app/server/root_file.h"
 #include "app/server/secret_input.h"
 #include "app/server/whole_folder.h"
 #include "base/text.h"
-#include "delivery/installation.h"
 #include "registry/backup.h"
 
 namespace ringfence::app {
@@ -21,16 +21,22 @@ constexpr std::size_t min_passphrase = 12;  // an archive can be tried offline
 struct Wish {
     std::string name;
     IpAddress address;
+    bool is_root_offline;
 };
 
-Status put_root_file(registry::Registry& registry, const authority::RootFile& file) {
-    registry::FileRecord record;
-    record.path = delivery::root_file_path;
-    record.section = phonefile::to_string(phonefile::SectionKind::user_keys);
-    record.content_class = trust::ContentClass::public_;
-    const auto stored = registry.put_file(record, file.bytes);
-    if (!stored) return fail(stored.error());
-    return {};
+// All of it, or, when the root's key is elsewhere, what can be made without it.
+Status make_authority(Context& context, const std::string& folder, const Wish& wish, registry::Registry& registry) {
+    const authority::ServerNames names{.hosts = {wish.name}, .addresses = {wish.address}};
+    if (wish.is_root_offline) {
+        const auto prepared = authority::Authority::prepare(folder, names, context.disk(), context.random());
+        if (!prepared) return fail(prepared.error());
+        return {};
+    }
+    const auto authority =
+        authority::Authority::create(folder, names, context.disk(), context.random(), context.clock());
+    if (!authority) return fail(authority.error());
+    if (auto recorded = (*authority)->record_own(registry); !recorded) return recorded;
+    return put_root_file(registry, (*authority)->root_file());
 }
 
 // The settings file comes last: its presence marks a finished installation.
@@ -47,14 +53,28 @@ Status build(Context& context, const std::string& folder, const Wish& wish) {
 
     const auto registry = registry::Registry::create(folder, context.clock(), context.disk(), context.random());
     if (!registry) return fail(registry.error());
-    const authority::ServerNames names{.hosts = {wish.name}, .addresses = {wish.address}};
-    const auto authority =
-        authority::Authority::create(folder, names, context.disk(), context.random(), context.clock());
-    if (!authority) return fail(authority.error());
-    auto status = (*authority)->record_own(**registry);
-    if (status) status = put_root_file(**registry, (*authority)->root_file());
-    if (!status) return status;
+    if (auto made = make_authority(context, folder, wish, **registry); !made) return made;
     return context.disk().write_new(folder + "/" + std::string(server::settings_file_name), settings, private_file);
+}
+
+Done tell_of_requests(Context& context) {
+    const std::string& directory = context.directory();
+    const std::string requests = authority::Authority::requests_path(directory, context.disk());
+    const auto asked = read_requests(context, requests);
+    if (!asked) return fail(asked.error());
+    context.output().answer(
+        {{"data", printable(directory)},
+         {"settings", printable(settings_path(directory))},
+         {"requests", printable(requests)},
+         {"asked_for", asked->requests}},
+        fmt::format("Made {0}: settings, keys, database. Its certificate authority waits for the root:\n{2}\n"
+                    "Next:\n"
+                    "  take            {1} to the machine that keeps the root\n"
+                    "  there, once     ringfence root create --out ROOT --name NAME\n"
+                    "  there           ringfence root sign --root ROOT --requests FILE --out certs.pem\n"
+                    "  back here       ringfence ca install certs.pem --data {0}\n",
+                    directory, requests, asked->text));
+    return {};
 }
 
 Done init(const Arguments& arguments, Context& context) {
@@ -63,11 +83,12 @@ Done init(const Arguments& arguments, Context& context) {
         return fail(FaultCode::conflict, directory + " is a Ringfence installation already; nothing was changed");
     if (const auto owned = context.check_owner(); !owned) return fail(owned.error());
     const auto address = IpAddress::parse(arguments.text("--address"));
-    const Wish wish{arguments.text("--name"), *address};
+    const Wish wish{arguments.text("--name"), *address, arguments.has("--offline-root")};
     const auto built = write_whole_folder(directory, context.disk(),
                                           [&](const std::string& folder) { return build(context, folder, wish); });
     if (!built) return fail(built.error());
     context.note({.outcome = "installation-made", .detail = fmt::format("{} at {}", wish.name, address->to_string())});
+    if (wish.is_root_offline) return tell_of_requests(context);
     const auto authority = context.authority();
     if (!authority) return fail(authority.error());
     const auto& root = (*authority)->root_file();
@@ -199,7 +220,10 @@ std::vector<Command> installation_commands() {
                          .shape = Shape::address,
                          .placeholder = "IP",
                          .meaning = "the server's address as sets reach it; its certificate names it too",
-                         .required = true}},
+                         .required = true},
+                        {.name = "--offline-root",
+                         .shape = Shape::flag,
+                         .meaning = "the root's key is kept on another machine: ask for its signatures by a file"}},
          .run = init},
         {.words = {"check"},
          .purpose =

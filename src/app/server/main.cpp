@@ -64,6 +64,8 @@ std::vector<Command> all_commands() {
     append(all, trust_list_commands());
     append(all, window_commands());
     append(all, certificate_commands());
+    append(all, root_commands());
+    append(all, ca_commands());
     append(all, certificate_check_commands());
     append(all, token_commands());
     append(all, event_commands());
