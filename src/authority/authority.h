@@ -101,6 +101,8 @@ enum class KeySet {
     server,     // the doors
     signer,     // the issuing CAs
     registrar,  // registration and OCSP
+    files,      // the file signer
+    none,
 };
 
 class Authority {

@@ -69,6 +69,8 @@ bool needs_key(KeySet set, const PartPlan& plan) {
         case KeySet::signer: return plan.role == CertificateRole::issuing;
         case KeySet::registrar:
             return plan.role == CertificateRole::registration || plan.role == CertificateRole::ocsp_signer;
+        case KeySet::files: return plan.role == CertificateRole::file_signer;
+        case KeySet::none: return false;
     }
     return false;
 }

@@ -34,8 +34,8 @@ Rollover::~Rollover() = default;
 
 Result<std::unique_ptr<Rollover>> Rollover::open(const std::string& directory, Disk& disk, Random& random,
                                                  const Clock& clock) {
-    // Of the present generation nothing is signed here.
-    auto standing = load_standing(disk, directory, KeySet::server);
+    // Of the present generation nothing is signed here, and what is lost must not stand in the way.
+    auto standing = load_standing(disk, directory, KeySet::none);
     if (!standing) return fail(std::move(standing).error());
     Generation next(disk, directory, standing->present.number() + 1);
     const bool is_announced = standing->announced.has_value();

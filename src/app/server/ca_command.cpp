@@ -93,9 +93,7 @@ std::optional<CertificateRole> parse_role(std::string_view name) {
 Done renew(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
-    // Not more than needed, so that what is lost can be made anew.
-    const auto authority = Authority::open(context.directory(), context.disk(), context.random(), context.clock(),
-                                           authority::KeySet::signer);
+    const auto authority = open_authority_now(context, authority::KeySet::signer);
     if (!authority) return fail(authority.error());
     const std::string& what = arguments.text("WHAT");
     const auto renewed = (*authority)->renew(*parse_role(what), **registry);

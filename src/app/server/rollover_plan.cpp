@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "app/server/root_file.h"
 #include "delivery/installation.h"
 
 namespace ringfence::app {
@@ -65,7 +66,7 @@ Status add_devices(registry::Registry& registry, const Holders& holders, Rollove
 }
 
 Status add_certificates(Context& context, registry::Registry& registry, RolloverPlan& plan) {
-    const auto authority = context.authority();
+    const auto authority = open_authority_now(context, authority::KeySet::none);
     if (!authority) return fail(authority.error());
     std::set<std::string> issuers;
     for (const Issuer issuer : {Issuer::rsa, Issuer::p256, Issuer::legacy})
