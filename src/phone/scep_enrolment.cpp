@@ -150,8 +150,15 @@ EnrolmentStep ScepEnrolment::believe(std::string why) {
 }
 
 bool ScepEnrolment::renews() const {
-    return settings_.present && crypto::check_issued_by(settings_.present->leaf, authority_->ca) &&
-           judge_dates(settings_.present->leaf, settings_.time);
+    if (!settings_.present || !judge_dates(settings_.present->leaf, settings_.time)) return false;
+    const auto issued = [&](const crypto::Certificate& ca) {
+        return crypto::check_issued_by(settings_.present->leaf, ca).has_value();
+    };
+    if (issued(authority_->ca)) return true;
+    // An authority may stand in the place of an older one whose certificates it still takes (RFC 8894 section 2.3). With
+    // a challenge there is a surer way.
+    const auto& known = settings_.known_authorities;
+    return settings_.challenge.reveal().empty() && std::any_of(known.begin(), known.end(), issued);
 }
 
 // What an earlier run kept is of this authority too, and its request can still be signed.
