@@ -155,8 +155,8 @@ bool ScepEnrolment::renews() const {
         return crypto::check_issued_by(settings_.present->leaf, ca).has_value();
     };
     if (issued(authority_->ca)) return true;
-    // An authority may stand in the place of an older one whose certificates it still takes (RFC 8894 section 2.3). With
-    // a challenge there is a surer way.
+    // An authority may stand in the place of an older one whose certificates it still takes (RFC 8894 section 2.3).
+    // With a challenge there is a surer way.
     const auto& known = settings_.known_authorities;
     return settings_.challenge.reveal().empty() && std::any_of(known.begin(), known.end(), issued);
 }
