@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/secret.h"
+
 namespace ringfence::net {
 
 using crypto::TlsStep;
@@ -33,7 +35,7 @@ Stream::Stream(EventLoop& loop, Descriptor socket, StreamOwner& owner, std::opti
                 [this] { end(phase_ == Phase::lingering ? Ended::Why::closed : Ended::Why::timed_out); }),
       phase_(tls_ ? Phase::securing : Phase::open) {}
 
-Stream::~Stream() = default;
+Stream::~Stream() { wipe(head_); }
 
 void Stream::start() { drive(); }
 
@@ -137,7 +139,7 @@ bool Stream::flush() {
         return wait_for(TlsStep::want_write);
     }
     sending_ = false;
-    head_.clear();
+    wipe(head_);  // a part of the body was put to it, which may be a secret
     body_ = {};
     owner_.on_sent();
     return true;
