@@ -1,11 +1,16 @@
 """The processes behind enrolment: what dies takes no other with it, and nobody but the signer has the issuing keys."""
 
+import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
+import time
 import unittest
+from contextlib import closing
 
+from authority import Answer, AuthorityTest
 from harness import Installation, SystemTest, need_program, run, wait_until
 from wire import http_get
 
@@ -120,6 +125,10 @@ class Processes(SystemTest):
             return all(not os.path.exists(f"/proc/{pid}") or status_of(pid, "State").startswith("Z") for pid in pids)
         wait_until(all_ended, "the end of its processes")
 
+    def test_the_server_leaves_no_core_file(self):
+        with open(f"/proc/{self.server.pid}/limits") as limits:
+            self.assertRegex(limits.read(), r"(?m)^Max core file size\s+0\s+0\s")
+
     def test_they_are_shut_in(self):
         for pid in children_of(self.server, SIGNER) + children_of(self.server, REGISTRAR):
             with self.subTest(pid=pid):
@@ -158,6 +167,45 @@ class Processes(SystemTest):
             self.assertEqual(done.returncode, 1)
             self.assertIn("'ringfence serve', which starts it", done.stderr)
             self.assertNotIn(command, run([self.server.args[0], "--help"]).out.split())
+
+
+class BusyRegistry(AuthorityTest):
+    def children(self):
+        return set(children_of(self.server, REGISTRAR) + children_of(self.server, SIGNER))
+
+    def test_it_is_an_answer_and_ends_no_process(self):
+        device, first = self.add_device(), self.add_device()
+        token = self.add_token(device)
+        self.enrol_by_est(first, self.add_token(first))
+        before = self.children()
+        self.assertGreaterEqual(len(before), 2)
+        with closing(sqlite3.connect(self.house.data / "registry.db", isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            begun = time.monotonic()
+            answer = self.est("simpleenroll", *self.LOGIN, token.login, key=self.new_key())
+            self.assertEqual(answer.status, 503)
+            self.assertLess(time.monotonic() - begun, 9)
+            writer.execute("ROLLBACK")
+        self.assertLessEqual(before, self.children())
+        self.enrol_by_est(device, token)
+
+
+class DeviceLogin(AuthorityTest):
+    def ask(self, identity):
+        return Answer(run([need_program("curl"), "--silent", "--include", "--cacert", self.house.root, "--cert",
+                           identity.certificate, "--key", identity.key, "--data", "",
+                           f"https://{self.door('https')}/.well-known/ringfence/login"]))
+
+    def test_it_is_given_once_a_minute_and_kept_by_nobody(self):
+        device = self.add_device()
+        identity = self.enrol_by_est(device, self.add_token(device))
+        answer = self.ask(identity)
+        self.assertEqual((answer.status, answer.header("cache-control")), (200, "no-store"))
+        self.wait_for_outcome(device, "login-handed-out")
+        password = json.loads(answer.body)["password"]
+        self.assertEqual(self.ask(identity).status, 503)
+        if os.geteuid() == 0:  # who else may look
+            self.assertFalse(holds_any(self.server.pid, [password.encode()]))
 
 
 class Settings(SystemTest):
