@@ -121,6 +121,51 @@ protected:
         EXPECT_TRUE(opened.certificates.empty());
     }
 
+    // All of them are refused for this, and look alike.
+    void expect_alike(const std::vector<std::string>& messages, const Asking& asking, ScepFailure failure) {
+        std::set<std::size_t> sizes;
+        for (const auto& one : messages) {
+            const auto reply = post(one);
+            expect_refused(reply, asking, failure);
+            EXPECT_TRUE(open(reply, asking).failure_text.empty());
+            sizes.insert(reply.body.size());
+        }
+        EXPECT_EQ(sizes.size(), 1U);
+    }
+
+    // Messages around envelopes that are addressed rightly, in which one byte is another: of the encrypted key, which
+    // then is nobody's, or of what is encrypted, so that now and then something opens.
+    std::vector<std::string> damaged(const std::string& content, const Asking& asking, ScepMessageType type,
+                                     const std::string& cipher) {
+        const auto& ra = door.registration.certificate;
+        const auto envelope = test::openssl_envelope(content, cipher + " ra", ra, ra);
+        const std::string head_of_256_bytes("\x04\x82\x01\x00", 4);
+        const auto key_begin = envelope.find(head_of_256_bytes) + head_of_256_bytes.size();
+        EXPECT_LT(key_begin, envelope.size());
+        std::vector<std::string> out;
+        for (std::size_t step = 0; step < 20; ++step)
+            for (const auto at : {key_begin + step, envelope.size() - 1 - step}) {
+                std::string other = envelope;
+                other[at] = static_cast<char>(other[at] ^ 1);
+                out.push_back(test::sign_scep_envelope(other, attributes(type), asking.signer));
+            }
+        return out;
+    }
+
+    // Polls around envelopes of every kind: right ones, damaged ones, none.
+    std::vector<std::string> polls(const Asking& asking) {
+        constexpr auto type = ScepMessageType::certificate_poll;
+        const auto content = *crypto::format_issuer_and_subject(door.issuing, asking.request);
+        auto out = damaged(content, asking, type, "-aes128");
+        for (const auto& other : {std::string("garbage"), std::string(), asking.request.to_der()})
+            out.push_back(*crypto::format_scep_request({attributes(type), other}, asking.signer,
+                                                       door.registration.certificate, modern));
+        out.push_back(*crypto::format_scep_request({attributes(type), content}, asking.signer, door.issuing, modern));
+        out.push_back(test::sign_scep_envelope("no envelope", attributes(type), asking.signer));
+        out.push_back(message(asking, type));
+        return out;
+    }
+
     Certificate enrol(const Asking& asking) { return expect_granted(post(message(asking)), asking); }
 
     LittleHouse house;
@@ -222,7 +267,7 @@ TEST_F(ScepResponderTest, EveryFaultInsideTheEnvelopeLooksTheSame) {
     const auto other_ra = LittleHouse::authority().registration(EnrolmentProfile::legacy).certificate;
     const auto other_key = first_request(std::string(format_token_text(house.add_token(LittleHouse::phone)).reveal()),
                                          key("scep other", KeyType::rsa2048));
-    const std::vector<std::string> all{
+    std::vector<std::string> all{
         with("nonsense", ra),
         with({}, ra),
         with(csr.substr(0, csr.size() - 1), ra),
@@ -237,16 +282,27 @@ TEST_F(ScepResponderTest, EveryFaultInsideTheEnvelopeLooksTheSame) {
         foreign_message(asking, "-aes128 -pwri_password x"),
         test::sign_scep_envelope("no envelope", attributes(ScepMessageType::pkcs_request), asking.signer),
     };
-    std::set<std::size_t> sizes;
-    for (const auto& one : all) {
-        const auto reply = post(one);
-        expect_refused(reply, asking, ScepFailure::bad_message_check);
-        EXPECT_TRUE(open(reply, asking).failure_text.empty());
-        sizes.insert(reply.body.size());
-    }
-    EXPECT_EQ(sizes.size(), 1U);
+    for (auto& one : damaged(csr, asking, ScepMessageType::pkcs_request, "-aes128")) all.push_back(std::move(one));
+    expect_alike(all, asking, ScepFailure::bad_message_check);
     EXPECT_EQ(office.signer().asked, 0U);
     enrol(asking);
+}
+
+// Or whoever polls around an envelope that others made has the RA's key tell him whether it opens.
+TEST_F(ScepResponderTest, APollIsAnsweredAlikeWhateverItsEnvelopeHolds) {
+    const auto asking = first_request(house.add_token(LittleHouse::phone, {.needs_approval = true}));
+    expect_alike(polls(asking), asking, ScepFailure::bad_certificate_id);
+    ASSERT_EQ(open(post(message(asking)), asking).status, ScepStatus::pending);
+    for (const auto& one : polls(asking)) EXPECT_EQ(open(post(one), asking).status, ScepStatus::pending);
+}
+
+TEST_F(ScepResponderTest, AnOldCipherIsBadAlgWhetherOrNotItOpens) {
+    const auto asking = first_request(house.add_token(LittleHouse::phone));
+    for (const auto type : {ScepMessageType::pkcs_request, ScepMessageType::certificate_poll}) {
+        auto all = damaged(asking.request.to_der(), asking, type, "-des3");
+        all.push_back(message(asking, type, {ScepCipher::triple_des, ScepDigest::sha256}));
+        expect_alike(all, asking, ScepFailure::bad_algorithm);
+    }
 }
 
 TEST_F(ScepResponderTest, WithoutARightChallengeThereIsNothing) {
