@@ -7,7 +7,6 @@ namespace ringfence::authority {
 namespace {
 
 constexpr unsigned least_rsa_bits = 2048;
-constexpr unsigned most_rsa_bits = 4096;          // more costs every handshake dearly and helps nobody
 constexpr unsigned least_legacy_rsa_bits = 1024;  // the floor of the lane of old TLS
 
 }  // namespace
@@ -25,9 +24,9 @@ Status check_key(const crypto::PublicKey& key, Issuer issuer) {
     if (issuer == Issuer::p256)
         return key.is_p256() ? Status() : fail(FaultCode::forbidden, "that CA takes P-256 keys only");
     const unsigned least = issuer == Issuer::legacy ? least_legacy_rsa_bits : least_rsa_bits;
-    if (key.kind() == crypto::KeyKind::rsa && key.bits() >= least && key.bits() <= most_rsa_bits) return {};
+    if (key.kind() == crypto::KeyKind::rsa && key.bits() >= least) return {};
     return fail(FaultCode::forbidden,
-                fmt::format("that CA takes RSA keys of {} to {} bits only", least, most_rsa_bits));
+                fmt::format("that CA takes RSA keys of {} to {} bits only", least, crypto::PublicKey::max_rsa_bits));
 }
 
 }  // namespace ringfence::authority
