@@ -26,7 +26,11 @@ const Signer& root() {
     static const Signer signer = [] {
         SeededRandom random(1);
         const auto key = PrivateKey::generate(KeyType::p256);
-        const CertificateRequest wanted{CertificateRole::root, "fuzz", "", {}, {}, now, now + std::chrono::hours(24)};
+        CertificateRequest wanted;
+        wanted.role = CertificateRole::root;
+        wanted.common_name = "fuzz";
+        wanted.not_before = now;
+        wanted.not_after = now + std::chrono::hours(24);
         return Signer{*make_root(wanted, *key, random), *key};
     }();
     return signer;
