@@ -107,7 +107,7 @@ TEST(Threads, a_change_waits_for_another_as_long_as_it_was_told) {
     // The second after a write of the request path, which has a wait of its own and puts this one back.
     for (unsigned i = 1; i <= 2; ++i) {
         const auto began = std::chrono::steady_clock::now();
-        EXPECT_EQ(server->add_device({.mac = mac_number(i)}).error().code, FaultCode::unavailable);
+        EXPECT_EQ(server->add_device({.mac = mac_number(i), .model = "1230"}).error().code, FaultCode::unavailable);
         const auto waited = std::chrono::steady_clock::now() - began;
         EXPECT_GE(waited, std::chrono::milliseconds(300));
         EXPECT_LT(waited, std::chrono::seconds(5));

@@ -87,30 +87,32 @@ class Answer:
 class Place:
     """An installation that serves, and the folder of its tests."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, doors):
         self.work = Workspace()
         unittest.addModuleCleanup(self.work.close)
         self.house = Installation(self.work)
         for key, value in settings.items():
             self.house.configure(key, value)
-        self.server = self.house.serve(doors=("http", "https"))
+        self.server = self.house.serve(doors=doors)
         self.numbers = itertools.count(1)
 
 
 class AuthorityTest(unittest.TestCase):
     """A module's classes share one installation, since its keys take a while; each test takes devices of its own."""
 
-    SETTINGS = {}  # of ringfence.toml; a class that has some gets an installation of its own
+    # A class with other ones gets an installation of its own.
+    SETTINGS = {}  # of ringfence.toml
+    DOORS = ("http", "https")
     LOGIN = ("--user",)  # how curl shows a token
     maxDiff = None
     places = {}
 
     @classmethod
     def setUpClass(cls):
-        settings = str(cls.SETTINGS)
-        if settings not in cls.places:
-            cls.places[settings] = Place(cls.SETTINGS)
-        place = cls.places[settings]
+        wanted = str((cls.SETTINGS, cls.DOORS))
+        if wanted not in cls.places:
+            cls.places[wanted] = Place(cls.SETTINGS, cls.DOORS)
+        place = cls.places[wanted]
         cls.work, cls.house, cls.server, cls.numbers = place.work, place.house, place.server, place.numbers
         cls.issuing_rsa = cls.house.data / "pki" / "issuing-rsa.pem"
         cls.issuing_p256 = cls.house.data / "pki" / "issuing-p256.pem"
