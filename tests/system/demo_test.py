@@ -11,7 +11,8 @@ class Demo(SystemTest):
         done = run([sys.executable, "-B", ROOT / "scripts" / "demo"], timeout=300)
         self.assertEqual(done.code, 0, str(done))
         for part in ("The provisioning server", "EAP-MD5", "Single authentication", "proof=device-password",
-                     "Mutual authentication", "proof=device-certificate", "wrong password", "which is not trusted here",
+                     "Mutual authentication", "proof=device-certificate", "No touch", "the token proved who named it",
+                     "outcome=second-enrolment", "wrong password", "which is not trusted here",
                      "belongs to another device", "the client certificate was revoked", "Cleaned up"):
             self.assertIn(part, " ".join(done.out.replace("|", " ").split()))
         self.assertNotIn("a-sip-password", done.out + done.err)
