@@ -25,6 +25,8 @@ constexpr std::size_t max_recorded_wish = 100;
 
 tl::unexpected<Fault> wrong_credential(std::string why) { return fail(FaultCode::unauthenticated, std::move(why)); }
 
+tl::unexpected<Fault> no_such_token() { return wrong_credential("there is no such token"); }
+
 std::string hash_of_key(std::string_view public_key) { return to_hex(crypto::sha256(public_key)); }
 
 // A challenge's few digits could be found offline from one message.
@@ -94,7 +96,7 @@ Result<EnrolmentToken> LocalDesk::find_right_token(const Application& applicatio
     if (const auto* proved = std::get_if<ProvedToken>(&application.credential)) {
         auto token = find_usable_token(proved->reference, application.profile);
         // Whoever says so may have been taken over: a reference is no proof where the secret could not have been one.
-        if (token && !can_be_proved(*token)) return wrong_credential("a challenge cannot be proved without showing it");
+        if (token && !can_be_proved(*token)) return no_such_token();
         return token;
     }
     const auto shown = parse_token_text(std::get<ShownSecret>(application.credential).text.reveal());
@@ -139,7 +141,7 @@ Result<bool> LocalDesk::is_right_challenge(const EnrolmentToken& token, const Se
 Result<EnrolmentToken> LocalDesk::find_usable_token(std::string_view reference, EnrolmentProfile profile) {
     auto token = registry_.find_token(reference);
     if (!token) return fail(std::move(token).error());
-    if (!*token) return wrong_credential("there is no such token");
+    if (!*token) return no_such_token();
     const Duration grace = (*token)->is_spent ? spent_token_grace : Duration::zero();
     if ((*token)->expires + grace <= commons_.clock.wall_now()) return wrong_credential("the token is over");
     if ((*token)->profile != profile) return wrong_credential("the token is for another door");
@@ -210,6 +212,7 @@ tl::unexpected<Fault> LocalDesk::refuse_beginning(const Enrolment& enrolment, Fa
 }
 
 void LocalDesk::raise_second_enrolment(const Enrolment& enrolment, std::string_view what) {
+    if (commons_.wrong_tries.note("second " + enrolment.token, commons_.clock.steady_now()) == 0) return;
     record({.kind = EventKind::alarm,
             .outcome = "second-enrolment",
             .device = enrolment.device,

@@ -284,7 +284,7 @@ Answer Pipeline::answer(const Request& request) {
     if (!event.device) event.device = identity->attempted ? identity->attempted : decision->resolved.named;
     if (perspective.site != nullptr) event.site = perspective.site->name;
     out.ticket.source = request.source;
-    if (decision->resolved.device) out.ticket.named = decision->resolved.device->mac;
+    out.ticket.proved = identity->asker.device;
     if (is_first_sight(decision->resolved.device)) out.ticket.first_seen = decision->resolved.device->mac;
     if (!decision->grant) return refuse(std::move(out), *identity, *decision);
 
@@ -425,8 +425,9 @@ void Pipeline::complain(const std::string& path, const std::string& fault) {
 void Pipeline::record(Ticket ticket, const Delivered& delivered) {
     // Only now, so that the answer takes no longer than one about a device that is not there.
     if (ticket.first_seen) move_on(*ticket.first_seen, DeviceState::seen, ticket.event.source);
-    if (ticket.named) note_fetched_roots(ticket.source, *ticket.named);
-    // A phone fetches its roots before its own file: whoever the address names next took it.
+    if (ticket.proved) note_fetched_roots(ticket.source, *ticket.proved);
+    // A phone fetches its roots before its own file: whoever proves itself from there next took it. A name would prove
+    // nothing, and a rollover goes by this.
     if (ticket.root_file.bytes && delivered.complete)
         shared_.addresses.keep_root_file(ticket.source, ticket.root_file, shared_.clock.steady_now());
     registry::Event& event = ticket.event;

@@ -44,7 +44,7 @@ struct Ticket {
     std::optional<IpAddress> claimant{};  // for whom confirm() claims it; empty: it is claimed
     registry::Body root_file{};           // that goes out
     IpAddress source{};
-    std::optional<MacAddress> named{};       // a device of the inventory that the path names
+    std::optional<MacAddress> proved{};      // who asked, by its own proof
     std::optional<MacAddress> first_seen{};  // a device of the inventory that nobody had asked for before
 };
 

@@ -172,6 +172,10 @@ Status Registry::revoke_certificate_at(std::string_view fingerprint, RevocationR
     });
 }
 
+Result<std::size_t> Registry::supersede_certificates(const MacAddress& mac, std::string_view kept) {
+    return in_transaction(*parts_->database, [&]() { return parts_->revoke_others(mac, kept); });
+}
+
 Status Registry::Parts::revoke_useless(std::string_view fingerprint) {
     return database->run("UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ? AND revoked IS NULL",
                          clock.wall_now(), static_cast<int>(RevocationReason::superseded), fingerprint);

@@ -53,6 +53,8 @@ std::string_view to_string(EnrolmentState state);  // "waiting", "approved", "re
 inline constexpr std::size_t max_valid_certificates = 8;
 // How long a renewal that was begun counts as under way.
 inline constexpr Duration renewal_patience = std::chrono::hours(1);
+// How long a renewal that was revoked counts still: whoever renews and revokes in turn must not fill the lists.
+inline constexpr Duration renewal_memory = std::chrono::hours(24);
 
 // One use of a token, or one renewal of a certificate: from the request to the certificate.
 struct Enrolment {
@@ -95,7 +97,7 @@ struct OneTimeFile {
 
 // How it is known that a device holds a root.
 enum class AnchorEvidence {
-    fetched,   // the root file that holds it went to an address that asked as this device: a hint
+    fetched,   // the root file that holds it went to an address, and it proved itself from there next
     verified,  // it made a TLS connection to a server below this root, and proved itself on it
     reported,  // it said so, and proved itself
 };

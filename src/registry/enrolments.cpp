@@ -99,9 +99,11 @@ Status require_room(Database& database, const Enrolment& wanted, WallTime now) {
         "SELECT (SELECT count(*) FROM certificates WHERE mac = ?1 AND purpose = ?2 AND revoked IS NULL AND not_after > "
         "?3)"
         " + (SELECT count(*) FROM enrolments WHERE mac = ?1 AND renews IS NOT NULL AND state IN (?4, ?5)"
-        " AND received > ?6)",
+        " AND received > ?6)"
+        " + (SELECT count(*) FROM enrolments e JOIN certificates c ON c.fingerprint = e.certificate WHERE e.mac = ?1"
+        " AND e.renews IS NOT NULL AND e.received > ?7 AND c.revoked IS NOT NULL)",
         wanted.device, static_cast<int>(CertificatePurpose::device), now, static_cast<int>(EnrolmentState::waiting),
-        static_cast<int>(EnrolmentState::approved), now - renewal_patience);
+        static_cast<int>(EnrolmentState::approved), now - renewal_patience, now - renewal_memory);
     if (!taken) return fail(std::move(taken.error()));
     if (static_cast<std::size_t>(*taken) < max_valid_certificates) return {};
     return fail(FaultCode::too_large,

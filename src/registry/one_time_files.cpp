@@ -63,12 +63,15 @@ Status burn(Database& database, std::string_view path, WallTime now) {
 
 // Who asks second may be the set that it was made for. A set that proved itself is left alone, or whoever stands inside
 // a window could put it out of service by asking for its file.
+// All that it has goes, since whoever had the file and its password may have renewed it, or been handed a login.
 Status revoke_unproved(Database& database, const OneTimeFile& file, WallTime now) {
-    return database.run(
-        "UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ? AND mac = ? AND revoked IS NULL"
+    if (file.certificate.empty()) return {};
+    auto revoked = database.run(
+        "UPDATE certificates SET revoked = ?, reason = ? WHERE mac = ? AND revoked IS NULL"
         " AND EXISTS(SELECT 1 FROM devices d WHERE d.mac = certificates.mac AND d.state < ?)",
-        now, static_cast<int>(RevocationReason::key_compromise), file.certificate, file.device,
-        static_cast<int>(DeviceState::active));
+        now, static_cast<int>(RevocationReason::key_compromise), file.device, static_cast<int>(DeviceState::active));
+    if (!revoked || database.changed_rows() == 0) return revoked;
+    return drop_handed_out_login(database, file.device);
 }
 
 // Of what nobody can get any more the bytes are not kept either.

@@ -175,6 +175,8 @@ public:
         const MacAddress& mac, RevocationReason reason = RevocationReason::unspecified);
     // The one of that fingerprint; not_found, conflict when it was revoked before.
     Status revoke_certificate_at(std::string_view fingerprint, RevocationReason reason);
+    // Revokes what the device had before `kept`, and a login that was handed out for it; how many.
+    Result<std::size_t> supersede_certificates(const MacAddress& mac, std::string_view kept);
     Result<std::optional<CertificateRecord>> find_certificate_of(std::string_view issuer, std::string_view serial);
     // In order of issue, until `each` returns false. `each` must not change this registry.
     Status list_certificates(const std::function<bool(const CertificateRecord&)>& each);

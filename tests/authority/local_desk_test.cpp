@@ -490,6 +490,8 @@ TEST_F(LocalDeskTest, ADeviceHasSoManyValidCertificatesAndNoMore) {
     EXPECT_EQ(refusal(holder_of(first), key("one too many")), FaultCode::forbidden);
     const auto last = house.certificates_of(phone).back();
     ASSERT_TRUE(registry.revoke_certificate_at(last.fingerprint, RevocationReason::unspecified));
+    EXPECT_EQ(refusal(holder_of(first), key("too soon")), FaultCode::forbidden);
+    clock.advance(registry::renewal_memory);
     renew(first, key("another"));
     EXPECT_EQ(refusal(holder_of(first), key("one too many again")), FaultCode::forbidden);
 }

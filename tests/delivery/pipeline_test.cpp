@@ -317,7 +317,7 @@ TEST_F(PipelineTest, a_device_certificate_opens_its_device_until_it_is_revoked) 
     EXPECT_EQ(outcome(with_password(asked, "phone-one", "password of phone-one")), Outcome::needs_proof);
 }
 
-TEST_F(PipelineTest, who_took_a_root_file_and_then_names_itself_is_thought_to_hold_its_roots) {
+TEST_F(PipelineTest, who_took_a_root_file_and_then_proves_itself_is_thought_to_hold_its_roots) {
     const auto make_root = [&](const std::string& name) {
         crypto::CertificateRequest wanted;
         wanted.role = crypto::CertificateRole::root;
@@ -338,25 +338,29 @@ TEST_F(PipelineTest, who_took_a_root_file_and_then_names_itself_is_thought_to_ho
         return out;
     };
 
-    // Cut short, or by an address that names a device only before it, or too late, it says nothing.
+    const auto prove_itself = [&] {
+        ask(with_password(request(Wire::https, "SIP00247F000001.cfg"), "phone-one", "password of phone-one"));
+    };
+
+    // Cut short, or by an address that proves a device only before it, or too late, it says nothing.
     auto cut = pipeline_->answer(request(Wire::tftp, "trust/root.pem"));
     pipeline_->record(std::move(cut.ticket), {.bytes = 10});
-    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    prove_itself();
     ask(request(Wire::tftp, "trust/root.pem"));
     EXPECT_TRUE(held().empty());
     clock_.advance(AddressMemory::lifetime + std::chrono::seconds(1));
-    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    prove_itself();
     EXPECT_TRUE(held().empty());
 
     ask(request(Wire::tftp, "trust/root.pem"));
-    ask(request(Wire::tftp, "SIP00247F0000FF.cfg"));  // no device of ours
+    ask(request(Wire::tftp, "SIP00247F000001.cfg"));  // a name proves nothing
+    ask(request(Wire::http, "SIP00247F000002.cfg"));
     EXPECT_TRUE(held().empty());
-    ask(request(Wire::tftp, "SIP00247F000002.cfg"));
-    ask(request(Wire::tftp, "SIP00247F000001.cfg"));
+    prove_itself();
     const auto both = held();
     ASSERT_EQ(both.size(), 2u);
     for (const auto& anchor : both) {
-        EXPECT_EQ(anchor.device, two_);
+        EXPECT_EQ(anchor.device, one_);
         EXPECT_EQ(anchor.evidence, registry::AnchorEvidence::fetched);
     }
 }

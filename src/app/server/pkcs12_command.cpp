@@ -48,20 +48,6 @@ OneTimeFile describe_file(const MacAddress& mac, const IssuedDevice& issued, Wal
     return file;
 }
 
-// What the device had before, since whoever gets a new one has the old key nowhere any more.
-Status revoke_older(Registry& registry, const OneTimeFile& file) {
-    std::vector<std::string> older;
-    const auto listed = registry.list_certificates_of(file.device, [&](const registry::CertificateRecord& record) {
-        if (!record.revoked && record.fingerprint != file.certificate) older.push_back(record.fingerprint);
-        return true;
-    });
-    if (!listed) return listed;
-    for (const auto& fingerprint : older)
-        if (auto revoked = registry.revoke_certificate_at(fingerprint, RevocationReason::superseded); !revoked)
-            return revoked;
-    return {};
-}
-
 // The password's file first: once the set can fetch what it opens, nothing can fail any more.
 Status keep(Context& context, Registry& registry, const OneTimeFile& file, const IssuedDevice& issued,
             const std::optional<std::string>& password_file) {
@@ -74,7 +60,9 @@ Status keep(Context& context, Registry& registry, const OneTimeFile& file, const
     }
     return registry.together([&]() -> Status {
         if (auto put = registry.put_one_time_file(file, issued.pkcs12); !put) return put;
-        return revoke_older(registry, file);
+        // Whoever gets a new one has the old key nowhere any more.
+        auto superseded = registry.supersede_certificates(file.device, file.certificate);
+        return superseded ? Status() : fail(std::move(superseded).error());
     });
 }
 
