@@ -6,7 +6,6 @@
 
 namespace ringfence::authority {
 
-using crypto::OpenedRequest;
 using crypto::ScepAlgorithms;
 using crypto::ScepAttributes;
 using crypto::ScepCipher;
@@ -86,15 +85,13 @@ Reply ScepResponder::answer_message(const Query& query) {
     const Asked asked{*message, query, {cipher.value_or(ScepCipher::aes128), message->digest}};
     if (!takes(*message, cipher)) return refuse(asked, ScepFailure::bad_algorithm);
     if (message->attributes.type == ScepMessageType::certificate_poll) return answer_poll(asked);
-    const auto opened = crypto::open_scep_request(*message, parts_.registration, parts_.single_des);
-    if (!opened && opened.error().code == FaultCode::forbidden) return refuse(asked, ScepFailure::bad_algorithm);
-    if (!opened) return refuse(asked, ScepFailure::bad_message_check);
-    return answer_request(asked, *opened);
+    const auto request = crypto::open_scep_request(*message, parts_.registration, parts_.single_des);
+    if (!request && request.error().code == FaultCode::forbidden) return refuse(asked, ScepFailure::bad_algorithm);
+    if (!request) return refuse(asked, ScepFailure::bad_message_check);
+    return answer_request(asked, *request);
 }
 
-Reply ScepResponder::answer_request(const Asked& asked, const OpenedRequest& opened) {
-    if (!opened.request) return refuse(asked, ScepFailure::bad_message_check);
-    const crypto::CertificationRequest& request = *opened.request;
+Reply ScepResponder::answer_request(const Asked& asked, const crypto::CertificationRequest& request) {
     Application application;
     application.protocol = EnrolmentProtocol::scep;
     application.profile = parts_.profile;

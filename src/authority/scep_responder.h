@@ -44,7 +44,7 @@ private:
     struct Asked;
 
     Reply answer_message(const Query& query);
-    Reply answer_request(const Asked& asked, const crypto::OpenedRequest& opened);
+    Reply answer_request(const Asked& asked, const crypto::CertificationRequest& request);
     Reply answer_poll(const Asked& asked);
     Reply tell(const Asked& asked, const Result<Decision>& decision);
     Reply refuse(const Asked& asked, crypto::ScepFailure failure);

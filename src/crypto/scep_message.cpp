@@ -660,21 +660,20 @@ std::optional<ScepCipher> find_cipher(const ScepMessage& message) {
     }
 }
 
-Result<OpenedRequest> open_scep_request(const ScepMessage& message, const Signer& recipient, SingleDes single_des) {
+Result<CertificationRequest> open_scep_request(const ScepMessage& message, const Signer& recipient,
+                                               SingleDes single_des) {
     auto content = open_envelope(message.envelope, recipient, single_des);
     if (!content) return fail(std::move(content.error()));
-    OpenedRequest out;
     switch (message.attributes.type) {
-        case ScepMessageType::certificate_reply: return cannot_open();
-        case ScepMessageType::certificate_poll: out.issuer_and_subject = std::move(*content); return out;
+        case ScepMessageType::certificate_reply:
+        case ScepMessageType::certificate_poll: return cannot_open();
         case ScepMessageType::renewal_request:
         case ScepMessageType::pkcs_request: break;
     }
     auto request = CertificationRequest::parse_der(*content);
     wipe(*content);  // it may hold a challenge
     if (!request) return cannot_open();
-    out.request = std::move(*request);
-    return out;
+    return request;
 }
 
 Result<std::string> format_scep_reply(const ScepAttributes& attributes, const std::optional<IssuedCertificates>& issued,

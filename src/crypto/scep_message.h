@@ -146,13 +146,11 @@ Result<ScepReply> open_scep_reply(std::string_view der, const ScepExpectation& e
 // cipher.
 std::optional<ScepCipher> find_cipher(const ScepMessage& message);
 
-struct OpenedRequest {
-    std::optional<CertificationRequest> request;  // of PKCSReq and RenewalReq
-    std::string issuer_and_subject;               // of CertPoll: DER
-};
-// `recipient` should be an RA, not the CA: anybody may have its key decrypt. Faults: forbidden (single DES, before it
-// is opened: answer badAlg); for all else, whatever it is, one and the same malformed (answer badMessageCheck).
-Result<OpenedRequest> open_scep_request(const ScepMessage& message, const Signer& recipient, SingleDes single_des);
+// Of PKCSReq and RenewalReq. `recipient` should be an RA, not the CA: anybody may have its key decrypt. Faults:
+// forbidden (single DES, before it is opened: answer badAlg); for all else, whatever it is, one and the same malformed
+// (answer badMessageCheck).
+Result<CertificationRequest> open_scep_request(const ScepMessage& message, const Signer& recipient,
+                                               SingleDes single_des);
 
 struct IssuedCertificates {
     std::vector<Certificate> certificates;  // the new one first
