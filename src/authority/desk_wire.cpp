@@ -148,7 +148,7 @@ std::string answer_apply(EnrolmentDesk& desk, FieldReader& frame) {
     application.profile = frame.choice(EnrolmentProfile::legacy);
     application.credential = read_credential(frame);
     application.public_key = frame.text(crypto::PublicKey::max_size);
-    application.transaction = frame.text(max_transaction);
+    application.transaction = frame.text(registry::max_transaction);
     application.source = frame.text(max_short);
     application.wish = frame.text(max_header);
     if (auto read = frame.finish(); !read) return refuse(read.error());
@@ -158,7 +158,7 @@ std::string answer_apply(EnrolmentDesk& desk, FieldReader& frame) {
 std::string answer_inquire(EnrolmentDesk& desk, FieldReader& frame) {
     Inquiry inquiry;
     inquiry.protocol = frame.choice(EnrolmentProtocol::cmp);
-    inquiry.transaction = frame.text(max_transaction);
+    inquiry.transaction = frame.text(registry::max_transaction);
     inquiry.public_key = frame.text(crypto::PublicKey::max_size);
     inquiry.source = frame.text(max_short);
     if (auto read = frame.finish(); !read) return refuse(read.error());

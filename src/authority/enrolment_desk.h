@@ -41,11 +41,10 @@ struct Application {
     registry::EnrolmentProfile profile = registry::EnrolmentProfile::modern;  // of the door that it came through
     Credential credential;
     std::string public_key;   // DER of the SubjectPublicKeyInfo; its holder was proved to have the private key
-    std::string transaction;  // opaque, at most max_transaction bytes; empty: the protocol has none
+    std::string transaction;  // opaque, at most registry::max_transaction bytes; empty: the protocol has none
     std::string source;       // address
     std::string wish;         // the requested subject, for the record only
 };
-inline constexpr std::size_t max_transaction = 256;
 
 struct Issued {
     crypto::Certificate certificate;

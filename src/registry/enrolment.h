@@ -56,11 +56,14 @@ inline constexpr Duration renewal_patience = std::chrono::hours(1);
 // How long a renewal that was revoked counts still: whoever renews and revokes in turn must not fill the lists.
 inline constexpr Duration renewal_memory = std::chrono::hours(24);
 
+// Bytes of a protocol's transaction identifier: the longest is SCEP's.
+inline constexpr std::size_t max_transaction = 256;
+
 // One use of a token, or one renewal of a certificate: from the request to the certificate.
 struct Enrolment {
     std::int64_t id = 0;
     std::string protocol{};     // "scep", "est", "cmp"
-    std::string transaction{};  // opaque bytes of the protocol, at most 256; empty: it has none
+    std::string transaction{};  // opaque bytes of the protocol, at most max_transaction; empty: it has none
     std::string public_key{};   // lower-case hex SHA-256 of the SubjectPublicKeyInfo
     MacAddress device;
     // Exactly one of `token` and `renews` is set.

@@ -8,8 +8,6 @@ namespace ringfence::registry {
 
 namespace {
 
-constexpr std::size_t max_transaction = 256;
-
 // As read_enrolment() reads it.
 constexpr char select_enrolment[] =
     "SELECT id, protocol, transaction_id, public_key, mac, token, renews, profile, state, source, certificate, "

@@ -264,7 +264,7 @@ TEST(DeskWire, CallsAndLengthsThatAreNoneAreRefused) {
     EXPECT_FALSE(is_taken(call(revoke) + FieldWriter().text("f").number(11).take())) << "no reason of RFC 5280";
     Channel channel;
     Application asked = an_application();
-    asked.transaction = std::string(max_transaction + 1, 't');
+    asked.transaction = std::string(registry::max_transaction + 1, 't');
     EXPECT_EQ(channel.remote.apply(asked).error().code, FaultCode::malformed);
     EXPECT_FALSE(channel.remote.revoke({"f"}, -1).has_value());
 }
