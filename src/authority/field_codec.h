@@ -16,8 +16,6 @@
 
 namespace ringfence::authority {
 
-inline constexpr std::size_t max_frame = std::size_t{256} * 1024;  // a message of 64 kB and a chain, with room
-
 class FieldWriter {
 public:
     FieldWriter& number(std::uint64_t value);

@@ -23,7 +23,7 @@ RC_GTEST_PROP(FieldCodec, FieldsArriveAsTheyWereWritten,
     RC_ASSERT(reader.number(number) == number);
     RC_ASSERT(reader.flag() == flag);
     RC_ASSERT(reader.text(text.size()) == text);
-    RC_ASSERT(reader.texts(texts.size(), max_frame) == texts);
+    RC_ASSERT(reader.texts(texts.size(), highest) == texts);
     RC_ASSERT(reader.time() == moment);
     RC_ASSERT(reader.optional_time() == moment);
     RC_ASSERT(!reader.optional_time().has_value());
@@ -75,7 +75,7 @@ TEST(FieldCodec, AfterItsFirstFaultAReaderGivesNothing) {
     FieldReader reader(bytes);
     EXPECT_TRUE(reader.flag());
     EXPECT_EQ(reader.number(8), 0U);
-    EXPECT_EQ(reader.text(max_frame), "");
+    EXPECT_EQ(reader.text(highest), "");
     EXPECT_FALSE(reader.flag());
     EXPECT_FALSE(reader.finish().has_value());
 }
@@ -85,7 +85,7 @@ TEST(FieldCodec, WhatIsCutOrHasATailIsRefused) {
     const auto is_whole = [](std::string_view frame) {
         FieldReader reader(frame);
         reader.flag();
-        reader.text(max_frame);
+        reader.text(highest);
         reader.number(highest);
         return reader.finish().has_value();
     };

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "authority/field_codec.h"
 #include "authority/signer_wire.h"
 #include "crypto/revocation_list.h"
+#include "net/message_channel.h"
 #include "tests/authority/little_house.h"
 
 namespace ringfence::authority {
@@ -45,7 +45,7 @@ protected:
     LocalSigner signer{house.authority(), house.registry(), house.random(), house.clock(), {}};
     RemoteSigner remote{[this](std::string_view question) -> Result<std::string> {
         std::string answer = answer_signing_frame(signer, question);
-        EXPECT_LE(answer.size(), max_frame);
+        EXPECT_LE(answer.size(), net::MessageChannel::max_message);
         return answer;
     }};
     RevocationPublisher publisher{house.authority(), house.clock()};
@@ -85,7 +85,7 @@ TEST_F(RevocationPublisherTest, AListOfAnyLengthReachesWhoPublishesIt) {
     add_revoked(12'000, test::test_now);
     refresh();
     EXPECT_EQ(published().size(), 12'000U);
-    EXPECT_GT(publisher.find("issuing-p256")->size(), max_frame);
+    EXPECT_GT(publisher.find("issuing-p256")->size(), net::MessageChannel::max_message);
 }
 
 TEST_F(RevocationPublisherTest, WithoutASignerWhatThereIsIsPublished) {
