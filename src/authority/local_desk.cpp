@@ -168,8 +168,7 @@ Result<registry::CertificateRecord> LocalDesk::find_renewable(const Application&
                                                               const std::string& fingerprint) {
     auto found = registry_.find_certificate(fingerprint);
     if (!found) return fail(std::move(found).error());
-    if (!*found || (*found)->purpose != registry::CertificatePurpose::device || !(*found)->device)
-        return wrong_credential("the certificate is no device's of ours");
+    if (!*found || !(*found)->is_of_device()) return wrong_credential("the certificate is no device's of ours");
     const registry::CertificateRecord& present = **found;
     if (present.revoked) return wrong_credential("the certificate was revoked");
     if (commons_.clock.wall_now() > present.not_after) return wrong_credential("the certificate has ended");
@@ -340,8 +339,8 @@ Status LocalDesk::revoke(const ProvedCertificate& holder, int reason) {
 Status LocalDesk::revoke_of_device(const Revocation& revocation) {
     auto found = registry_.find_certificate(revocation.fingerprint);
     if (!found) return fail(std::move(found).error());
-    const bool is_of_device = *found && (*found)->device && (*found)->purpose == registry::CertificatePurpose::device;
-    if (!is_of_device || (*found)->revoked) return wrong_credential("the certificate holds no more");
+    if (!*found || !(*found)->is_of_device() || (*found)->revoked)
+        return wrong_credential("the certificate holds no more");
     auto revoked = registry_.revoke_certificate_at(revocation.fingerprint, revocation.reason);
     if (!revoked) return revoked;
     record({.outcome = "revoked",

@@ -42,7 +42,7 @@ Result<Identity> identify_by_certificate(const Request& request, registry::Looku
     auto certificate = lookup.find_certificate(request.certificate_fingerprint);
     if (!certificate) return fail(std::move(certificate).error());
     const auto& record = *certificate;
-    if (!record || record->revoked || record->purpose != registry::CertificatePurpose::device || !record->device)
+    if (!record || record->revoked || !record->is_of_device())
         return nobody(request, "the client certificate is not one of our devices'");
     auto device = lookup.find_device(*record->device);
     if (!device) return fail(std::move(device).error());

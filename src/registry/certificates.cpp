@@ -63,8 +63,7 @@ Status drop_login_without_certificate(Database& database, const MacAddress& mac,
 Status mark_revoked(Database& database, const CertificateRecord& certificate, const Revocation& revocation) {
     auto marked = database.run("UPDATE certificates SET revoked = ?, reason = ? WHERE fingerprint = ?", revocation.at,
                                static_cast<int>(revocation.reason), certificate.fingerprint);
-    const bool is_of_device = certificate.device && certificate.purpose == CertificatePurpose::device;
-    if (!marked || !is_of_device) return marked;
+    if (!marked || !certificate.is_of_device()) return marked;
     return drop_login_without_certificate(database, *certificate.device, revocation.at);
 }
 
@@ -121,7 +120,6 @@ Status Registry::add_certificate(const CertificateRecord& certificate, std::stri
     auto sound = check_certificate(certificate, der);
     if (!sound) return sound;
     return in_transaction(*parts_->database, [&]() -> Status {
-        const bool is_of_device = certificate.device && certificate.purpose == CertificatePurpose::device;
         auto admitted = certificate.device ? parts_->require_in_service(*certificate.device) : Status();
         if (!admitted) return admitted;
         auto added = parts_->database->run(
@@ -135,7 +133,7 @@ Status Registry::add_certificate(const CertificateRecord& certificate, std::stri
         if (!added) return added;
         if (parts_->database->changed_rows() == 0)
             return fail(FaultCode::conflict, "Certificate " + certificate.serial + " is recorded already.");
-        return is_of_device ? parts_->advance(*certificate.device, DeviceState::enrolled) : Status();
+        return certificate.is_of_device() ? parts_->advance(*certificate.device, DeviceState::enrolled) : Status();
     });
 }
 

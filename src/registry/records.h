@@ -81,6 +81,9 @@ struct CertificateRecord {
     WallTime not_after{};
     std::optional<WallTime> revoked{};
     RevocationReason reason = RevocationReason::unspecified;
+
+    // Whether it says which device its holder is: `device` is there then.
+    bool is_of_device() const { return purpose == CertificatePurpose::device && device.has_value(); }
 };
 
 struct Site {

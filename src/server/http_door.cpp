@@ -461,7 +461,7 @@ Status HttpDoor::judge(std::string_view fingerprint) {
     if (!*found) return fail(FaultCode::untrusted, "the client certificate is not in our register");
     const registry::CertificateRecord& record = **found;
     refused_device_ = record.device;
-    if (record.purpose != registry::CertificatePurpose::device || !record.device) {
+    if (!record.is_of_device()) {
         return fail(FaultCode::untrusted, "the client certificate is not a device's");
     }
     if (record.revoked) {

@@ -35,8 +35,7 @@ authority::Reply later_because(const Fault& fault) {
 Result<std::optional<registry::Device>> find_device(registry::Registry& registry, std::string_view fingerprint) {
     const auto certificate = registry.find_certificate(fingerprint);
     if (!certificate) return fail(certificate.error());
-    const bool is_good = *certificate && (*certificate)->device && !(*certificate)->revoked &&
-                         (*certificate)->purpose == registry::CertificatePurpose::device;
+    const bool is_good = *certificate && !(*certificate)->revoked && (*certificate)->is_of_device();
     if (!is_good) return std::optional<registry::Device>();
     auto device = registry.find_device(*(*certificate)->device);
     if (device && *device && (*device)->state == registry::DeviceState::retired) device->reset();
