@@ -149,7 +149,7 @@ Reply EstResponder::enrol(const Query& query, const Credential& credential) {
     application.public_key = request->public_key_der();
     application.source = query.source;
     application.wish = request->subject();
-    const auto decision = desk_->apply(application);
+    const auto decision = desk_.apply(application);
     if (!decision) return refuse(status_of(decision.error().code));
     const auto* issued = std::get_if<Issued>(&*decision);
     return issued == nullptr ? refuse(202) : deliver_certificates(query, issued_type, {issued->certificate});

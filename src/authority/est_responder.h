@@ -33,14 +33,14 @@ public:
     // `desk` outlives this object. `authorities` is what cacerts answers: the root and the CAs that issue, since an
     // enrolment's answer holds the new certificate alone (RFC 7030 section 4.2.3).
     EstResponder(EnrolmentDesk& desk, std::vector<crypto::Certificate> authorities)
-        : desk_(&desk), authorities_(std::move(authorities)) {}
+        : desk_(desk), authorities_(std::move(authorities)) {}
 
     Reply answer(const Query& query) override;
 
 private:
     Reply enrol(const Query& query, const Credential& credential);
 
-    EnrolmentDesk* desk_;
+    EnrolmentDesk& desk_;
     std::vector<crypto::Certificate> authorities_;
 };
 
