@@ -1,7 +1,8 @@
 // The root where it may stay off every network: a folder with root.key (mode 0600) and root.pem, made and used on
-// another machine. Files go to and fro: requests for issuing CAs come in (Authority::prepare, Rollover::prepare), a
-// bundle of certificates goes out. It signs issuing CAs of ours only: three of them, of the names and keys that our own
-// plan has, and everything else that a certificate says comes from that plan and never from the request.
+// another machine. Files go to and fro: requests for issuing CAs come in (Authority::prepare,
+// Rollover::prepare_for_offline_root), a bundle of certificates goes out. It signs issuing CAs of ours only: three of
+// them, of the names and keys that our own plan has, and everything else that a certificate says comes from that plan
+// and never from the request.
 //
 // One thread at a time.
 #pragma once

@@ -49,7 +49,7 @@ public:
     // unavailable.
     virtual Result<crypto::Certificate> sign_device(const SigningOrder& order) = 0;
 
-    // A new list of what that CA's certificates were revoked, stored in the registry as the latest. It is read there,
+    // A new list of that CA's certificates that were revoked, stored in the registry as the latest. It is read there,
     // since it may be longer than an answer.
     virtual Status sign_revocation_list(Issuer issuer) = 0;
 };

@@ -58,8 +58,7 @@ public:
 
     // From any thread, while run() runs; done by run().
     // Settings, certificates and keys are read anew, whole or not at all: after a Fault the old ones stay in force and
-    // the log says why. Connections stay. `loops`, `families` and `workers` change only with a
-    // restart.
+    // the log says why. Connections stay. `loops`, `families` and `workers` change only with a restart.
     void reload();
     // No new connections; what runs may finish, up to the settings' drain time.
     void drain();
