@@ -95,10 +95,7 @@ Result<Decision> RemoteDesk::apply(const Application& application) {
 
 Result<Decision> RemoteDesk::inquire(const Inquiry& inquiry) {
     FieldWriter frame = begin_call(Call::inquire);
-    frame.number(static_cast<std::uint64_t>(inquiry.protocol))
-        .text(inquiry.transaction)
-        .text(inquiry.public_key)
-        .text(inquiry.source);
+    frame.number(static_cast<std::uint64_t>(inquiry.protocol)).text(inquiry.transaction).text(inquiry.public_key);
     return parse_decision(exchange_(frame.take()));
 }
 
@@ -160,7 +157,6 @@ std::string answer_inquire(EnrolmentDesk& desk, FieldReader& frame) {
     inquiry.protocol = frame.choice(EnrolmentProtocol::cmp);
     inquiry.transaction = frame.text(registry::max_transaction);
     inquiry.public_key = frame.text(crypto::PublicKey::max_size);
-    inquiry.source = frame.text(max_short);
     if (auto read = frame.finish(); !read) return refuse(read.error());
     return format_decision(desk.inquire(inquiry));
 }

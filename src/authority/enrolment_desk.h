@@ -58,7 +58,6 @@ struct Inquiry {
     EnrolmentProtocol protocol = EnrolmentProtocol::scep;
     std::string transaction;
     std::string public_key;  // DER; whoever asks proved to have the private key
-    std::string source;
 };
 
 // What is known of a certificate of ours.

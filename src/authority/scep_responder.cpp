@@ -121,7 +121,6 @@ Reply ScepResponder::answer_poll(const Asked& asked) {
     inquiry.protocol = EnrolmentProtocol::scep;
     inquiry.transaction = asked.message.attributes.transaction_id;
     inquiry.public_key = asked.message.signer.public_key_der();
-    inquiry.source = asked.query.source;
     return tell(asked, desk_.inquire(inquiry));
 }
 

@@ -125,11 +125,10 @@ TEST(DeskWire, WhatWasIssuedComesBack) {
 
 TEST(DeskWire, EveryOtherCallArrivesAndItsAnswerComesBack) {
     Channel channel;
-    ASSERT_TRUE(channel.remote.inquire({EnrolmentProtocol::est, "transaction", "key", "source"}).has_value());
+    ASSERT_TRUE(channel.remote.inquire({EnrolmentProtocol::est, "transaction", "key"}).has_value());
     EXPECT_EQ(channel.desk.inquiry.protocol, EnrolmentProtocol::est);
     EXPECT_EQ(channel.desk.inquiry.transaction, "transaction");
     EXPECT_EQ(channel.desk.inquiry.public_key, "key");
-    EXPECT_EQ(channel.desk.inquiry.source, "source");
 
     EXPECT_EQ(channel.remote.secret_of("REFERENC").value(), Secret("s3cret"));
     EXPECT_EQ(channel.desk.reference, "REFERENC");
@@ -210,7 +209,7 @@ std::map<std::string, std::string> right_frames() {
     const auto keep = [&](const std::string& name) { out[name] = channel.last; };
     static_cast<void>(channel.remote.apply(an_application()));
     keep("apply");
-    static_cast<void>(channel.remote.inquire({EnrolmentProtocol::scep, "t", "k", "s"}));
+    static_cast<void>(channel.remote.inquire({EnrolmentProtocol::scep, "t", "k"}));
     keep("inquire");
     static_cast<void>(channel.remote.secret_of("REFERENC"));
     keep("secret");

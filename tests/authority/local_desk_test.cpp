@@ -344,7 +344,7 @@ protected:
     ApprovalTest() : token(house.add_token(phone, {.needs_approval = true})) {}
 
     static Inquiry inquiry() {
-        return {EnrolmentProtocol::scep, "transaction", test::public_key_of(key("desk phone")), "192.0.2.7"};
+        return {EnrolmentProtocol::scep, "transaction", test::public_key_of(key("desk phone"))};
     }
 
     void decide(EnrolmentState decision) {
@@ -512,7 +512,7 @@ TEST_F(LocalDeskTest, AThiefsRenewalsEndWithTheCertificateThatWasStolen) {
     signer.failures = 1;
     EXPECT_EQ(refusal(holder_of(first), key("thief")), FaultCode::unavailable);
     ASSERT_TRUE(registry.revoke_certificates_of(phone, RevocationReason::key_compromise).has_value());
-    const Inquiry poll{EnrolmentProtocol::scep, "transaction", test::public_key_of(key("thief")), "192.0.2.66"};
+    const Inquiry poll{EnrolmentProtocol::scep, "transaction", test::public_key_of(key("thief"))};
     EXPECT_EQ(desk.inquire(poll).error().code, FaultCode::unauthenticated);
     EXPECT_EQ(desk.inquire(poll).error().code, FaultCode::forbidden) << "it was refused for good";
     EXPECT_EQ(house.certificates_of(phone).size(), 1U);
@@ -543,7 +543,7 @@ TEST_F(LocalDeskTest, NothingIsIssuedWithoutTheSignerAndARetryWorks) {
     EXPECT_EQ(state_of(phone), DeviceState::expected);
     EXPECT_EQ(refusal(shown(token), key("thief")), FaultCode::unauthenticated) << "it is spent for the first key";
     EXPECT_EQ(
-        desk.inquire({EnrolmentProtocol::scep, "transaction", test::public_key_of(key("desk phone")), ""}).error().code,
+        desk.inquire({EnrolmentProtocol::scep, "transaction", test::public_key_of(key("desk phone"))}).error().code,
         FaultCode::unavailable);
     const auto issued = enrol(token);
     EXPECT_EQ(house.certificates_of(phone).size(), 1U);
