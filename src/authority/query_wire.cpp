@@ -33,7 +33,7 @@ std::string format_query(const Query& query) {
     FieldWriter out;
     out.number(static_cast<std::uint64_t>(query.service)).number(static_cast<std::uint64_t>(query.profile));
     out.flag(query.is_post).flag(query.is_secure);
-    out.text(query.operation).text(query.message).text(query.content_type).text(query.user_agent);
+    out.text(query.operation).text(query.message).text(query.user_agent);
     out.text(query.user).text(query.password.reveal()).text(query.proved_token);
     out.text(query.certificate_fingerprint).text(query.source);
     return out.take();
@@ -48,7 +48,6 @@ Result<Query> parse_query(std::string_view frame) {
     query.is_secure = in.flag();
     query.operation = in.text(max_header);
     query.message = in.text(max_message);
-    query.content_type = in.text(max_header);
     query.user_agent = in.text(max_header);
     query.user = in.text(max_header);
     query.password = in.secret(max_header);

@@ -18,12 +18,11 @@ struct Query {
     Service service = Service::scep;
     registry::EnrolmentProfile profile = registry::EnrolmentProfile::modern;  // of the lane that it came through
     bool is_post = false;
-    bool is_secure = false;    // over HTTPS
-    std::string operation;     // EST: "simpleenroll" ...; SCEP: from the query; else empty
-    std::string message;       // the body, or SCEP's and OCSP's GET message, percent-decoded and still base64
-    std::string content_type;  // as sent, bounded
-    std::string user_agent;    // as sent: EST folds its base64 for one client
-    std::string user;          // EST: Basic login; empty: none shown
+    bool is_secure = false;  // over HTTPS
+    std::string operation;   // EST: "simpleenroll" ...; SCEP: from the query; else empty
+    std::string message;     // the body, or SCEP's and OCSP's GET message, percent-decoded and still base64
+    std::string user_agent;  // as sent: EST folds its base64 for one client
+    std::string user;        // EST: Basic login; empty: none shown
     Secret password;
     std::string proved_token;             // EST: reference of the token that HTTP Digest proved; empty: none
     std::string certificate_fingerprint;  // of the client certificate that the handshake verified; empty: none

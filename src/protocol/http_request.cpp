@@ -88,7 +88,6 @@ Result<Head> parse_head(std::string bytes) {
     request.if_none_match = value(http::field::if_none_match);
     request.if_modified_since = value(http::field::if_modified_since);
     request.if_range = value(http::field::if_range);
-    request.content_type = value(http::field::content_type);
     request.query = query_of(request.target);
 
     auto target = parse_http_target(request.target);

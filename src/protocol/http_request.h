@@ -44,7 +44,6 @@ struct HttpRequest {
     std::string if_none_match;
     std::string if_modified_since;
     std::string if_range;
-    std::string content_type;
     HttpBody body_state = HttpBody::unread;
     std::string body;  // empty unless it was read
 };

@@ -131,7 +131,6 @@ authority::Query make_query(EnrolmentRoute route, HttpRequest& request) {
         query.operation = value_of(request.query, "operation");
         if (!query.is_post) query.message = value_of(request.query, "message");
     }
-    query.content_type = std::move(request.content_type);
     query.user_agent = request.user_agent;
     return query;
 }

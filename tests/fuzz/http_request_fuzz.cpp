@@ -20,7 +20,7 @@ bool take(HttpRequestReader& reader, std::string& seen) {
     RINGFENCE_ASSERT(found.body.size() <= max_http_body);
     RINGFENCE_ASSERT(found.body.empty() || found.body_state == HttpBody::read);
     seen += found.method + ' ' + found.target_path + ' ' + found.query + ' ' + found.user_agent + ' ' + found.range;
-    seen += ' ' + found.content_type + ' ' + std::to_string(static_cast<int>(found.body_state)) + found.body + '\n';
+    seen += ' ' + std::to_string(static_cast<int>(found.body_state)) + found.body + '\n';
     return true;
 }
 

@@ -72,7 +72,6 @@ protected:
         query.is_secure = order.protocol == Protocol::https;
         query.operation = order.path.substr(order.path.rfind('/') + 1);
         if (order.upload) query.message = order.upload->bytes;
-        if (order.upload) query.content_type = order.upload->content_type;
         if (order.login) query.user = order.login->user;
         if (order.login) query.password = order.login->password;
         if (order.identity) query.certificate_fingerprint = order.identity->leaf.fingerprint_sha256();

@@ -35,11 +35,11 @@ public:
         if (message == "split") return {200, "text/plain\r\nX: y", "split"};
         if (message.starts_with("ask ")) return text(desk_(message.substr(4)).value_or("nobody"));
         return text(
-            fmt::format("service {} profile {} post {} secure {} operation '{}' message '{}' type '{}' user '{}' "
+            fmt::format("service {} profile {} post {} secure {} operation '{}' message '{}' user '{}' "
                         "password '{}' certificate '{}' source {}",
                         static_cast<int>(query.service), registry::to_string(query.profile), query.is_post,
-                        query.is_secure, query.operation, message, query.content_type, query.user,
-                        query.password.reveal(), query.certificate_fingerprint, query.source));
+                        query.is_secure, query.operation, message, query.user, query.password.reveal(),
+                        query.certificate_fingerprint, query.source));
     }
 
 private:
