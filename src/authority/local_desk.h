@@ -2,7 +2,6 @@
 // registry and the signer are its own, what is shared is thread-safe.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "authority/authority.h"

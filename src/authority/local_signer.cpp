@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "authority/certificate_record.h"
-#include "base/text.h"
 #include "crypto/certificate_builder.h"
 #include "crypto/public_key.h"
 #include "crypto/revocation_list_builder.h"

@@ -3,9 +3,7 @@
 // authorised. One thread at a time.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <string>
 
 #include "authority/authority.h"
 #include "authority/signing.h"

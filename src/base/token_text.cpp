@@ -1,7 +1,5 @@
 #include "base/token_text.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 
 namespace ringfence {

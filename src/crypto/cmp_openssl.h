@@ -4,12 +4,10 @@
 #include <openssl/cmp.h>
 #include <openssl/crmf.h>
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/secret.h"
 #include "crypto/cmp_message.h"
 #include "crypto/openssl.h"

@@ -1,7 +1,5 @@
 #include "delivery/manifest_builder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/text.h"

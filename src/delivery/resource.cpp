@@ -1,7 +1,5 @@
 #include "delivery/resource.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "delivery/one_time_path.h"

@@ -8,13 +8,11 @@
 // servers want it all the same. Registration authorities' certificates live as long as the session.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret.h"

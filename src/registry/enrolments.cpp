@@ -1,7 +1,6 @@
 // Enrolments: from the request to the certificate.
 #include <fmt/format.h>
 
-#include "base/text.h"
 #include "registry/parts.h"
 
 namespace ringfence::registry {

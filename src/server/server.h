@@ -14,7 +14,7 @@
 
 #include "base/result.h"
 #include "crypto/tls_server.h"
-#include "delivery/pipeline.h"
+#include "delivery/shared.h"
 #include "registry/lookup.h"
 #include "server/enrolment_service.h"
 #include "server/settings.h"

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "crypto/scep_message.h"
 #include "tests/authority/little_desk.h"

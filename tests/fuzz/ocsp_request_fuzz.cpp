@@ -1,7 +1,6 @@
 // OCSP requests: whatever parses keeps its limits and can be answered.
 #include <cstdint>
 #include <cstdlib>
-#include <string_view>
 
 #include "crypto/ocsp.h"
 

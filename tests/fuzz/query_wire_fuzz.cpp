@@ -1,6 +1,5 @@
 // What either side of the registrar's channel says is taken whole or not at all, and can be said again.
 #include <cstdint>
-#include <string>
 
 #include "authority/query_wire.h"
 

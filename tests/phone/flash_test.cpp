@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/text.h"
 #include "crypto/hash.h"
 #include "staged_network.h"
 

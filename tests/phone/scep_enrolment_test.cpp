@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "tests/phone/staged_authority.h"
 
 namespace ringfence::phone {

@@ -1,6 +1,5 @@
 #include "app/phone/boot_runner.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <utility>

@@ -1,6 +1,5 @@
 #include "app/phone/login_delivery.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>

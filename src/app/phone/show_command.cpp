@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 
 #include "app/phone/commands.h"
 #include "app/phone/effective_report.h"

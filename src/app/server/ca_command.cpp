@@ -2,7 +2,6 @@
 
 #include "app/server/commands.h"
 #include "app/server/context.h"
-#include "app/server/device_report.h"
 #include "app/server/rollover_plan.h"
 #include "app/server/root_file.h"
 #include "base/text.h"

@@ -5,10 +5,12 @@
 #include <optional>
 
 #include "app/server/context.h"
+#include "authority/authority.h"
 #include "authority/responder.h"
 #include "protocol/http_auth.h"
+#include "server/enrolment_service.h"
 #include "server/registrar_process.h"
-#include "server/server.h"
+#include "server/settings.h"
 #include "server/signer_process.h"
 
 namespace ringfence::app {
