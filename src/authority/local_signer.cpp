@@ -18,7 +18,9 @@ LocalSigner::LocalSigner(const Authority& authority, registry::Registry& registr
       random_(random),
       clock_(clock),
       urls_(std::move(urls)),
-      refilled_(clock.steady_now()) {}
+      refilled_(clock.steady_now()) {
+    for (const auto& own : authority_.own_certificates()) own_keys_.insert(own.public_key_der());
+}
 
 Status LocalSigner::take_token() {
     const SteadyTime now = clock_.steady_now();
@@ -47,9 +49,7 @@ Result<crypto::Certificate> LocalSigner::sign_device(const SigningOrder& order) 
     if (!key) return fail(std::move(key).error());
     if (auto checked = check_key(*key, bounds.issuer); !checked) return fail(std::move(checked).error());
     if (auto checked = check_device(bounds); !checked) return fail(std::move(checked).error());
-    for (const auto& own : authority_.own_certificates())
-        if (own.public_key_der() == order.public_key)
-            return fail(FaultCode::forbidden, "that key is this authority's own");
+    if (own_keys_.count(order.public_key) > 0) return fail(FaultCode::forbidden, "that key is this authority's own");
     if (auto taken = take_token(); !taken) return fail(std::move(taken).error());
 
     const crypto::Signer signer = authority_.issuing_signer(bounds.issuer);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 
 #include "authority/authority.h"
 #include "authority/signing.h"
@@ -37,6 +38,7 @@ private:
     Random& random_;
     const Clock& clock_;
     ServiceUrls urls_;
+    std::set<std::string> own_keys_;  // DER: what nobody else may have certified
     double tokens_ = burst;
     SteadyTime refilled_;
 };
