@@ -17,12 +17,6 @@ constexpr std::uint64_t max_reason = 10;
 enum class Call { apply, inquire, secret, wrong_secret, confirm, revoke, standing };
 enum class CredentialKind { secret, token, certificate };
 
-std::string refuse(const Fault& fault) {
-    FieldWriter frame;
-    frame.flag(false).fault(fault);
-    return frame.take();
-}
-
 FieldWriter begin_given() {
     FieldWriter frame;
     frame.flag(true);
@@ -50,7 +44,7 @@ Credential read_credential(FieldReader& frame) {
 }
 
 std::string format_decision(const Result<Decision>& decision) {
-    if (!decision) return refuse(decision.error());
+    if (!decision) return format_refusal(decision.error());
     FieldWriter frame = begin_given();
     const auto* issued = std::get_if<Issued>(&*decision);
     frame.flag(issued != nullptr);
@@ -80,7 +74,7 @@ Status parse_done(const Result<std::string>& answered) {
     return frame.finish();
 }
 
-std::string format_done(const Status& done) { return done ? begin_given().take() : refuse(done.error()); }
+std::string format_done(const Status& done) { return done ? begin_given().take() : format_refusal(done.error()); }
 
 }  // namespace
 
@@ -148,7 +142,7 @@ std::string answer_apply(EnrolmentDesk& desk, FieldReader& frame) {
     application.transaction = frame.text(registry::max_transaction);
     application.source = frame.text(max_short);
     application.wish = frame.text(max_header);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     return format_decision(desk.apply(application));
 }
 
@@ -157,15 +151,15 @@ std::string answer_inquire(EnrolmentDesk& desk, FieldReader& frame) {
     inquiry.protocol = frame.choice(EnrolmentProtocol::cmp);
     inquiry.transaction = frame.text(registry::max_transaction);
     inquiry.public_key = frame.text(crypto::PublicKey::max_size);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     return format_decision(desk.inquire(inquiry));
 }
 
 std::string answer_secret(EnrolmentDesk& desk, FieldReader& frame) {
     const std::string reference = frame.text(max_short);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     const auto secret = desk.secret_of(reference);
-    if (!secret) return refuse(secret.error());
+    if (!secret) return format_refusal(secret.error());
     return begin_given().text(secret->reveal()).take();
 }
 
@@ -173,7 +167,7 @@ std::string answer_wrong_secret(EnrolmentDesk& desk, FieldReader& frame) {
     const auto protocol = frame.choice(EnrolmentProtocol::cmp);
     const std::string reference = frame.text(max_short);
     const std::string source = frame.text(max_short);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     desk.note_wrong_secret(protocol, reference, source);
     return begin_given().take();
 }
@@ -181,23 +175,23 @@ std::string answer_wrong_secret(EnrolmentDesk& desk, FieldReader& frame) {
 std::string answer_confirm(EnrolmentDesk& desk, FieldReader& frame) {
     const std::string fingerprint = frame.text(max_short);
     const bool is_accepted = frame.flag();
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     return format_done(desk.confirm(fingerprint, is_accepted));
 }
 
 std::string answer_revoke(EnrolmentDesk& desk, FieldReader& frame) {
     const ProvedCertificate holder{frame.text(max_short)};
     const auto reason = static_cast<int>(frame.number(max_reason));
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     return format_done(desk.revoke(holder, reason));
 }
 
 std::string answer_standing(EnrolmentDesk& desk, FieldReader& frame) {
     const std::string issuer = frame.text(max_short);
     const std::string serial = frame.text(max_short);
-    if (auto read = frame.finish(); !read) return refuse(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     const auto standing = desk.standing_of(issuer, serial);
-    if (!standing) return refuse(standing.error());
+    if (!standing) return format_refusal(standing.error());
     return begin_given()
         .number(static_cast<std::uint64_t>(standing->state))
         .optional_time(standing->revoked)
@@ -218,7 +212,7 @@ std::string answer_desk_frame(EnrolmentDesk& desk, std::string_view bytes) {
         case Call::revoke: return answer_revoke(desk, frame);
         case Call::standing: return answer_standing(desk, frame);
     }
-    return refuse({FaultCode::malformed, "the desk knows no such call"});
+    return format_refusal({FaultCode::malformed, "the desk knows no such call"});
 }
 
 }  // namespace ringfence::authority

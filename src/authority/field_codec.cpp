@@ -106,4 +106,10 @@ Status FieldReader::finish() const {
     return {};
 }
 
+std::string format_refusal(const Fault& fault) {
+    FieldWriter frame;
+    frame.flag(false).fault(fault);
+    return frame.take();
+}
+
 }  // namespace ringfence::authority

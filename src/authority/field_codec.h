@@ -62,4 +62,7 @@ private:
     bool failed_ = false;
 };
 
+// An answer that gives nothing: no flag, and why. One that gives something begins with a flag that is set.
+std::string format_refusal(const Fault& fault);
+
 }  // namespace ringfence::authority

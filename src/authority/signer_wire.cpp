@@ -45,12 +45,6 @@ Status RemoteSigner::sign_revocation_list(Issuer issuer) {
     return answer.finish();
 }
 
-std::string refuse_signing(const Fault& fault) {
-    FieldWriter frame;
-    frame.flag(false).fault(fault);
-    return frame.take();
-}
-
 namespace {
 
 std::string answer_device(CertificateSigner& signer, FieldReader frame) {
@@ -60,11 +54,11 @@ std::string answer_device(CertificateSigner& signer, FieldReader frame) {
     const Issuer issuer = frame.choice(Issuer::legacy);
     const WallTime not_after = frame.time();
     std::string public_key = frame.text(crypto::PublicKey::max_size);
-    if (auto read = frame.finish(); !read) return refuse_signing(read.error());
-    if (!mac) return refuse_signing(mac.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
+    if (!mac) return format_refusal(mac.error());
     const SigningOrder order{{*mac, std::move(serial), std::move(names), issuer, not_after}, std::move(public_key)};
     const auto signed_one = signer.sign_device(order);
-    if (!signed_one) return refuse_signing(signed_one.error());
+    if (!signed_one) return format_refusal(signed_one.error());
     FieldWriter answer;
     answer.flag(true).certificates({*signed_one});
     return answer.take();
@@ -72,9 +66,9 @@ std::string answer_device(CertificateSigner& signer, FieldReader frame) {
 
 std::string answer_revocation_list(CertificateSigner& signer, FieldReader frame) {
     const Issuer issuer = frame.choice(Issuer::legacy);
-    if (auto read = frame.finish(); !read) return refuse_signing(read.error());
+    if (auto read = frame.finish(); !read) return format_refusal(read.error());
     const auto stored = signer.sign_revocation_list(issuer);
-    if (!stored) return refuse_signing(stored.error());
+    if (!stored) return format_refusal(stored.error());
     FieldWriter answer;
     answer.flag(true);
     return answer.take();
@@ -88,7 +82,7 @@ std::string answer_signing_frame(CertificateSigner& signer, std::string_view fra
         case Call::device: return answer_device(signer, reader);
         case Call::revocation_list: return answer_revocation_list(signer, reader);
     }
-    return refuse_signing({FaultCode::malformed, "the signer knows no such call"});
+    return format_refusal({FaultCode::malformed, "the signer knows no such call"});
 }
 
 }  // namespace ringfence::authority

@@ -25,7 +25,5 @@ private:
 
 // In the process that signs: the answer to one frame, whatever stands in it.
 std::string answer_signing_frame(CertificateSigner& signer, std::string_view frame);
-// The same, of whoever carries frames and cannot carry that answer.
-std::string refuse_signing(const Fault& fault);
 
 }  // namespace ringfence::authority

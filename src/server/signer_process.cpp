@@ -1,6 +1,6 @@
 #include "server/signer_process.h"
 
-#include "authority/signer_wire.h"
+#include "authority/field_codec.h"
 #include "server/sandbox.h"
 
 namespace ringfence::server {
@@ -11,7 +11,7 @@ namespace {
 Status send_answer(net::MessageChannel& channel, std::string_view answer) {
     auto sent = channel.send(answer, std::nullopt);
     if (sent || sent.error().code != FaultCode::too_large) return sent;
-    return channel.send(authority::refuse_signing(sent.error()), std::nullopt);
+    return channel.send(authority::format_refusal(sent.error()), std::nullopt);
 }
 
 }  // namespace
