@@ -92,7 +92,7 @@ std::optional<CertificateRole> parse_role(std::string_view name) {
 Done renew(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
-    const auto authority = open_authority_now(context, authority::KeySet::signer);
+    const auto authority = context.open_authority(authority::KeySet::signer);
     if (!authority) return fail(authority.error());
     const std::string& what = arguments.text("WHAT");
     const auto renewed = (*authority)->renew(*parse_role(what), **registry);

@@ -57,10 +57,14 @@ Result<registry::Registry*> Context::registry() {
 Result<authority::Authority*> Context::authority() {
     if (authority_) return authority_.get();
     if (const auto known = settings(); !known) return fail(known.error());
-    auto opened = authority::Authority::open(directory_, disk_, random_, clock_);
+    auto opened = open_authority(authority::KeySet::all);
     if (!opened) return fail(std::move(opened).error());
     authority_ = std::move(*opened);
     return authority_.get();
+}
+
+Result<std::unique_ptr<authority::Authority>> Context::open_authority(authority::KeySet keys) {
+    return authority::Authority::open(directory_, disk_, random_, clock_, keys);
 }
 
 Result<registry::EventLog*> Context::event_log() {

@@ -50,6 +50,10 @@ public:
     Result<authority::Authority*> authority();
     Result<registry::EventLog*> event_log();
 
+    // The authority opened anew, since certificates and CAs may have changed, with no more keys than needed, so that a
+    // lost one does not stand in the way.
+    Result<std::unique_ptr<authority::Authority>> open_authority(authority::KeySet keys);
+
     // Tells the event log. A change that stands is not undone when it cannot be told; the person is warned.
     void note(const Change& change);
     // Before a secret is shown: a Fault when it cannot be told, and then nothing may be shown.

@@ -28,10 +28,6 @@ constexpr std::size_t decoy_key_size = 32;
 // signature in it (SignerProcess::patience): a busy registry is an answer, and ends neither registrar nor signer.
 constexpr Duration registry_wait = std::chrono::seconds(3);
 
-Result<std::unique_ptr<Authority>> open_authority(Context& context, KeySet keys) {
-    return Authority::open(context.directory(), context.disk(), context.random(), context.clock(), keys);
-}
-
 authority::ScepParts scep_parts(const Authority& authority, EnrolmentProfile profile) {
     if (profile == EnrolmentProfile::legacy)
         return {authority.registration(profile), authority.issuing(Issuer::legacy), authority.root(),
@@ -159,7 +155,7 @@ authority::ServiceUrls service_urls(const server::ServerSettings& settings) {
 }
 
 Result<std::unique_ptr<authority::Responder>> make_responder(Context& context, server::Asking desk) {
-    auto opened = open_authority(context, KeySet::registrar);
+    auto opened = context.open_authority(KeySet::registrar);
     if (!opened) return fail(std::move(opened).error());
     return std::make_unique<Services>(context, std::move(*opened), std::move(desk));
 }
@@ -167,7 +163,7 @@ Result<std::unique_ptr<authority::Responder>> make_responder(Context& context, s
 Result<server::Answering> make_signer(Context& context) {
     const auto settings = context.settings();
     if (!settings) return fail(settings.error());
-    auto opened = open_authority(context, KeySet::signer);
+    auto opened = context.open_authority(KeySet::signer);
     if (!opened) return fail(std::move(opened).error());
     auto registry = open_registry(context);
     if (!registry) return fail(std::move(registry).error());
@@ -182,7 +178,7 @@ Result<std::optional<server::EnrolmentParts>> make_enrolment(Context& context, s
         log::warning("nobody can enrol here: " + *warning);
         return std::optional<server::EnrolmentParts>();
     }
-    auto opened = open_authority(context, KeySet::server);
+    auto opened = context.open_authority(KeySet::none);
     if (!opened) return fail(std::move(opened).error());
     const auto events = context.event_log();
     if (!events) return fail(events.error());

@@ -7,8 +7,7 @@ namespace ringfence::app {
 using authority::Authority;
 
 Result<std::unique_ptr<RevocationService>> RevocationService::start(Context& context, server::SignerProcess& signer) {
-    auto opened = Authority::open(context.directory(), context.disk(), context.random(), context.clock(),
-                                  authority::KeySet::server);
+    auto opened = context.open_authority(authority::KeySet::none);
     if (!opened) return fail(std::move(opened).error());
     auto registry = registry::Registry::open(context.directory(), context.clock(), context.disk());
     if (!registry) return fail(std::move(registry).error());

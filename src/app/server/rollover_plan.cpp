@@ -66,7 +66,7 @@ Status add_devices(registry::Registry& registry, const Holders& holders, Rollove
 }
 
 Status add_certificates(Context& context, registry::Registry& registry, RolloverPlan& plan) {
-    const auto authority = open_authority_now(context, authority::KeySet::none);
+    const auto authority = context.open_authority(authority::KeySet::none);
     if (!authority) return fail(authority.error());
     std::set<std::string> issuers;
     for (const Issuer issuer : {Issuer::rsa, Issuer::p256, Issuer::legacy})

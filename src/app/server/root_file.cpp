@@ -49,14 +49,10 @@ Result<AskedFor> read_requests(Context& context, const std::string& path) {
     return out;
 }
 
-Result<std::unique_ptr<authority::Authority>> open_authority_now(Context& context, authority::KeySet keys) {
-    return authority::Authority::open(context.directory(), context.disk(), context.random(), context.clock(), keys);
-}
-
 Result<bool> settle_root_file(Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
-    const auto authority = open_authority_now(context, authority::KeySet::none);
+    const auto authority = context.open_authority(authority::KeySet::none);
     if (!authority) return fail(authority.error());
     if (auto recorded = (*authority)->record_own(**registry); !recorded) return fail(std::move(recorded).error());
     const auto served = is_served(**registry, (*authority)->root_file());
@@ -69,7 +65,7 @@ Result<bool> settle_root_file(Context& context) {
 Result<std::string> sign_root_file(Context& context, const std::string& content) {
     const auto family = context.family();
     if (!family) return fail(family.error());
-    const auto authority = open_authority_now(context, authority::KeySet::files);
+    const auto authority = context.open_authority(authority::KeySet::files);
     if (!authority) return fail(authority.error());
     return FileSigner(**authority, (*family)->limits(), context.clock()).sign({phonefile::SignedKind::root}, content);
 }

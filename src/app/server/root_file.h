@@ -6,10 +6,6 @@
 
 namespace ringfence::app {
 
-// With no more keys than needed, so that a lost one does not stand in the way; and anew, because root.pem may have
-// changed since the context's was opened.
-Result<std::unique_ptr<authority::Authority>> open_authority_now(Context& context, authority::KeySet keys);
-
 // Puts it where it is not what the authority has now, and notes the authority's certificates: what a command that was
 // cut short left undone. True: something was done.
 Result<bool> settle_root_file(Context& context);

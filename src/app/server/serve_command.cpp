@@ -21,8 +21,7 @@ constexpr std::size_t nonce_key_size = 32;
 
 // An authority of its own for each load, because certificates may have been issued since.
 Result<server::TlsMaterial> load_tls(Context& context, crypto::TlsLane lane) {
-    auto opened = authority::Authority::open(context.directory(), context.disk(), context.random(), context.clock(),
-                                             authority::KeySet::server);
+    auto opened = context.open_authority(authority::KeySet::server);
     if (!opened) return fail(std::move(opened).error());
     server::TlsMaterial material;
     material.identities = (*opened)->server_identities(lane);
@@ -33,8 +32,7 @@ Result<server::TlsMaterial> load_tls(Context& context, crypto::TlsLane lane) {
 Result<server::ServerSettings> load_with_doors(Context& context, const std::vector<std::string>& doors) {
     auto settings = load_settings(context.directory(), context.disk());
     if (!settings) return settings;
-    const auto authority = authority::Authority::open(context.directory(), context.disk(), context.random(),
-                                                      context.clock(), authority::KeySet::server);
+    const auto authority = context.open_authority(authority::KeySet::none);
     if (!authority) return fail(authority.error());
     settings->installation.root = (*authority)->root().fingerprint_sha256();
     if (doors.empty()) return settings;
