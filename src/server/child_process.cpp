@@ -3,19 +3,18 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/log.h"
+#include "base/spawn.h"
 
 namespace ringfence::server {
 
@@ -28,39 +27,11 @@ constexpr std::string_view ready_word = "ready";
 // All that a child is told of our environment: the time zone of the log, and how sanitizers report.
 constexpr std::array<const char*, 4> passed_on{"TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
 
-struct SpawnActions {
-    posix_spawn_file_actions_t files{};
-    posix_spawnattr_t attributes{};
-
-    SpawnActions() {
-        posix_spawn_file_actions_init(&files);
-        posix_spawnattr_init(&attributes);
-    }
-    SpawnActions(const SpawnActions&) = delete;
-    SpawnActions& operator=(const SpawnActions&) = delete;
-    ~SpawnActions() {
-        posix_spawn_file_actions_destroy(&files);
-        posix_spawnattr_destroy(&attributes);
-    }
-};
-
 void plan_descriptors(posix_spawn_file_actions_t& files, int socket) {
     posix_spawn_file_actions_adddup2(&files, socket, channel_descriptor);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addclosefrom_np(&files, channel_descriptor + 1);
-}
-
-// Signals as in a fresh program, and a process group of its own, so that Ctrl-C reaches us alone.
-void plan_signals(posix_spawnattr_t& attributes) {
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
@@ -78,11 +49,6 @@ std::vector<std::string> make_environment() {
     return out;
 }
 
-std::string describe_ending(int status) {
-    if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
-    return fmt::format("ended with {}", WEXITSTATUS(status));
-}
-
 tl::unexpected<Fault> logged(Fault fault) {
     log::error(fault.message);
     return fail(std::move(fault));
@@ -95,7 +61,6 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildPlan& plan)
     if (!pair) return fail(std::move(pair).error());
     SpawnActions actions;
     plan_descriptors(actions.files, pair->theirs.get());
-    plan_signals(actions.attributes);
     std::vector<std::string> arguments{"ringfence"};
     arguments.insert(arguments.end(), plan.arguments.begin(), plan.arguments.end());
     std::vector<std::string> environment = make_environment();
@@ -114,11 +79,7 @@ ChildProcess::~ChildProcess() {
 
 std::string ChildProcess::end() {
     ::kill(number_, SIGKILL);
-    int status = 0;
-    while (::waitpid(number_, &status, 0) < 0 && errno == EINTR) {
-    }
-    number_ = 0;
-    return describe_ending(status);
+    return describe_ending(collect_child(std::exchange(number_, 0)));
 }
 
 Result<net::MessageChannel*> ChildKeeper::channel() {

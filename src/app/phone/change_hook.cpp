@@ -1,19 +1,18 @@
 #include "app/phone/change_hook.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
-#include <cerrno>
 #include <filesystem>
 #include <thread>
 
+#include "base/spawn.h"
 #include "base/text.h"
+#include "net/descriptor.h"
 
 namespace ringfence::app {
 
@@ -25,36 +24,6 @@ constexpr std::string_view path_variable = "PATH=/usr/local/sbin:/usr/local/bin:
 constexpr int first_other_descriptor = 3;
 // Short beside what a hook takes, long beside what a glance costs.
 constexpr std::chrono::milliseconds glance_every(10);
-
-class Descriptor {
-public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int get() const { return number_; }
-
-private:
-    int number_;
-};
-
-struct SpawnActions {
-    posix_spawn_file_actions_t files{};
-    posix_spawnattr_t attributes{};
-
-    SpawnActions() {
-        posix_spawn_file_actions_init(&files);
-        posix_spawnattr_init(&attributes);
-    }
-    SpawnActions(const SpawnActions&) = delete;
-    SpawnActions& operator=(const SpawnActions&) = delete;
-    ~SpawnActions() {
-        posix_spawn_file_actions_destroy(&files);
-        posix_spawnattr_destroy(&attributes);
-    }
-};
 
 json::array names(const std::vector<std::string>& list) {
     json::array out;
@@ -93,16 +62,6 @@ Spawned spawn(const std::string& program, const std::string& state, int input) {
     posix_spawn_file_actions_adddup2(&actions.files, STDERR_FILENO, STDOUT_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions.files, first_other_descriptor);
 
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&actions.attributes, &none);
-    posix_spawnattr_setsigdefault(&actions.attributes, &all);
-    posix_spawnattr_setpgroup(&actions.attributes, 0);
-    posix_spawnattr_setflags(&actions.attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-
     std::string path(path_variable);
     std::string folder = "RINGFENCE_PHONE_STATE=" + state;
     std::string name = program;
@@ -125,18 +84,6 @@ bool wait_for(pid_t child, std::chrono::seconds limit) {
     return false;
 }
 
-int collect(pid_t child) {
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
-}
-
-std::string ending(int status) {
-    if (WIFSIGNALED(status)) return fmt::format("was ended by signal {}", WTERMSIG(status));
-    return fmt::format("ended with {}", WEXITSTATUS(status));
-}
-
 phone::Note tell(const ChangeHook& hook, const std::string& what) {
     return {{}, 0, fmt::format("the change program {} {}", printable(hook.program), what)};
 }
@@ -147,14 +94,14 @@ std::optional<phone::Note> run_change_hook(const ChangeHook& hook, const phone::
     if (hook.program.empty() || change.empty()) return std::nullopt;
     std::error_code error;
     const std::string state = std::filesystem::absolute(hook.state, error).lexically_normal().string();
-    const Descriptor input(open_input(message(state, change)));
-    if (error || input.get() < 0) return tell(hook, "could not be told of the change, and was not run");
+    const net::Descriptor input(open_input(message(state, change)));
+    if (error || !input.valid()) return tell(hook, "could not be told of the change, and was not run");
 
     const auto [child, failure] = spawn(hook.program, state, input.get());
     if (failure != 0) return tell(hook, fmt::format("could not be run: {}", std::generic_category().message(failure)));
-    if (wait_for(child, hook.limit)) return tell(hook, ending(collect(child)));
+    if (wait_for(child, hook.limit)) return tell(hook, describe_ending(collect_child(child)));
     ::kill(-child, SIGKILL);
-    collect(child);
+    collect_child(child);
     return tell(hook, fmt::format("did not end within {} s and was killed", hook.limit.count()));
 }
 
