@@ -4,8 +4,8 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/enrolment_parts.h"
+#include "app/server/enrolment_right.h"
 #include "delivery/one_time_path.h"
-#include "registry/device_state.h"
 
 namespace ringfence::app {
 
@@ -16,19 +16,6 @@ using crypto::TlsLane;
 using registry::OneTimeFile;
 using registry::Registry;
 using registry::RevocationReason;
-
-constexpr std::uint64_t default_hours = 72;
-constexpr std::uint64_t max_hours = 24 * 90;  // as of a token
-
-Status require_room_for_certificate(Registry& registry, const MacAddress& mac, bool may_replace) {
-    const auto device = registry.find_device(mac);
-    if (!device) return fail(device.error());
-    if (!*device) return fail(FaultCode::not_found, "there is no device " + mac.colons());
-    if (has_certificate((*device)->state) && !may_replace)
-        return fail(FaultCode::conflict,
-                    mac.colons() + " has a certificate already; --replace makes another and revokes what it has");
-    return {};
-}
 
 authority::DeviceRequest read_request(const Arguments& arguments, const server::ServerSettings& settings) {
     authority::DeviceRequest request{.mac = arguments.mac("MAC")};
@@ -92,14 +79,13 @@ Done issue_pkcs12(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
     const MacAddress mac = arguments.mac("MAC");
-    if (const auto room = require_room_for_certificate(**registry, mac, arguments.has("--replace")); !room)
-        return fail(room.error());
+    if (const auto device = require_right_to_certificate(**registry, arguments); !device) return fail(device.error());
     const auto authority = context.authority();
     if (!authority) return fail(authority.error());
     const auto issued = (*authority)->issue_device(read_request(arguments, **context.settings()), **registry);
     if (!issued) return fail(issued.error());
     const OneTimeFile file = describe_file(mac, *issued, context.clock().wall_now(),
-                                           std::chrono::hours(arguments.number("--hours", default_hours)));
+                                           std::chrono::hours(arguments.number("--hours", default_right_hours)));
     const auto password_file = arguments.find_text("--password-out");
     if (const auto kept = keep(context, **registry, file, *issued, password_file); !kept) {
         // A certificate whose key nobody gets must not stay good.
@@ -130,7 +116,7 @@ Command pkcs12_command() {
                             .placeholder = "N",
                             .meaning = "how long it can be fetched; default: 72",
                             .min = 1,
-                            .max = max_hours},
+                            .max = max_right_hours},
                            {.name = "--key",
                             .shape = Shape::choice,
                             .meaning = "default: rsa2048, which every set takes",

@@ -2,8 +2,8 @@
 
 #include "app/server/commands.h"
 #include "app/server/context.h"
+#include "app/server/enrolment_right.h"
 #include "base/token_text.h"
-#include "registry/device_state.h"
 
 namespace ringfence::app {
 
@@ -15,8 +15,6 @@ using registry::EnrolmentState;
 using registry::EnrolmentToken;
 using registry::TokenKind;
 
-constexpr std::uint64_t default_hours = 72;
-constexpr std::uint64_t max_hours = 24 * 90;  // sets that lie in a warehouse; a token that is not used should end
 constexpr std::size_t shown_key_digits = 16;
 
 std::string state_of(const EnrolmentToken& token, WallTime now) {
@@ -52,14 +50,8 @@ json::object to_json(const Enrolment& enrolment) {
             {"certificate", text_or_null(enrolment.certificate)}};
 }
 
-Result<EnrolmentToken> make_token_for(const registry::Device& device, const TokenText& text, const Arguments& arguments,
-                                      WallTime now) {
-    if (device.state == registry::DeviceState::retired)
-        return fail(FaultCode::conflict, device.mac.colons() + " is retired");
-    if (has_certificate(device.state) && !arguments.has("--replace"))
-        return fail(FaultCode::conflict, device.mac.colons() +
-                                             " has a certificate already; --replace makes a token that enrols it anew "
-                                             "and revokes what it has");
+EnrolmentToken make_token_for(const registry::Device& device, const TokenText& text, const Arguments& arguments,
+                              WallTime now) {
     EnrolmentToken token{.device = device.mac};
     token.reference = text.reference;
     token.secret = text.secret;
@@ -68,7 +60,7 @@ Result<EnrolmentToken> make_token_for(const registry::Device& device, const Toke
     token.needs_approval = arguments.has("--needs-approval");
     token.replaces = arguments.has("--replace");
     token.created = now;
-    token.expires = now + std::chrono::hours(arguments.number("--hours", default_hours));
+    token.expires = now + std::chrono::hours(arguments.number("--hours", default_right_hours));
     return token;
 }
 
@@ -85,14 +77,12 @@ void show_token(Context& context, const EnrolmentToken& token, const Secret& tex
 Done add(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
-    const auto device = (*registry)->find_device(arguments.mac("MAC"));
+    const auto device = require_right_to_certificate(**registry, arguments);
     if (!device) return fail(device.error());
-    if (!*device) return fail(FaultCode::not_found, "there is no device " + arguments.mac("MAC").colons());
     const TokenText text =
         arguments.has("--challenge") ? make_challenge(context.random()) : make_token(context.random());
-    const auto token = make_token_for(**device, text, arguments, context.clock().wall_now());
-    if (!token) return fail(token.error());
-    if (const auto added = (*registry)->add_token(*token); !added) return fail(added.error());
+    const EnrolmentToken token = make_token_for(*device, text, arguments, context.clock().wall_now());
+    if (const auto added = (*registry)->add_token(token); !added) return fail(added.error());
     const Secret written = format_token_text(text);
     if (const auto out = arguments.find_text("--out")) {
         std::string line(written.reveal());
@@ -100,21 +90,21 @@ Done add(const Arguments& arguments, Context& context) {
         const auto saved = context.disk().write_new(*out, line, private_file);
         wipe(line);
         if (!saved) {
-            static_cast<void>((*registry)->withdraw_token(token->reference));
+            static_cast<void>((*registry)->withdraw_token(token.reference));
             return fail(saved.error());
         }
     }
     context.note({.outcome = "token-added",
-                  .detail = fmt::format("{} {} until {}{}", registry::to_string(token->kind), token->reference,
-                                        format_time(token->expires), token->replaces ? ", replaces" : ""),
-                  .device = token->device});
+                  .detail = fmt::format("{} {} until {}{}", registry::to_string(token.kind), token.reference,
+                                        format_time(token.expires), token.replaces ? ", replaces" : ""),
+                  .device = token.device});
     if (arguments.has("--out")) {
         context.output().answer(
-            to_json(*token, token->created),
-            fmt::format("Wrote the token for {} until {}.", token->device.colons(), format_time(token->expires)));
+            to_json(token, token.created),
+            fmt::format("Wrote the token for {} until {}.", token.device.colons(), format_time(token.expires)));
         return {};
     }
-    show_token(context, *token, written);
+    show_token(context, token, written);
     return {};
 }
 
@@ -201,7 +191,7 @@ std::vector<Command> token_commands() {
                          .placeholder = "N",
                          .meaning = "how long it can be used; default: 72",
                          .min = 1,
-                         .max = max_hours},
+                         .max = max_right_hours},
                         {.name = "--lane",
                          .shape = Shape::choice,
                          .meaning = "the door whose certificate it is for; default: https",
