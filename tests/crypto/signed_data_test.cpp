@@ -237,7 +237,6 @@ TEST_F(Signature, OpensslTakesOurs) {
 }
 
 TEST_F(Signature, GpgTakesOurs) {
-    if (run("gpgsm --version").status != 0) GTEST_SKIP() << "no gpgsm here";
     const Signer signer = make_signer();
     const auto pem = sign_detached({file_content()}, signer, {ca.issuing(), ca.root()}, test::test_now);
     ASSERT_TRUE(pem.has_value());
