@@ -1,5 +1,6 @@
 // How often wrong secrets are told of. A token's secret has 130 bits, so guessing it is hopeless and need not be
-// stopped, and stopping it would lock out whoever holds the right one; but each try must not fill the log. Thread-safe.
+// stopped, and stopping it would lock out whoever holds the right one; but each try must not fill the log. Nor must
+// a token that comes again for what it cannot have; it is counted under a name of its own. Thread-safe.
 #pragma once
 
 #include <cstdint>
