@@ -175,8 +175,8 @@ Result<registry::CertificateRecord> LocalDesk::find_renewable(const Application&
         return wrong_credential("the certificate is of another door");
     auto device = registry_.find_device(*present.device);
     if (!device) return fail(std::move(device).error());
-    if (!*device || (*device)->state == DeviceState::retired)
-        return fail(FaultCode::forbidden, present.device->colons() + " is in the inventory no more");
+    if (!*device || !(*device)->is_in_service())
+        return fail(FaultCode::forbidden, present.device->colons() + " is in service no more");
     return present;
 }
 
@@ -254,7 +254,7 @@ tl::unexpected<Fault> LocalDesk::lose_right(const Enrolment& enrolment) {
 Result<Decision> LocalDesk::issue(const Enrolment& enrolment, const Key& key) {
     auto device = registry_.find_device(enrolment.device);
     if (!device) return fail(std::move(device).error());
-    if (!*device) return fail(FaultCode::forbidden, enrolment.device.colons() + " is in the inventory no more");
+    if (!*device) return fail(FaultCode::forbidden, enrolment.device.colons() + " is in service no more");
     const Bounds bounds{enrolment.device, (*device)->serial, (*device)->names, key.issuer,
                         commons_.authority.device_life(key.issuer).end};
     auto certificate = signer_.sign_device({bounds, key.der});

@@ -36,8 +36,8 @@ Status LocalSigner::check_device(const Bounds& bounds) {
     const auto device = registry_.find_device(bounds.device);
     if (!device) return fail(device.error());
     if (!*device) return fail(FaultCode::forbidden, "there is no device " + bounds.device.colons());
-    if ((*device)->state == registry::DeviceState::retired)
-        return fail(FaultCode::forbidden, bounds.device.colons() + " is retired");
+    if (!(*device)->is_in_service())
+        return fail(FaultCode::forbidden, bounds.device.colons() + " is " + (*device)->why_out());
     if (bounds.serial != (*device)->serial || bounds.names != (*device)->names)
         return fail(FaultCode::forbidden, "the certificate would not say what the inventory says");
     return {};

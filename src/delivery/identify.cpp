@@ -36,8 +36,6 @@ Identity proved(const Request& request, Proof proof, registry::Device device) {
     return out;
 }
 
-bool is_retired(const registry::Device& device) { return device.state == registry::DeviceState::retired; }
-
 Result<Identity> identify_by_certificate(const Request& request, registry::Lookup& lookup) {
     auto certificate = lookup.find_certificate(request.certificate_fingerprint);
     if (!certificate) return fail(std::move(certificate).error());
@@ -47,7 +45,8 @@ Result<Identity> identify_by_certificate(const Request& request, registry::Looku
     auto device = lookup.find_device(*record->device);
     if (!device) return fail(std::move(device).error());
     if (!*device) return nobody(request, "the client certificate's device is no longer in the inventory");
-    if (is_retired(**device)) return nobody(request, "the client certificate's device is retired");
+    if (!(*device)->is_in_service())
+        return nobody(request, "the client certificate's device is " + (*device)->why_out());
     return proved(request, Proof::device_certificate, std::move(**device));
 }
 
@@ -98,7 +97,7 @@ Result<Identity> identify_by_login(const Shared& shared, const Request& request,
         auto known = lookup.find_device(*login.device);
         if (!known) return fail(std::move(known).error());
         if (!*known) return rejected("the login's device is no longer in the inventory");
-        if (is_retired(**known)) return rejected("right password, but this device is retired");
+        if (!(*known)->is_in_service()) return rejected("right password, but this device is " + (*known)->why_out());
         // Answered like a wrong password, or the answer would confirm a right one.
         if ((*known)->requires_certificate)
             return rejected("right password, but this device must show its certificate");

@@ -154,8 +154,8 @@ Result<Resolved> resolve(const Delivery& delivery, const std::string& path, cons
     if (out.named) {
         auto found = delivery.lookup.find_device(*out.named);
         if (!found) return fail(std::move(found).error());
-        // A retired device has no files any more.
-        if (*found && (*found)->state != registry::DeviceState::retired) out.device = std::move(*found);
+        // A device that is out of service has no files.
+        if (*found && (*found)->is_in_service()) out.device = std::move(*found);
     }
     if (certificate_of) {
         auto once = delivery.lookup.find_one_time_file(certificate_path(*certificate_of));

@@ -23,6 +23,9 @@ constexpr auto by_fingerprint = join_sql(select_certificate, " WHERE fingerprint
 constexpr auto by_serial = join_sql(select_certificate, " WHERE serial = ? ORDER BY id");
 constexpr auto by_issuer_and_serial = join_sql(select_certificate, " WHERE serial = ? AND issuer = ?");
 constexpr auto by_device = join_sql(select_certificate, " WHERE mac = ? ORDER BY id");
+constexpr auto by_device_and_serial = join_sql(select_certificate, " WHERE serial = ? AND mac = ?");
+constexpr auto valid_by_device =
+    join_sql(select_certificate, " WHERE mac = ? AND purpose = 0 AND revoked IS NULL AND not_after >= ? ORDER BY id");
 constexpr auto all_of_them = join_sql(select_certificate, " ORDER BY id");
 constexpr auto revoked_by_issuer =
     join_sql(select_certificate, " WHERE issuer = ? AND not_after >= ? AND revoked IS NOT NULL ORDER BY id");
@@ -114,6 +117,21 @@ Result<std::optional<CertificateRecord>> Registry::find_certificate_of(std::stri
                                                                        std::string_view serial) {
     return find_row(parts_->database->statement(by_issuer_and_serial.data(), to_lower(serial), issuer),
                     read_certificate);
+}
+
+Result<std::optional<CertificateRecord>> Registry::find_certificate_of(const MacAddress& mac, std::string_view serial) {
+    return find_row(parts_->database->statement(by_device_and_serial.data(), to_lower(serial), mac), read_certificate);
+}
+
+Result<std::vector<CertificateRecord>> Registry::valid_certificates_of(const MacAddress& mac, WallTime now) {
+    std::vector<CertificateRecord> out;
+    auto listed = list_rows(parts_->database->statement(valid_by_device.data(), mac, now), read_certificate,
+                            [&](CertificateRecord& certificate) {
+                                out.push_back(std::move(certificate));
+                                return true;
+                            });
+    if (!listed) return fail(std::move(listed.error()));
+    return out;
 }
 
 Status Registry::add_certificate(const CertificateRecord& certificate, std::string_view der) {

@@ -17,7 +17,7 @@ constexpr std::size_t max_unwritten_notes = 10'000;
 // As read_device() reads it.
 constexpr char select_device[] =
     "SELECT d.mac, d.model, d.site, d.requires_certificate, d.added, d.last_proved, l.user, l.kind,"
-    " d.last_proved_legacy, d.serial, d.names, d.state FROM devices d LEFT JOIN logins l ON l.mac = d.mac";
+    " d.last_proved_legacy, d.serial, d.names, d.state, d.disabled FROM devices d LEFT JOIN logins l ON l.mac = d.mac";
 constexpr auto by_mac = join_sql(select_device, " WHERE d.mac = ?");
 constexpr auto all_of_them = join_sql(select_device, " ORDER BY d.mac");
 
@@ -37,6 +37,7 @@ Result<Device> read_device(const Statement& row) {
     if (!row.text(10).empty())
         for (const auto name : split(row.text(10), ' ')) device.names.emplace_back(name);
     device.state = static_cast<DeviceState>(row.integer(11));
+    device.is_disabled = row.integer(12) != 0;
     return device;
 }
 
@@ -133,10 +134,13 @@ Result<std::optional<DeviceState>> Registry::Parts::find_state(const MacAddress&
 }
 
 Status Registry::Parts::require_in_service(const MacAddress& mac) {
-    auto state = find_state(mac);
-    if (!state) return fail(std::move(state.error()));
-    if (!*state) return fail(no_device(mac));
-    if (**state == DeviceState::retired) return fail(FaultCode::forbidden, "Device " + mac.colons() + " is retired.");
+    auto row = database->statement("SELECT state, disabled FROM devices WHERE mac = ?", mac);
+    auto there = row.step();
+    if (!there) return fail(std::move(there.error()));
+    if (!*there) return fail(no_device(mac));
+    if (static_cast<DeviceState>(row.integer(0)) == DeviceState::retired)
+        return fail(FaultCode::forbidden, "Device " + mac.colons() + " is retired.");
+    if (row.integer(1) != 0) return fail(FaultCode::forbidden, "Device " + mac.colons() + " is disabled.");
     return {};
 }
 
@@ -202,6 +206,15 @@ Status Registry::update_device(const Device& device) {
         if (!updated) return updated;
         if (parts_->database->changed_rows() == 0) return fail(no_device(device.mac));
         return {};
+    });
+}
+
+Status Registry::set_disabled(const MacAddress& mac, Service service) {
+    return in_transaction(*parts_->database, [&]() -> Status {
+        auto updated =
+            parts_->database->run("UPDATE devices SET disabled = ? WHERE mac = ?", service == Service::disabled, mac);
+        if (updated && parts_->database->changed_rows() == 0) return fail(no_device(mac));
+        return updated;
     });
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "registry/enrolment.h"
+#include "registry/network.h"
 
 namespace ringfence::registry {
 
@@ -29,8 +30,12 @@ constexpr std::array<std::string_view, 2> profiles = {"modern", "legacy"};
 constexpr std::array<std::string_view, 4> enrolment_states = {"waiting", "approved", "refused", "issued"};
 constexpr std::array<std::string_view, 3> evidences = {"fetched", "verified", "reported"};
 
+constexpr std::array<std::string_view, 3> port_changes = {"none", "disconnect", "coa"};
+
 }  // namespace
 
+std::string_view to_string(PortChange change) { return port_changes[static_cast<std::size_t>(change)]; }
+std::optional<PortChange> parse_port_change(std::string_view name) { return find_name<PortChange>(port_changes, name); }
 std::string_view to_string(LoginKind kind) { return login_kinds[static_cast<std::size_t>(kind)]; }
 std::optional<LoginKind> parse_login_kind(std::string_view name) { return find_name<LoginKind>(login_kinds, name); }
 std::string_view to_string(CertificatePurpose purpose) { return purposes[static_cast<std::size_t>(purpose)]; }

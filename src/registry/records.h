@@ -46,9 +46,14 @@ struct Device {
     std::string serial{};               // as printed on the box; stands in its certificate; empty: not known
     std::vector<std::string> names{};   // DNS names that its certificate carries
     DeviceState state = DeviceState::expected;
+    bool is_disabled = false;  // let in nowhere for now; an administrator can take that back
     WallTime added{};
     std::optional<WallTime> last_proved{};         // last time it proved itself over HTTPS
     std::optional<WallTime> last_proved_legacy{};  // of these, on the legacy lane
+
+    // Every door asks this before it believes any proof.
+    bool is_in_service() const { return state != DeviceState::retired && !is_disabled; }
+    std::string why_out() const { return state == DeviceState::retired ? "retired" : "disabled"; }
 };
 
 // A login of one device or of one site. Only hashes of RFC 7616's A1 are kept, sealed at rest; here they are open.

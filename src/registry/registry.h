@@ -26,6 +26,8 @@
 #include "base/result.h"
 #include "registry/enrolment.h"
 #include "registry/lookup.h"
+#include "registry/network.h"
+#include "registry/network_lookup.h"
 #include "registry/records.h"
 
 namespace ringfence::registry {
@@ -69,7 +71,7 @@ struct ContentReport {
     bool sound() const { return missing.empty() && corrupt.empty(); }
 };
 
-class Registry final : public Lookup {
+class Registry final : public Lookup, public NetworkLookup {
 public:
     // Makes the directory, the sealing key and an empty database. conflict when the directory holds a registry.
     // `clock` and `disk` outlive the registry; `disk` carries content files and the key, SQLite its own.
@@ -108,12 +110,26 @@ public:
     Result<Body> open_one_time_file(std::string_view path) override;
     Result<Body> open_content(std::string_view sha256) override;
 
+    // ---- NetworkLookup, beside what it shares with Lookup
+    Result<std::optional<NetworkLogin>> find_network_login(std::string_view identity) override;
+    Result<std::optional<NetworkLogin>> find_network_login_of(const MacAddress& mac) override;
+    Result<std::optional<CertificateRecord>> find_certificate_of(const MacAddress& mac,
+                                                                 std::string_view serial) override;
+    Result<std::vector<CertificateRecord>> valid_certificates_of(const MacAddress& mac, WallTime now) override;
+    Result<std::vector<DevicePort>> ports_of(const MacAddress& mac) override;
+    Result<NotedPort> note_port(DevicePort port, WallTime now) override;
+    Result<JournalPage> read_journal(std::int64_t after, std::size_t limit) override;
+    Result<std::vector<MacAddress>> devices_let_in_since(WallTime since, const std::optional<MacAddress>& after,
+                                                         std::size_t limit) override;
+
     // ---- Devices. `user`, `login_kind`, `state`, `last_proved` and `last_proved_legacy` of a Device are read-only
     // here; `names` are as base/host_name.h has them, `serial` is a name. conflict when the MAC is there already;
     // not_found when its site is not. `login`, if given, is stored with it.
     Status add_device(const Device& device, const std::optional<Login>& login = std::nullopt);
     // Changes model, site, requires_certificate, serial and names.
     Status update_device(const Device& device);
+    enum class Service { enabled, disabled };
+    Status set_disabled(const MacAddress& mac, Service service);  // not_found
     // Takes its login, settings and own files along and revokes its certificates.
     Status remove_device(const MacAddress& mac);
     // In order of MAC, until `each` returns false. `each` must not change this registry.
@@ -240,6 +256,17 @@ public:
     // ---- A device's login that replaces the present one when it is first used; both hold until then. A next one that
     // was not used yet is replaced. conflict as store_login; not_found; forbidden when the device is retired.
     Status store_next_login(const Login& login);
+
+    // ---- The network door
+    // Replaces the device's. conflict when another device has that identity; not_found.
+    Status store_network_login(const NetworkLogin& login);
+    Status remove_network_login(const MacAddress& mac);  // not_found
+    // conflict when the name or the network is known; too_large above max_switches.
+    Status add_switch(const Switch& added);
+    Status remove_switch(std::string_view name);                           // not_found
+    Status list_switches(const std::function<bool(const Switch&)>& each);  // by name
+    Result<std::optional<Switch>> find_switch(const IpAddress& address);   // the longest prefix wins
+    Status forget_port(const DevicePort& port);                            // it is let in there no more
 
     // ---- The whole
     // Makes all changes in `changes` one transaction: all of them, or none when it returns a Fault. For imports; keep

@@ -10,7 +10,7 @@ namespace {
 
 // Names are text as the administrator wrote them; MAC addresses are MacAddress::bare_upper(); times are milliseconds
 // since 1970. An empty model or site of a file means every one, and so is no reference.
-constexpr std::array<Migration, 5> registry_steps = {{
+constexpr std::array<Migration, 6> registry_steps = {{
     {R"sql(
 CREATE TABLE state(
     id INTEGER PRIMARY KEY CHECK(id = 1),
@@ -231,6 +231,86 @@ CREATE TABLE next_logins(
     kind INTEGER NOT NULL CHECK(kind IN (0, 1)),
     hashes BLOB NOT NULL             -- sealed as those of logins are, so that they can move there
 ) STRICT, WITHOUT ROWID;
+)sql"},
+    // The network door. Numbers of kind, change, proof and segment are those of the enums.
+    {R"sql(
+ALTER TABLE devices ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE network_logins(
+    identity TEXT PRIMARY KEY,
+    mac TEXT NOT NULL UNIQUE REFERENCES devices ON DELETE CASCADE,
+    password BLOB NOT NULL,          -- sealed
+    kind INTEGER NOT NULL CHECK(kind IN (0, 1)),
+    is_provisioning_login INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE switches(
+    name TEXT PRIMARY KEY,
+    network TEXT NOT NULL UNIQUE,
+    secret BLOB NOT NULL,            -- sealed
+    change INTEGER NOT NULL CHECK(change BETWEEN 0 AND 2),
+    port INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device_ports(
+    mac TEXT NOT NULL,               -- no reference: a device that was removed must still be put out of its port
+    switch TEXT NOT NULL,
+    port TEXT NOT NULL,
+    switch_name TEXT NOT NULL,
+    port_number INTEGER NOT NULL,
+    hardware TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    proof INTEGER NOT NULL CHECK(proof IN (0, 1)),
+    segment INTEGER NOT NULL CHECK(segment IN (0, 1)),
+    since INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY(mac, switch, port)
+) STRICT, WITHOUT ROWID;
+
+-- Written with whatever it tells of, so that who follows it misses nothing. NULL: everybody's standing may have changed.
+CREATE TABLE network_journal(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    mac TEXT
+) STRICT;
+CREATE TRIGGER network_journal_forgets AFTER INSERT ON network_journal BEGIN
+    DELETE FROM network_journal WHERE id <= new.id - 100000;
+END;
+CREATE TRIGGER devices_added AFTER INSERT ON devices BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER devices_removed AFTER DELETE ON devices BEGIN
+    INSERT INTO network_journal(mac) VALUES(old.mac);
+END;
+CREATE TRIGGER devices_changed AFTER UPDATE OF state, disabled, requires_certificate, last_proved ON devices
+WHEN new.state <> old.state OR new.disabled <> old.disabled
+    OR new.requires_certificate <> old.requires_certificate OR (old.last_proved IS NULL AND new.last_proved IS NOT NULL)
+BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER certificates_added AFTER INSERT ON certificates WHEN new.mac IS NOT NULL BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER certificates_revoked_now AFTER UPDATE OF revoked ON certificates WHEN new.mac IS NOT NULL BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER network_logins_added AFTER INSERT ON network_logins BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER network_logins_removed AFTER DELETE ON network_logins BEGIN
+    INSERT INTO network_journal(mac) VALUES(old.mac);
+END;
+CREATE TRIGGER device_ports_added AFTER INSERT ON device_ports BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER device_ports_changed AFTER UPDATE ON device_ports BEGIN
+    INSERT INTO network_journal(mac) VALUES(new.mac);
+END;
+CREATE TRIGGER windows_opened AFTER INSERT ON windows BEGIN
+    INSERT INTO network_journal(mac) VALUES(NULL);
+END;
+CREATE TRIGGER windows_closed AFTER UPDATE OF closed ON windows BEGIN
+    INSERT INTO network_journal(mac) VALUES(NULL);
+END;
 )sql"},
 }};
 

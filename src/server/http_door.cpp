@@ -473,8 +473,8 @@ Status HttpDoor::judge(std::string_view fingerprint) {
     auto device = parts_.lookup.find_device(*record.device);
     if (!device) return fail(std::move(device).error());
     if (!*device) return fail(FaultCode::untrusted, "the client certificate's device is no longer in the inventory");
-    if ((*device)->state == registry::DeviceState::retired)
-        return fail(FaultCode::untrusted, "the client certificate's device is retired");
+    if (!(*device)->is_in_service())
+        return fail(FaultCode::untrusted, "the client certificate's device is " + (*device)->why_out());
     refused_device_.reset();
     return {};
 }

@@ -27,7 +27,7 @@ Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
 DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
                        const family::Family& family) {
     DeviceReport out;
-    if (device.state == registry::DeviceState::retired) return out;
+    if (!device.is_in_service()) return out;
     const auto reads_one_of = [&](const std::vector<std::string>& manifests) {
         return std::any_of(manifests.begin(), manifests.end(), [&](const auto& path) {
             const auto asked = family.recognise(path);

@@ -38,7 +38,7 @@ Result<std::optional<registry::Device>> find_device(registry::Registry& registry
     const bool is_good = *certificate && !(*certificate)->revoked && (*certificate)->is_of_device();
     if (!is_good) return std::optional<registry::Device>();
     auto device = registry.find_device(*(*certificate)->device);
-    if (device && *device && (*device)->state == registry::DeviceState::retired) device->reset();
+    if (device && *device && !(*device)->is_in_service()) device->reset();
     return device;
 }
 

@@ -1,0 +1,63 @@
+// How a device stands with the network door: all that decides whether a port opens to it, as one value. The registry
+// makes it while we live; the cache beside the RADIUS server keeps it for when we do not. What it means is decided
+// here, once for both (trust/admission.h). Pure, but for find_standing().
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mac_address.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "registry/network_lookup.h"
+#include "trust/admission.h"
+
+namespace ringfence::network {
+
+struct HeldCertificate {
+    std::string serial;  // lower-case hex
+    WallTime not_after{};
+    friend bool operator==(const HeldCertificate&, const HeldCertificate&) = default;
+};
+
+struct Standing {
+    MacAddress device;
+    std::string identity{};  // of its network login; empty: it has none
+    Secret password{};       // of that
+    bool is_in_service = false;
+    bool has_proved_itself = false;
+    bool requires_certificate = false;
+    std::optional<WallTime> window_closes{};      // the last of the staging windows that take it; empty: none is open
+    std::vector<HeldCertificate> certificates{};  // that are neither revoked nor over
+};
+
+// Who wants in, as the RADIUS server says it. Nothing of it is proved but what the certificate is for.
+struct Claim {
+    std::string identity{};                // User-Name: that of the network login, or the MAC in any usual form
+    std::optional<MacAddress> hardware{};  // Calling-Station-Id; empty: the switch did not tell
+    std::string certificate{};             // serial, lower-case hex, of a certificate whose chain was verified
+};
+
+// What the RADIUS server needs to go on. Neither: the device may not come in.
+struct Credential {
+    Secret password{};               // for EAP-MD5 and MS-CHAPv2; empty: no password opens the port now
+    bool takes_certificate = false;  // one of the device's certificates does
+};
+
+// The device that the claim names; empty: there is none. Faults: those of `lookup`.
+Result<std::optional<Standing>> find_standing(registry::NetworkLookup& lookup, const std::string& identity,
+                                              WallTime now);
+Result<std::optional<Standing>> get_standing(registry::NetworkLookup& lookup, const MacAddress& device, WallTime now);
+
+// Before anything is proved. forbidden with the reason, for the event and nobody else: out of service, no window, other
+// hardware than the device's, a certificate that is not one of its own.
+Result<Credential> find_credential(const Standing& standing, const Claim& claim, WallTime now);
+
+// After it is: which part of the network opens. A claim with a certificate was proved by it, any other by password.
+Result<trust::Segment> admit(const Standing& standing, const Claim& claim, WallTime now);
+
+trust::NetworkProof proof_of(const Claim& claim);
+
+}  // namespace ringfence::network
