@@ -13,8 +13,9 @@ namespace ringfence::phone {
 
 namespace {
 
-constexpr std::uint8_t subnet_mask = 1, router = 3, dns = 6, host_name = 12, domain = 15, broadcast = 28, vendor = 43,
-                       lease_time = 51, server_identifier = 54, renewal_time = 58, rebinding_time = 59, tftp = 66;
+constexpr std::uint8_t subnet_mask = 1, router = 3, dns = 6, host_name = 12, domain = 15, broadcast = 28,
+                       time_servers = 42, vendor = 43, lease_time = 51, server_identifier = 54, renewal_time = 58,
+                       rebinding_time = 59, tftp = 66;
 
 constexpr std::array<std::uint8_t, 9> usual_parameters = {subnet_mask,  router,         dns, domain, broadcast, vendor,
                                                           renewal_time, rebinding_time, tftp};
@@ -52,6 +53,7 @@ constexpr std::array variables = {
     Variable{"broadcast", broadcast, Form::address},
     Variable{"lease", lease_time, Form::seconds},
     Variable{"serverid", server_identifier, Form::address},
+    Variable{"ntpsrv", time_servers, Form::addresses},
     Variable{"tftp", tftp, Form::host_text},
     Variable{"msstaticroutes", 249, Form::withheld},
     Variable{"new_subnet_mask", subnet_mask, Form::address},
@@ -60,6 +62,7 @@ constexpr std::array variables = {
     Variable{"new_host_name", host_name, Form::escaped},
     Variable{"new_domain_name", domain, Form::escaped},
     Variable{"new_broadcast_address", broadcast, Form::address},
+    Variable{"new_ntp_servers", time_servers, Form::addresses},
     Variable{"new_vendor_encapsulated_options", vendor, Form::data},
     Variable{"new_dhcp_lease_time", lease_time, Form::seconds},
     Variable{"new_dhcp_server_identifier", server_identifier, Form::address},
@@ -307,6 +310,8 @@ private:
         lease_.server_identifier = address_of(server_identifier);
         lease_.dns_servers = addresses_of(dns);
         if (lease_.dns_servers.size() > max_dns_servers) lease_.dns_servers.resize(max_dns_servers);
+        lease_.ntp_servers = addresses_of(time_servers);
+        if (lease_.ntp_servers.size() > max_ntp_servers) lease_.ntp_servers.resize(max_ntp_servers);
         lease_.broadcast = address_of(broadcast);
         if (!lease_.broadcast && lease_.address && lease_.subnet_mask)
             lease_.broadcast = broadcast_of(*lease_.address, *lease_.subnet_mask);

@@ -27,6 +27,7 @@ inline constexpr std::size_t dhcp_environment_limit = std::size_t{64} * 1024;
 // What the phone tells the server in option 57. No option can be longer.
 inline constexpr std::uint16_t max_dhcp_message = 1190;
 inline constexpr std::size_t max_dns_servers = 2;  // further ones are not used
+inline constexpr std::size_t max_ntp_servers = 4;  // as many as a person would list; each costs a wait when it is dead
 inline constexpr std::size_t max_vlan_ids = 10;
 inline constexpr std::uint16_t highest_vlan_id = 4094;  // IEEE 802.1Q: 4095 is reserved
 
@@ -54,6 +55,7 @@ struct DhcpLease {
     std::optional<IpAddress> subnet_mask;        // 1
     std::optional<IpAddress> router;             // 3, the first
     std::vector<IpAddress> dns_servers;          // 6, the first max_dns_servers
+    std::vector<IpAddress> ntp_servers;          // 42, the first max_ntp_servers; the set itself does not ask for them
     std::string domain;                          // 15, without a final dot
     std::optional<IpAddress> broadcast;          // 28, or computed from address and mask
     std::optional<IpAddress> server_identifier;  // 54

@@ -81,6 +81,17 @@ TEST(DhcpEnvironment, ReadsDhclient) {
     EXPECT_EQ(lease.rebinding_time, std::chrono::seconds(3150));
 }
 
+TEST(DhcpEnvironment, ReadsTimeServersOfEitherClient) {
+    for (const std::string name : {"ntpsrv", "new_ntp_servers"}) {
+        EXPECT_THAT(read(name + "=192.0.2.5 192.0.2.6").ntp_servers,
+                    ElementsAre(address("192.0.2.5"), address("192.0.2.6")));
+        EXPECT_THAT(read(name + "=192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 192.0.2.5").ntp_servers,
+                    SizeIs(max_ntp_servers));
+        EXPECT_THAT(read(name + "=canary").dropped, SizeIs(1));
+    }
+    EXPECT_THAT(of(42, "\xC0\x02\x01").dropped, SizeIs(1));
+}
+
 TEST(DhcpEnvironment, SaysWhatUdhcpcWithheld) {
     const auto lease = read("tftp=bad\nmsstaticroutes=\n");
     EXPECT_FALSE(lease.server);
