@@ -11,6 +11,7 @@
 #include "protocol/ftp_session.h"
 #include "protocol/http_auth.h"
 #include "protocol/http_request.h"
+#include "protocol/sntp_packet.h"
 #include "protocol/tftp_packet.h"
 
 namespace ringfence::protocol {
@@ -33,6 +34,14 @@ void expect_verdicts(const std::string& grammar, const std::function<bool(const 
 
 TEST(corpus, tftp_packets) {
     expect_verdicts("tftp", [](const std::string& bytes) { return parse_tftp(bytes).has_value(); });
+}
+
+// Valid: it tells the time to whom it answers.
+TEST(corpus, sntp_packets) {
+    expect_verdicts("sntp_packet", [](const std::string& bytes) {
+        const auto packet = parse_sntp(bytes);
+        return packet && read_sntp_answer(*packet, packet->origin);
+    });
 }
 
 TEST(corpus, http_authorizations) {
