@@ -207,11 +207,12 @@ Refusal no_issuer(const std::vector<Certificate>& chain, const std::vector<Certi
 
 Refusal out_of_dates(int error, const Place& place) {
     const std::string what = describe(place);
+    const WallTime now = place.policy.time.at.value_or(WallTime{});
     if (error == X509_V_ERR_CERT_HAS_EXPIRED) {
         return refuse(error, FaultCode::expired, place,
-                      fmt::format("expired: {} ended on {}", what, format_time(place.certificate.not_after())));
+                      fmt::format("expired: {} ended on {}, and it is {} here", what,
+                                  format_time(place.certificate.not_after()), format_time(now)));
     }
-    const WallTime now = place.policy.time.at.value_or(WallTime{});
     return refuse(error, FaultCode::expired, place,
                   fmt::format("not yet valid: {} begins on {}, and it is {} here; if that is wrong, set the clock",
                               what, format_time(place.certificate.not_before()), format_time(now)));
