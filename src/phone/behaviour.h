@@ -27,8 +27,9 @@ enum class Switch {
     check_sync,
     thumbprint,
     root_version,
+    clock,
 };
-inline constexpr std::size_t switch_count = 15;
+inline constexpr std::size_t switch_count = 16;
 
 struct SwitchSpec {
     Switch id;
@@ -106,6 +107,11 @@ inline constexpr std::array<SwitchSpec, switch_count> switch_table = {{
      {"obeyed", "ignored"},
      "2.3 C for UNIStim",
      "whether the VERSION of [USER_KEYS] decides, or its certificates identify themselves"},
+    {Switch::clock,
+     "clock",
+     {"judged", "believed"},
+     "4.5 I",
+     "whether a clock that is lost or wrong is known for it, or dates are judged by what it tells, as a set does"},
 }};
 
 class Behaviour {

@@ -28,6 +28,8 @@ constexpr std::size_t told_name_limit = 8;
 // Several times what the fullest manifest names; a hostile one must not keep a phone busy for days.
 constexpr std::size_t fetch_limit = 100;
 constexpr unsigned silence_limit = 3;
+// With what the phone knows at first, and once a file names the time server; each may cost some seconds.
+constexpr unsigned time_order_limit = 2;
 // What a set's file system can name.
 constexpr std::size_t path_limit = 255;
 
@@ -140,7 +142,8 @@ BootSession::BootSession(BootSettings settings, const family::Family& family, Fl
     : settings_(std::move(settings)),
       family_(&family),
       flash_(&flash),
-      clock_(clock, flash.state().proved_time),
+      clock_(clock, flash.state().proved_time,
+             settings_.behaviour.is(Switch::clock, "believed") ? ClockRule::as_it_tells : ClockRule::floored),
       trust_(settings_.vendor_anchors) {
     report_.mac = settings_.mac.colons();
     report_.model = settings_.model;
@@ -225,7 +228,7 @@ Step BootSession::read_manifest(FetchOutcome outcome) {
     if (!entered) return fail_manifest(Action::failed, entered.error().message);
 
     candidate_ = {{}, report_.manifest.file, report_.manifest.url, std::move(*outcome.body)};
-    auto verdict = accept(candidate_, circumstances({}), std::nullopt);
+    auto verdict = judge({}, std::nullopt);
     if (const auto* fault = std::get_if<Fault>(&verdict)) return fail_manifest(Action::refused, fault->message);
     const auto& accepted = std::get<AcceptedFile>(verdict);
     auto reading = phonefile::parse_manifest_as_phone(accepted.content());
@@ -405,6 +408,7 @@ Step BootSession::order_file() {
 }
 
 Step BootSession::fetched(FetchOutcome outcome) {
+    if (auto step = doubt_what_was_heard(outcome)) return std::move(*step);
     if (auto step = learn_time(outcome)) return std::move(*step);
     if (outcome.proved_time) clock_.prove(*outcome.proved_time);
     if (flash_->stage().stage == Stage::fetching_manifest) return read_manifest(std::move(outcome));
@@ -447,15 +451,22 @@ Step BootSession::answered(const Answer& answer) {
 }
 
 // Of the candidate, whose section the manifest offers in this version.
-Circumstances BootSession::circumstances(std::string_view version) const {
+Circumstances BootSession::circumstances(std::string_view version, const crypto::JudgingTime& time) const {
     return {trust_,        settings_.behaviour,
-            *family_,      clock_.judging_time(),
+            *family_,      time,
             settings_.mac, settings_.model,
             version,       flash_->state().latest_signature(candidate_.section, candidate_.name)};
 }
 
+Verdict BootSession::judge(std::string_view version, const std::optional<Answer>& answer) const {
+    auto verdict = accept(candidate_, circumstances(version, clock_.judging_time()), answer);
+    const auto* fault = std::get_if<Fault>(&verdict);
+    const bool may_be_times_fault = fault != nullptr && fault->code == FaultCode::expired && clock_.is_heard();
+    return may_be_times_fault ? accept(candidate_, circumstances(version, clock_.own_time()), answer) : verdict;
+}
+
 Step BootSession::judge_file(const std::optional<Answer>& answer) {
-    auto verdict = accept(candidate_, circumstances(section().version), answer);
+    auto verdict = judge(section().version, answer);
     if (auto* question = std::get_if<Question>(&verdict)) {
         if (!enter_or_settle(Stage::asking)) return after_file();
         return std::move(*question);
@@ -713,8 +724,14 @@ bool BootSession::must_withhold_login(const FetchOrder& order) const {
 }
 
 Step BootSession::send() {
+    if (auto order = ask_for_time()) return std::move(*order);
+    is_judged_by_own_time_ = false;
+    return send_judging_at(clock_.judging_time());
+}
+
+Step BootSession::send_judging_at(const crypto::JudgingTime& time) {
     if (order_.protocol != Protocol::https) return order_;
-    order_.time = clock_.judging_time();
+    order_.time = time;
     order_.trust = trust_.server_trust(order_.time, settings_.behaviour);
     if (!order_.time.is_floor) return order_;
     // Until the time is known the server is only half verified: it may tell the time, and gets no login.
@@ -722,6 +739,40 @@ Step BootSession::send() {
     probe.login.reset();
     probe.identity.reset();
     return probe;
+}
+
+std::optional<Step> BootSession::ask_for_time() {
+    if (!clock_.wants_to_hear() || time_orders_ == time_order_limit) return std::nullopt;
+    const bool is_as_a_set = settings_.behaviour.is(Switch::clock, "believed");
+    const auto& state = flash_->state();
+    const auto lease = is_as_a_set ? std::vector<IpAddress>() : settings_.time_servers;
+    auto servers = time_servers({state.parameters, state.settings, lease, is_as_a_set});
+    if (servers.empty() || servers == asked_time_servers_) return std::nullopt;
+    ++time_orders_;
+    asked_time_servers_ = servers;
+    return TimeOrder{std::move(servers)};
+}
+
+Step BootSession::told(const TimeOutcome& outcome) {
+    const std::string own = "this phone's clock says " + format_time(clock_.own_clock());
+    if (!outcome.time)
+        note({}, 0, fmt::format("{}, and no time server tells another: {}", own, outcome.time.error().message));
+    else if (clock_.hear(*outcome.time))
+        note({}, 0, fmt::format("{}, and the time server {} says {}", own, outcome.server, format_time(*outcome.time)));
+    else
+        explain(fmt::format("{}, and what the time server {} says does not count: {}", own, outcome.server,
+                            format_time(*outcome.time)));
+    return send();
+}
+
+// Whoever is not good at a time that nobody proved may be good at the phone's own.
+std::optional<Step> BootSession::doubt_what_was_heard(const FetchOutcome& outcome) {
+    if (order_.protocol != Protocol::https || !clock_.is_heard() || is_judged_by_own_time_) return std::nullopt;
+    if (settings_.behaviour.is(Switch::clock, "believed")) return std::nullopt;
+    if (outcome.body || outcome.body.error().code != FaultCode::expired) return std::nullopt;
+    explain("the time server's word is passed over: " + outcome.body.error().message);
+    is_judged_by_own_time_ = true;
+    return send_judging_at(clock_.own_time());
 }
 
 // While the phone's clock is unset, the server's Date stands in for it and the fetch is repeated under full checks.
@@ -802,6 +853,7 @@ Step BootSession::finish() {
         ask_for_restart(Load::sip, "settings changed that take effect after a restart");
     const bool was_entered = flash_->stage().stage != Stage::idle;
     Status done = was_entered ? enter(Stage::reporting) : Status();
+    if (done) done = flash_->note_time(clock_.proved_time());
     if (done) done = flash_->end_boot(restart_into_);
     // A restart that is not written down would be asked for again without end.
     if (!done) report_.restart.reset();

@@ -1,8 +1,8 @@
 // One boot, without I/O of its own but the flash's: fetch the manifest, then for each section decide, fetch, accept,
-// install; at the end report (reference 1.2, 2.3, 2.4). Fetches and questions are asked for as values:
+// install; at the end report (reference 1.2, 2.3, 2.4). Fetches, questions and the time are asked for as values:
 //
 //     Step step = session.start();
-//     while (!std::holds_alternative<Finished>(step)) step = ...fetched(...) or answered(...);
+//     while (!std::holds_alternative<Finished>(step)) step = ...fetched(...), answered(...) or told(...);
 //     session.report();
 //
 // Nothing falls back to a weaker protocol, and what comes over one never weakens what came over HTTPS
@@ -32,6 +32,7 @@
 #include "phone/flash.h"
 #include "phone/phone_clock.h"
 #include "phone/settings_store.h"
+#include "phone/time_servers.h"
 #include "phone/wire_rule.h"
 #include "phonefile/manifest.h"
 
@@ -51,6 +52,7 @@ struct BootSettings {
     Behaviour behaviour{};
     Load load = Load::sip;                    // when the flash does not say
     std::vector<Note> notes{};                // stand at the head of the report's
+    std::vector<IpAddress> time_servers{};    // of the lease; a set does not ask for them
     std::size_t image_room = firmware_limit;  // bytes; what is larger takes the boot loader
 };
 
@@ -60,7 +62,7 @@ Result<std::string> manifest_name(std::string_view model, Load load, const Behav
 
 struct Finished {};
 
-using Step = std::variant<FetchOrder, Question, Finished>;
+using Step = std::variant<FetchOrder, Question, TimeOrder, Finished>;
 
 // Restarts in a row before a boot gives up asking for another: into the boot loader, back, and once for settings.
 inline constexpr unsigned restart_limit = 3;
@@ -71,9 +73,12 @@ public:
     BootSession(BootSettings settings, const family::Family& family, Flash& flash, const Clock& clock);
 
     Step start();
-    Step fetched(FetchOutcome outcome);   // the answer to a FetchOrder
-    Step answered(const Answer& answer);  // the answer to a Question; no answer is a no
+    Step fetched(FetchOutcome outcome);     // the answer to a FetchOrder
+    Step answered(const Answer& answer);    // the answer to a Question; no answer is a no
+    Step told(const TimeOutcome& outcome);  // the answer to a TimeOrder
     const BootReport& report() const { return report_; }
+    // What the phone judges by; once the session has finished, by the best that it came to know.
+    crypto::JudgingTime time() const { return clock_.judging_time(); }
 
 private:
     struct EarlyVerdict {
@@ -103,7 +108,8 @@ private:
     bool needs_https() const;
     Step order_file();
     Step judge_file(const std::optional<Answer>& answer);
-    Circumstances circumstances(std::string_view version) const;
+    Verdict judge(std::string_view version, const std::optional<Answer>& answer) const;
+    Circumstances circumstances(std::string_view version, const crypto::JudgingTime& time) const;
     void record_unfit_trust_list(const Fault& fault);
     void install(const AcceptedFile& accepted);
     Result<Commit> commit_for(const AcceptedFile& accepted);
@@ -123,6 +129,9 @@ private:
     std::shared_ptr<const crypto::ClientIdentity> find_identity();
     Status reload_trust();
     Step send();
+    Step send_judging_at(const crypto::JudgingTime& time);
+    std::optional<Step> ask_for_time();
+    std::optional<Step> doubt_what_was_heard(const FetchOutcome& outcome);
     std::optional<Step> learn_time(const FetchOutcome& outcome);
     void note_silence(const FetchOutcome& outcome);
     void note_weaker_wire();
@@ -155,6 +164,8 @@ private:
     std::size_t current_ = 0;
     std::size_t fetch_count_ = 0;
     std::map<std::string, unsigned> silences_;  // fetches in a row that reached nobody, by host
+    std::vector<std::string> asked_time_servers_;
+    unsigned time_orders_ = 0;
 
     // Of the section under way.
     std::optional<std::size_t> decided_section_;
@@ -164,6 +175,7 @@ private:
     // Of the file under way.
     FetchOrder order_;
     bool has_withheld_login_ = false;
+    bool is_judged_by_own_time_ = false;  // the fetch under way, whatever a time server said
     Candidate candidate_;
     std::vector<std::string> facts_;
 

@@ -56,6 +56,8 @@ public:
             add(Source::dhcp, Parameter::provisioning_server, option->second.substr(0, option->second.find('\0')));
         }
         add(Source::dhcp, Parameter::dns_domain, lease.domain);
+        if (!lease.ntp_servers.empty())
+            add(Source::dhcp, Parameter::sntp_server, lease.ntp_servers.front().to_string());
         add(Source::dhcp, Parameter::dns_servers,
             join(lease.dns_servers, " ", [](const IpAddress& address) { return address.to_string(); }));
         add(Source::dhcp, Parameter::vlan_ids,

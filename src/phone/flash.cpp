@@ -237,6 +237,13 @@ Status Flash::note_manifest(std::optional<WallTime> signed_at) {
     return store(next);
 }
 
+Status Flash::note_time(std::optional<WallTime> proved) {
+    if (!proved || (state_.proved_time && *proved < *state_.proved_time + time_spacing)) return {};
+    FlashState next = state_;
+    next.proved_time = proved;
+    return store(next);
+}
+
 Status Flash::end_boot(std::optional<Load> restart_into) {
     RINGFENCE_ASSERT(stage_.stage == Stage::reporting || stage_.stage == Stage::idle);
     FlashState next = state_;

@@ -79,6 +79,10 @@ public:
     // When the manifest that is obeyed was signed; an earlier one is not taken any more. Empty changes nothing.
     Status note_manifest(std::optional<WallTime> signed_at);
 
+    // A proved time that came with no file. Stored where it is later than the stored one by time_spacing at least.
+    static constexpr Duration time_spacing = std::chrono::hours(24);  // flash wears out
+    Status note_time(std::optional<WallTime> proved);
+
     // How the boot ends: with a restart into `load`, or without one. Only at Stage::reporting, or where no stage
     // was entered.
     Status end_boot(std::optional<Load> restart_into);

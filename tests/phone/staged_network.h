@@ -83,6 +83,7 @@ protected:
         settings.behaviour = behaviour_;
         settings.load = load_;
         settings.image_room = image_room_;
+        settings.time_servers = lease_time_servers_;
         return settings;
     }
 
@@ -105,6 +106,7 @@ protected:
     BootReport boot(const std::string& url = "tftp://192.0.2.1") {
         orders_.clear();
         questions_.clear();
+        time_orders_.clear();
         auto flash = Flash::open(disk_, folder, clock_);
         if (!flash) return unusable(flash.error());
         auto recovered = flash->recover();
@@ -114,11 +116,15 @@ protected:
         while (!std::holds_alternative<Finished>(step)) {
             if (const auto* order = std::get_if<FetchOrder>(&step)) {
                 step = session.fetched(serve(*order));
+            } else if (const auto* time = std::get_if<TimeOrder>(&step)) {
+                time_orders_.push_back(*time);
+                step = session.told(tell_time(*time));
             } else {
                 questions_.push_back(std::get<Question>(step));
                 step = session.answered(answer_);
             }
         }
+        time_at_end_ = session.time();
         return session.report();
     }
 
@@ -175,6 +181,10 @@ protected:
     std::map<std::string, std::optional<WallTime>> dates_;  // by URL, in place of server_time_
     std::shared_ptr<const crypto::ClientIdentity> identity_;
     std::vector<crypto::Certificate> vendor_anchors_;
+    std::vector<IpAddress> lease_time_servers_;
+    std::map<std::string, WallTime> time_servers_;  // what each that answers says
+    std::vector<TimeOrder> time_orders_;
+    crypto::JudgingTime time_at_end_;
     Behaviour behaviour_;
     Load load_ = Load::sip;
     std::size_t image_room_ = firmware_limit;
@@ -184,6 +194,13 @@ private:
     static bool is_certificate_good(const crypto::JudgingTime& time) {
         const bool has_begun = time.is_floor || *time.at >= test_time - std::chrono::hours(24);
         return has_begun && *time.at <= test_time + std::chrono::hours(24 * 365);
+    }
+
+    TimeOutcome tell_time(const TimeOrder& order) const {
+        for (const auto& server : order.servers)
+            if (const auto found = time_servers_.find(server); found != time_servers_.end())
+                return {found->second, server};
+        return {fail(FaultCode::unavailable, "nobody answers"), {}};
     }
 
     static BootReport unusable(const Fault& fault) {

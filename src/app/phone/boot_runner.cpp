@@ -12,6 +12,7 @@
 #include "app/phone/report.h"
 #include "app/phone/server_choice.h"
 #include "app/phone/state_folder.h"
+#include "app/phone/time_inquiry.h"
 #include "base/clock.h"
 #include "base/disk.h"
 #include "phone/boot.h"
@@ -65,6 +66,8 @@ bool run(phone::BootSession& session, const Drivers& drivers, Timeline& timeline
         if (drivers.stop != nullptr && drivers.stop->load()) return false;
         if (const auto* order = std::get_if<phone::FetchOrder>(&step))
             step = session.fetched(drivers.fetcher.fetch(*order));
+        else if (const auto* time = std::get_if<phone::TimeOrder>(&step))
+            step = session.told(ask_time(*time, drivers.stop));
         else
             step = session.answered(drivers.answerer.answer(std::get<phone::Question>(step)));
     }
@@ -92,6 +95,7 @@ Checked<BootEnd> boot_to_rest(const BootOptions& options, const std::atomic<bool
     if (!held) return failed(std::move(held.error()));
     phone::Flash& flash = held->flash;
 
+    if (prepared->surroundings.lease) prepared->settings.time_servers = prepared->surroundings.lease->ntp_servers;
     const auto discovery = choose_server(*prepared, flash);
     if (!discovery) return tl::unexpected<Complaint>(discovery.error());
 
@@ -115,7 +119,7 @@ Checked<BootEnd> boot_to_rest(const BootOptions& options, const std::atomic<bool
         auto remembered = remember_server(flash, *discovery, report);
         if (!remembered) return failed(std::move(remembered.error()));
         const bool has_served = report.manifest.action == phone::Action::fetched;
-        if (!report.restart) return BootEnd{report.is_clean(), has_served, flash.state().settings};
+        if (!report.restart) return BootEnd{report.is_clean(), has_served, flash.state().settings, session.time()};
     }
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "app/phone/boot_options.h"
+#include "crypto/verify.h"
 #include "phone/settings_store.h"
 
 namespace ringfence::app {
@@ -12,6 +13,7 @@ struct BootEnd {
     bool is_clean = false;              // nothing was refused or failed in the last boot
     bool has_served = false;            // the manifest came
     phone::EffectiveSettings settings;  // that hold after it
+    crypto::JudgingTime time;           // what the phone judged by at its end
 };
 
 // Reads the files that the options name, holds the flash until the end, and prints what happens. `stop` may be null;

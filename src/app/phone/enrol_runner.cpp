@@ -7,13 +7,12 @@
 #include <utility>
 #include <variant>
 
-#include "base/clock.h"
+#include "app/phone/time_inquiry.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "phone/cmp_enrolment.h"
 #include "phone/enrolment_store.h"
 #include "phone/est_enrolment.h"
-#include "phone/phone_clock.h"
 #include "phone/trust_store.h"
 
 namespace ringfence::app {
@@ -58,7 +57,7 @@ Result<phone::EnrolmentBasics> prepare_basics(const EnrolmentPlan& plan, phone::
                                               const phone::TrustStore& trust, const phone::EnrolmentStore& store) {
     phone::EnrolmentBasics basics;
     basics.server = order_for(plan.server);
-    basics.time = phone::PhoneClock(SystemClock(), flash.state().proved_time).judging_time();
+    basics.time = time_for_one_try(flash.state());
     basics.server.time = basics.time;
     basics.server.trust = trust.server_trust(basics.time, phone::Behaviour());
     const auto profile = flash.state().profile(plan.profile);

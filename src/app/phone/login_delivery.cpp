@@ -4,10 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
+#include "app/phone/time_inquiry.h"
 #include "phone/behaviour.h"
 #include "phone/parameters.h"
-#include "phone/phone_clock.h"
 #include "phone/trust_store.h"
 #include "protocol/device_login.h"
 
@@ -33,7 +32,7 @@ Result<phone::FetchOrder> order_login(const LoginServer& server, phone::Flash& f
     order.port = server.port;
     order.path = protocol::device_login_path;
     order.identity = std::make_shared<const crypto::ClientIdentity>(std::move(*identity));
-    order.time = phone::PhoneClock(SystemClock(), flash.state().proved_time).judging_time();
+    order.time = time_for_one_try(flash.state());
     order.trust = trust->server_trust(order.time, phone::Behaviour());
     order.size_limit = protocol::max_device_login;
     order.upload = phone::Upload{std::string(protocol::device_login_type), list_anchors(*trust)};
