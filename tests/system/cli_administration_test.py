@@ -730,6 +730,27 @@ class Check(SystemTest):
         house("cert", "server", "--add", "192.0.2.200")
         house("check")
 
+    def test_sets_that_cannot_know_the_time(self):
+        house = Installation(self.work)
+
+        def time():
+            (found,) = [f for f in self.findings(house, 0) if f["subject"] == "time"]
+            return found["level"], found["sentence"]
+        level, sentence = time()
+        self.assertEqual(level, "warning")
+        self.assertIn("no SNTP_SERVER", sentence)
+        house.set("SNTP_SERVER", "192.0.2.1")
+        level, sentence = time()
+        self.assertEqual(level, "warning")
+        self.assertIn("unless SNTP_ENABLE is YES", sentence)
+        house.set("SNTP_ENABLE", "YES")
+        self.assertEqual(time()[0], "ok")
+        house.add_site("berlin", "198.51.100.0/24")
+        house.set("SNTP_ENABLE", "NO", "--site", "berlin")
+        level, sentence = time()
+        self.assertEqual(level, "warning")
+        self.assertIn("sets at berlin do not ask", sentence)
+
     def test_no_installation(self):
         done = run([RINGFENCE, "check", "--data", self.work.path("nowhere")])
         self.assertEqual(done.code, 1)

@@ -13,6 +13,7 @@
 #include "delivery/installation.h"
 #include "delivery/resource.h"
 #include "delivery/secret_lines.h"
+#include "delivery/settings.h"
 
 namespace ringfence::app {
 
@@ -46,6 +47,7 @@ public:
         check_registry();
         check_authority();
         check_announcements();
+        check_time();
         check_devices();
         return finish();
     }
@@ -276,6 +278,43 @@ private:
         say(Level::wrong, "manifests",
             fmt::format("{}, {}: {}", site == nullptr ? "no site" : "site " + site->name,
                         model.empty() ? "no model" : "model " + model, rendered.error().message));
+        return false;
+    }
+
+    // A set's clock is lost with its power, and by a lost clock no certificate is good but the legacy lane's. Told
+    // once, of the first viewpoint that lacks something.
+    void check_time() {
+        const auto registry = context_.registry();
+        const auto family = context_.family();
+        if (!registry || !family) return;
+        const auto catalogue = (*registry)->catalogue();
+        if (!catalogue) return;
+        std::vector<std::string> sites{""};
+        for (const auto& site : (*catalogue)->sites) sites.push_back(site.name);
+        for (const auto& site : sites)
+            for (const auto& model : (*family)->models())
+                if (!check_time_of(delivery::effective_settings(**family, **catalogue, site, model.name, {}), site,
+                                   model.name))
+                    return;
+        say(Level::ok, "time", "sets are told whom to ask for it");
+    }
+
+    bool check_time_of(const std::vector<delivery::EffectiveSetting>& settings, const std::string& site,
+                       const std::string& model) {
+        const auto value = [&](std::string_view name) {
+            const auto found =
+                std::find_if(settings.begin(), settings.end(), [&](const auto& each) { return each.name == name; });
+            return found == settings.end() ? std::string_view() : found->value.reveal();
+        };
+        constexpr std::string_view unset_address = "0.0.0.0";
+        const std::string_view server = value("SNTP_SERVER");
+        const bool has_server = !server.empty() && server != unset_address;
+        if (has_server && value("SNTP_ENABLE") == "YES") return true;
+        const std::string whose = site.empty() ? model + " sets" : fmt::format("{} sets at {}", model, site);
+        say(Level::warning, "time",
+            has_server
+                ? fmt::format("{} do not ask SNTP_SERVER for the time unless SNTP_ENABLE is YES", whose)
+                : fmt::format("{} are told no SNTP_SERVER, and by a lost clock they trust no certificate", whose));
         return false;
     }
 
