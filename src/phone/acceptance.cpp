@@ -18,6 +18,12 @@ namespace ringfence::phone {
 
 namespace {
 
+// `time` is after it; the clock may be what is wrong.
+Fault ended(std::string_view what, WallTime end, const crypto::JudgingTime& time) {
+    return {FaultCode::expired,
+            fmt::format("{} ended on {}, and it is {} here", what, format_time(end), format_time(*time.at))};
+}
+
 using phonefile::Acceptance;
 
 // What the policy's SECURITY_POLICY_PARAM_CHANGE names configuration files.
@@ -32,8 +38,7 @@ std::optional<Fault> find_fault_in_roots(const RootFile& roots, const crypto::Ju
             return Fault{FaultCode::untrusted,
                          fmt::format("the certificate of {} is not a certificate authority's", subject)};
         if (time.is_after(certificate.not_after()))
-            return Fault{FaultCode::expired, fmt::format("the root certificate of {} ended on {}", subject,
-                                                         format_time(certificate.not_after()))};
+            return ended(fmt::format("the root certificate of {}", subject), certificate.not_after(), time);
     }
     return std::nullopt;
 }
@@ -250,9 +255,7 @@ private:
                           fmt::format("a set takes trust lists of {} bytes at most", phonefile::max_trust_list_size));
         auto list = read_trust_list(file_.content);
         if (!list) return std::move(list.error());
-        if (now_.time.is_after(list->not_after))
-            return refuse(FaultCode::expired,
-                          fmt::format("the certificate trust list ended on {}", format_time(list->not_after)));
+        if (now_.time.is_after(list->not_after)) return ended("the certificate trust list", list->not_after, now_.time);
         if (!now_.trust.has_customer_root())
             return refuse(FaultCode::untrusted, "no root certificate is installed that could stand behind its signer");
         return accept_signed(now_.trust.customer_anchors(), Ageing::rises_only);
@@ -291,8 +294,7 @@ private:
                          fmt::format("weak key: it has {} bits, and the security policy's KEY_SIZE is {}",
                                      identity.key.bits(), policy.key_size)};
         if (now_.time.is_after(identity.leaf.not_after()))
-            return Fault{FaultCode::expired,
-                         fmt::format("the device certificate ended on {}", format_time(identity.leaf.not_after()))};
+            return ended("the device certificate", identity.leaf.not_after(), now_.time);
         if (now_.trust.is_revoked(identity.leaf))
             return Fault{FaultCode::untrusted, "revoked: the device certificate stands in a revocation list"};
         if (now_.behaviour.is(Switch::certificate_issuer, "any")) return std::nullopt;
