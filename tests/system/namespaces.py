@@ -17,7 +17,8 @@ import unittest
 from harness import find_program, need_program, run, wait_until
 
 INSIDE = "RINGFENCE_TEST_OWN_NETWORK"
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
+MS_BIND, MS_REC, MS_SLAVE = 0x1000, 0x4000, 0x80000
 ETHERTYPE_IPV4, ETHERTYPE_ARP = 0x0800, 0x0806
 HARDWARE_ETHERNET, ARP_REPLY = 1, 2
 EVERYONE = b"\xff" * 6
@@ -29,10 +30,10 @@ def _check(result, what):
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
 
 
-def _enter(path):
+def _enter(path, kind):
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        _check(_libc.setns(descriptor, CLONE_NEWNET), path)
+        _check(_libc.setns(descriptor, kind), path)
     finally:
         os.close(descriptor)
 
@@ -55,25 +56,47 @@ def main_in_own_network():
     unittest.main()
 
 
-class Node:
-    """A namespace; with a cable its interface is eth0."""
+def _cover(files):
+    """This process and its children see these files of the machine with other content: {path: file to show}."""
+    _check(_libc.unshare(CLONE_NEWNS), "unshare")
+    # What the machine mounts later is seen here; what is mounted here is not seen there.
+    _check(_libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None), "keeping mounts apart")
+    for path, source in files.items():
+        _check(_libc.mount(os.fsencode(source), os.fsencode(path), None, MS_BIND, None), path)
 
-    def __init__(self, work):
-        holder = work.start(["sleep", "infinity"], preexec=lambda: _check(_libc.unshare(CLONE_NEWNET), "unshare"))
+
+class Node:
+    """A namespace; with a cable its interface is eth0. `files` are files of the machine that stand in this node with
+    another content, such as /etc/hosts: {path: content}."""
+
+    def __init__(self, work, files=None):
+        shown = {path: work.write(work.path(os.path.basename(path)).name, content)
+                 for path, content in (files or {}).items()}
+
+        def separate():
+            _check(_libc.unshare(CLONE_NEWNET), "unshare")
+            if shown:
+                _cover(shown)
+        holder = work.start(["sleep", "infinity"], preexec=separate)
         self.pid = holder.pid
         self.path = f"/proc/{holder.pid}/ns/net"
+        self.mounts = f"/proc/{holder.pid}/ns/mnt" if shown else None
         self("ip", "link", "set", "lo", "up")
 
     def enter(self):
         """A child's preexec: it then lives in this node."""
-        _enter(self.path)
+        _enter(self.path, CLONE_NEWNET)
+        if self.mounts:
+            folder = os.getcwd()  # entering leads to the root folder
+            _enter(self.mounts, CLONE_NEWNS)
+            os.chdir(folder)
 
     @contextlib.contextmanager
     def entered(self):
         """Sockets that this thread makes meanwhile belong to this node, and go on belonging to it."""
         home = os.open(f"/proc/self/task/{_libc.gettid()}/ns/net", os.O_RDONLY)
         try:
-            self.enter()
+            _enter(self.path, CLONE_NEWNET)
             yield self
         finally:
             _check(_libc.setns(home, CLONE_NEWNET), "going home")
@@ -81,7 +104,8 @@ class Node:
 
     def command(self, *words):
         """The same command, run in this node."""
-        return ["nsenter", f"--net={self.path}", "--", *words]
+        mounts = [f"--mount={self.mounts}", f"--wdns={os.getcwd()}"] if self.mounts else []
+        return ["nsenter", f"--net={self.path}", *mounts, "--", *words]
 
     def __call__(self, *words):
         return run(self.command(*words), check=True)
@@ -116,13 +140,27 @@ class Network:
         return node
 
 
+def why_no_namespaces():
+    """Why this machine allows no networks of our own, in one sentence, or None when it does."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    probe = run(["unshare", "--net", "--mount", "true"])
+    return f"network namespaces are not allowed here: {probe.err.strip()}" if probe.code != 0 else None
+
+
+def need_namespaces():
+    """Skips the test and says why this machine allows no networks of our own. CI has to allow them, or nobody runs it."""
+    reason = why_no_namespaces()
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true":
+        raise AssertionError(f"CI must run this test, but {reason}")
+    raise unittest.SkipTest(reason)
+
+
 def need_network(work):
     """A Network, or the test is skipped and says why this machine allows none."""
-    if os.geteuid() != 0:
-        raise unittest.SkipTest("network namespaces need root")
-    probe = run(["unshare", "--net", "true"])
-    if probe.code != 0:
-        raise unittest.SkipTest(f"network namespaces are not allowed here: {probe.err.strip()}")
+    need_namespaces()
     return Network(work)
 
 
