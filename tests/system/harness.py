@@ -15,12 +15,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "lab"))  # lab.py, the network with an 802.1X switch
 BIN = Path(os.environ.get("RINGFENCE_BIN", ROOT / "build" / "bin"))
 RINGFENCE = str(BIN / "ringfence")
 PHONE = str(BIN / "ringfence-phone")
