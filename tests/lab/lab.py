@@ -33,7 +33,7 @@ server is FreeRADIUS in `server`. Names: see NAMES, in every node's hosts file.
     with lab.capture(lab.switch, "swp1") as capture: ...   # capture.contains(secret), capture.frames(source=MAC)
     lab.disconnect(lab.phone.mac)               # RFC 5176 from the server, by radclient; the code of the answer
     lab.gate()                                  -> {(port, MAC in lower case): network}
-    lab.hostapd("swp1")                         # ControlSocket of the authenticator: EAPOL_REAUTH MAC, STA MAC ...
+    with lab.hostapd("swp1") as control: ...    # the authenticator: EAPOL_REAUTH MAC, STA MAC ...
 
 Everything dies with the Workspace, and nothing of the machine's own network changes. The clock is the machine's own.
 """
@@ -160,6 +160,8 @@ class Supplicant:
             shown = value if name in UNQUOTED else f'"{value}"'
             self.control.command(f"SET_NETWORK {number} {name} {shown}")
         self.control.command(f"SELECT_NETWORK {number}")
+        if not self.control.wait_for_event(lambda event: event.startswith("Associated"), LOGIN_SECONDS):
+            raise AssertionError(f"wpa_supplicant does not begin\n{self.child.output()}")
 
     def wait_for_login(self, seconds=LOGIN_SECONDS):
         """True after EAP-Success, False after EAP-Failure. Neither is an AssertionError."""
@@ -242,6 +244,7 @@ class Phone(LabNode):
             settings["password"] = password
         supplicant, decided = self.supplicant(), self._decisions()
         supplicant.configure(eap=eap, identity=identity, **settings)
+        self.lab.ask_who_is_there(self.port, self.mac)
         if not supplicant.wait_for_login():
             wait_until(lambda: self.network() == "closed", "the gate to close after EAP-Failure")
             return None
@@ -278,9 +281,10 @@ class Lab:
         self.work = work
         self.radius_secret = secrets.token_hex(16)
         self.wire = Node(work)
-        # The cables have nothing to say themselves.
-        self.wire("sh", "-c", "for each in all default; do echo 1 > /proc/sys/net/ipv6/conf/$each/disable_ipv6; done")
         self.switch, self.server, self.office = (LabNode(work, name) for name in ("switch", "server", "office"))
+        for silent in (self.wire, self.switch):
+            # Cables and ports have nothing to say themselves.
+            silent("sh", "-c", "for each in all default; do echo 1 > /proc/sys/net/ipv6/conf/$each/disable_ipv6; done")
         self._build_switch()
         for node, port, address in ((self.server, SERVER_PORT, SERVER), (self.office, OFFICE_PORT, OFFICE)):
             self.add_link(node, "eth0", self.switch, port)
@@ -324,12 +328,19 @@ class Lab:
         return read_gate(self.switch)
 
     def hostapd(self, port=PHONE_PORT):
-        """A control socket of the authenticator, to be closed by whoever asked."""
-        return self.switch.connect_control(self._control_folder / port, self.agent)
+        """A control socket of the authenticator, for `with`."""
+        return contextlib.closing(self.switch.connect_control(self._control_folder / port, self.agent))
+
+    def ask_who_is_there(self, port, mac):
+        """The switch asks a phone for its identity, as switches do from time to time, before the phone says Start by
+        itself, for which wpa_supplicant takes two seconds."""
+        with self.hostapd(port) as control:
+            if control.request(f"NEW_STA {mac}") != "OK":
+                control.request(f"EAPOL_REAUTH {mac}")
 
     def reset_port(self, port=PHONE_PORT):
         """The port forgets who was in and whom it refused, as after an administrator's shutdown and no shutdown."""
-        with contextlib.closing(self.hostapd(port)) as control:
+        with self.hostapd(port) as control:
             control.command("DISABLE")
             control.command("ENABLE")
         wait_until(lambda: not any(at == port for at, _ in self.gate()), f"{port} to be empty")
@@ -337,19 +348,19 @@ class Lab:
     def capture(self, node, interface="eth0"):
         return Capture(node, interface)
 
-    def start_radius(self, folder=None):
-        """FreeRADIUS in the server, with the radiusd.conf of this folder, or with the lab's own, which knows USERS."""
-        folder = folder or self._write_radius()
+    def start_radius(self, folder=None, users=None):
+        """FreeRADIUS in the server, with the radiusd.conf of this folder, or with the lab's own and `users` or USERS."""
+        folder = folder or self._write_radius(USERS if users is None else users)
         return self.server.start_bound([need_program("freeradius"), "-f", "-n", "radiusd", "-d", folder], RADIUS_PORT)
 
-    def _write_radius(self):
+    def _write_radius(self, known):
         folder = self.work.path("radius")
         folder.mkdir(mode=0o700)
         values = {"FOLDER": folder, "SWITCH": SWITCH, "SERVER": SERVER, "SECRET": self.radius_secret,
                   "PORT": RADIUS_PORT}
         text = string.Template((HERE / "radius" / "radiusd.conf").read_text()).safe_substitute(values)
         self.work.write(f"{folder.name}/radiusd.conf", text, mode=0o600)
-        users = "".join(user_entry(user, *known) for user, known in USERS.items())
+        users = "".join(user_entry(user, *what) for user, what in known.items())
         self.work.write(f"{folder.name}/users", users, mode=0o600)
         return folder
 

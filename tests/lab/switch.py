@@ -248,9 +248,11 @@ class Port:
         elif event == "CTRL-EVENT-EAP-SUCCESS2" and station in self._inside:
             # Who was in has logged in again: perhaps to another network.
             self.let_in(station)
-        elif event == "AP-STA-DISCONNECTED":
+        elif event == "AP-STA-DISCONNECTED" and station in self._inside:
             self._inside.discard(station)
             self.gate.close(self.name, station)
+            # After a refusal it is quiet already; after a logoff or a Disconnect-Request it need not be.
+            self._quiet.setdefault(station, time.monotonic())
         elif event == "AP-DISABLED":
             self._inside.clear()
             self.gate.close(self.name)
@@ -263,9 +265,6 @@ class Port:
             self.gate.close(self.name, station)
             say(f"{self.name} {station} kept out: there is no network {network!a}")
 
-    def stations(self):
-        return sorted(self._inside)
-
     def seconds_of_quiet(self):
         """Until the next station is listened to again, or None."""
         return max(0, min(self._quiet.values()) - time.monotonic()) if self._quiet else None
@@ -273,22 +272,21 @@ class Port:
     def end_quiet(self):
         now = time.monotonic()
         again = [station for station, end in self._quiet.items() if end <= now]
-        if again:
-            self.ask_again(again)
+        if not again:
+            return
+        self.reset()
+        # As after link-up, the port asks who is there.
+        for station in again:
+            self.control.request(f"NEW_STA {station}")
 
     def reset(self):
         """Forgets every station. hostapd's own way of putting one out, after a refusal too, makes it deaf to that
         station for 5 s, and then ends whatever login there is."""
         self._quiet.clear()
+        self._inside.clear()
         self.gate.close(self.name)
         self.control.command("DISABLE")
         self.control.command("ENABLE")
-
-    def ask_again(self, stations):
-        """Asks these stations who they are, as a port does after link-up."""
-        self.reset()
-        for station in stations:
-            self.control.request(f"NEW_STA {station}")
 
 
 class Disconnects:
@@ -306,12 +304,9 @@ class Disconnects:
             return
         refusal = None
         for port in self.ports:
-            stations = port.stations()
             answer = self.ask(port, request)
             if answer is not None and answer[0] == DISCONNECT_ACK:
                 self.outer.sendto(answer, sender)
-                say(f"{port.name} disconnected")
-                port.ask_again(stations)
                 return
             refusal = refusal or answer
         if refusal is not None:
@@ -368,14 +363,15 @@ class CarrierWatch:
         return ""
 
 
-def start_hostapd(ports):
+def start_hostapd(port):
+    """One process for each port: it would take a station that comes to one of its ports from its others."""
     libc = ctypes.CDLL(None)
-    return subprocess.Popen(["hostapd", *(str(port.configuration) for port in ports)], stdin=subprocess.DEVNULL,
+    return subprocess.Popen(["hostapd", str(port.configuration)], stdin=subprocess.DEVNULL,
                             preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
-def serve(settings, hostapd, ports, gate):
-    """Until hostapd ends, which leaves the gate closed."""
+def serve(settings, daemons, ports, gate):
+    """Until a hostapd ends, which leaves the gate closed."""
     carrier = CarrierWatch(ports)
     disconnects = Disconnects(settings, ports)
     told = selectors.DefaultSelector()
@@ -387,7 +383,7 @@ def serve(settings, hostapd, ports, gate):
     told.register(carrier.socket, selectors.EVENT_READ, carrier.handle)
     told.register(disconnects.outer, selectors.EVENT_READ, disconnects.handle)
     say("ready")
-    while hostapd.poll() is None:
+    while all(daemon.poll() is None for daemon in daemons):
         quiet = [seconds for port in ports if (seconds := port.seconds_of_quiet()) is not None]
         for key, _ in told.select(timeout=min([LOOK_SECONDS, *quiet])):
             key.data()
@@ -405,12 +401,15 @@ def main():
     gate = Gate(settings)
     ports = [Port(name, number, settings, gate) for number, name in enumerate(settings["phone_ports"], 1)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    hostapd = start_hostapd(ports)
+    daemons = []
     try:
-        serve(settings, hostapd, ports, gate)
+        for port in ports:
+            daemons.append(start_hostapd(port))
+        serve(settings, daemons, ports, gate)
     finally:
-        hostapd.kill()
-        hostapd.wait()
+        for daemon in daemons:
+            daemon.kill()
+            daemon.wait()
 
 
 if __name__ == "__main__":
