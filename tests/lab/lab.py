@@ -44,13 +44,14 @@ import os
 import re
 import secrets
 import string
+import sys
 import time
 from pathlib import Path
 
 from capture import Capture
 from control import ControlSocket
 from harness import PATIENCE, need_program, run, wait_until
-from namespaces import Node, need_namespaces
+from namespaces import Node, need, why_no_namespaces
 
 HERE = Path(__file__).resolve().parent
 SEARCH_PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"  # daemons stand where a plain PATH lacks
@@ -82,8 +83,17 @@ env > $LEASE
 
 def need_lab(work, **options):
     """A Lab, or the test is skipped and says why this machine allows none."""
-    need_namespaces()
+    need(why_no_lab())
     return Lab(work, **options)
+
+
+def why_no_lab():
+    """Why this machine allows no lab, in one sentence, or None when it does."""
+    reason = why_no_namespaces()
+    if reason is not None:
+        return reason
+    probe = run(["unshare", "--net", need_program("nft"), "add", "table", "bridge", "probe"])
+    return f"the kernel has no nftables for bridges: {probe.err.strip()}" if probe.code != 0 else None
 
 
 def hosts_file():
@@ -318,7 +328,7 @@ class Lab:
                     "server": SERVER, "secret": self.radius_secret, "default_network": default_network,
                     "quiet_seconds": quiet_seconds, "reauth_seconds": reauth_seconds}
         path = self.work.write(f"{folder.name}.json", json.dumps(settings), mode=0o600)
-        agent = self.switch.start([need_program("python3"), "-B", HERE / "switch.py", path],
+        agent = self.switch.start([sys.executable, "-B", HERE / "switch.py", path],
                                   env={"PATH": SEARCH_PATH})
         agent.wait_for_line("ready")
         return agent
@@ -348,9 +358,9 @@ class Lab:
     def capture(self, node, interface="eth0"):
         return Capture(node, interface)
 
-    def start_radius(self, folder=None, users=None):
-        """FreeRADIUS in the server, with the radiusd.conf of this folder, or with the lab's own and `users` or USERS."""
-        folder = folder or self._write_radius(USERS if users is None else users)
+    def start_radius(self, folder=None, users=USERS):
+        """FreeRADIUS in the server, with the radiusd.conf of this folder, or with the lab's own and these users."""
+        folder = folder or self._write_radius(users)
         return self.server.start_bound([need_program("freeradius"), "-f", "-n", "radiusd", "-d", folder], RADIUS_PORT)
 
     def _write_radius(self, known):

@@ -148,9 +148,8 @@ def why_no_namespaces():
     return f"network namespaces are not allowed here: {probe.err.strip()}" if probe.code != 0 else None
 
 
-def need_namespaces():
-    """Skips the test and says why this machine allows no networks of our own. CI has to allow them, or nobody runs it."""
-    reason = why_no_namespaces()
+def need(reason):
+    """Skips the test when there is a reason why this machine cannot run it. CI has to, or nobody does."""
     if reason is None:
         return
     if os.environ.get("CI") == "true":
@@ -160,7 +159,7 @@ def need_namespaces():
 
 def need_network(work):
     """A Network, or the test is skipped and says why this machine allows none."""
-    need_namespaces()
+    need(why_no_namespaces())
     return Network(work)
 
 
