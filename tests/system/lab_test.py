@@ -16,8 +16,8 @@ from harness import ROOT, SystemTest, find_program, run, wait_until
 from namespaces import need
 
 from capture import ETHERTYPE_EAPOL, mac_bytes
-from lab import (OFFICE, PHONE_MAC, PHONE_PORT, SECOND_PHONE_PORT, SERVER, SPARE_PORT, SWITCH, SWITCH_IDENTIFIER, USERS,
-                 need_lab, why_no_lab)
+from lab import (OFFICE, PHONE_MAC, PHONE_PORT, SECOND_PHONE_PORT, SERVER, SPARE_PORT, SWITCH, SWITCH_IDENTIFIER, SWITCH_MAC,
+                 USERS, need_lab, why_no_lab)
 from switch import attributes, is_authentic, network_of
 
 PHONE = "10.99.0.11"
@@ -28,13 +28,13 @@ ONBOARDING, PRODUCTION = (("MD5", user, USERS[user][0]) for user in ("onboarding
 SILENCE_SECONDS = 4            # longer than wpa_supplicant waits before its first word
 
 
-def send_frames(node, count, destination=EVERYONE, kind=ETHERTYPE_EXPERIMENT, source=None):
-    """Frames that no program of the machine sends, from a node's eth0."""
+def send_frames(node, count, destination=EVERYONE, kind=ETHERTYPE_EXPERIMENT, interface="eth0"):
+    """Frames that no program of the machine sends."""
     with node.entered():
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with raw:
-        raw.bind(("eth0", 0))
-        header = destination + (source or raw.getsockname()[4]) + struct.pack("!H", kind)
+        raw.bind((interface, 0))
+        header = destination + raw.getsockname()[4] + struct.pack("!H", kind)
         for number in range(count):
             raw.send(header + b"frame %d" % number + bytes(50))
 
@@ -66,11 +66,13 @@ class TheGate(SystemTest):
             send_frames(self.phone, 5, EVERYONE, ETHERTYPE_EAPOL)
             send_frames(self.lab.server, 5)
             send_frames(self.lab.server, 5, mac_bytes(self.phone.mac))
+            send_frames(self.lab.switch, 5, interface="br0")
             # They did leave: the near end of each wire saw them.
             wait_until(lambda: len(port.frames(self.phone.mac, ETHERTYPE_EXPERIMENT)) == 10, "the phone's frames")
             wait_until(lambda: len(port.frames(self.phone.mac, ETHERTYPE_EAPOL)) == 10, "the phone's EAPOL frames")
             wait_until(lambda: len(office.frames(self.lab.server.hardware_address(), ETHERTYPE_EXPERIMENT)) == 5,
                        "the server's frames, which everybody else gets")
+            wait_until(lambda: len(office.frames(SWITCH_MAC, ETHERTYPE_EXPERIMENT)) == 5, "the switch's frames")
         self.assertEqual(server.frames(self.phone.mac), [])
         self.assertEqual(office.frames(self.phone.mac), [])
         from_elsewhere = [frame for frame in phone.frames() if frame.source != mac_bytes(self.phone.mac)]
@@ -82,12 +84,15 @@ class TheGate(SystemTest):
         self.assertFalse(self.phone.reaches(OFFICE))
         self.assertFalse(self.phone.reaches(SWITCH))
         self.assertEqual(self.phone.take_lease()["serverid"], SERVER)
-        with self.lab.capture(self.lab.office) as office, self.lab.capture(self.phone) as phone:
+        with self.lab.capture(self.lab.office) as office, self.lab.capture(self.phone) as phone, \
+                self.lab.capture(self.lab.server) as server, self.lab.capture(self.lab.switch, "br0") as switch:
             send_frames(self.phone, 5)
             send_frames(self.lab.office, 5)
             send_frames(self.lab.server, 5)
             wait_until(lambda: len(phone.frames(self.lab.server.hardware_address(), ETHERTYPE_EXPERIMENT)) == 5,
                        "the server's frames")
+            wait_until(lambda: len(server.frames(self.phone.mac, ETHERTYPE_EXPERIMENT)) == 5, "the phone's frames")
+        self.assertEqual(switch.frames(self.phone.mac), [])
         self.assertEqual(office.frames(self.phone.mac), [])
         self.assertEqual(phone.frames(self.lab.office.hardware_address()), [])
 
@@ -133,10 +138,13 @@ class TheGate(SystemTest):
         mac = stranger.mac
         stranger.set_mac(self.phone.mac)
         self.addCleanup(stranger.set_mac, mac)
-        with self.lab.capture(self.lab.switch, SECOND_PHONE_PORT) as port:
-            send_frames(stranger, 50)
-            self.assertTrue(self.phone.reaches(SERVER))
-        self.assertEqual([frame for frame in port.frames(self.lab.server.hardware_address())], [])
+        server = self.lab.server.hardware_address()
+        with self.lab.capture(self.lab.switch, SECOND_PHONE_PORT) as port, self.lab.capture(self.phone) as phone:
+            send_frames(stranger, 5)
+            wait_until(lambda: len(port.frames(stranger.mac, ETHERTYPE_EXPERIMENT)) == 5, "the stranger's frames")
+            send_frames(self.lab.server, 5, mac_bytes(self.phone.mac))
+            wait_until(lambda: len(phone.frames(server, ETHERTYPE_EXPERIMENT)) == 5, "what the server sends the phone")
+        self.assertEqual(port.frames(server), [])
 
         # Logged in, it is at two ports at once, and RADIUS hears of both.
         with self.lab.capture(self.lab.server) as server:
@@ -162,7 +170,7 @@ class TheGate(SystemTest):
             "radius.NAS_IP_Address": SWITCH, "radius.NAS_Identifier": SWITCH_IDENTIFIER, "radius.NAS_Port": "1",
             "radius.NAS_Port_Id": PHONE_PORT, "radius.NAS_Port_Type": "15",
             "radius.Calling_Station_Id": PHONE_MAC.replace(":", "-"),
-            "radius.Called_Station_Id": "02-99-00-00-00-02"})
+            "radius.Called_Station_Id": SWITCH_MAC.replace(":", "-")})
         self.assertFalse(server.contains(PRODUCTION[2]))
 
     def test_a_disconnect_request_makes_the_phone_log_in_anew(self):
