@@ -15,6 +15,7 @@ class MacAddress {
 public:
     // Twelve hex digits in either case, bare or in pairs parted by ':' or '-' (one kind throughout).
     static Result<MacAddress> parse(std::string_view text);
+    static MacAddress from_octets(std::array<std::uint8_t, 6> octets) { return MacAddress(octets); }
 
     std::string bare_upper() const;  // "00247F0102AB", as in SIP00247F0102AB.cfg
     std::string bare_lower() const;  // "00247f0102ab"

@@ -15,6 +15,8 @@ namespace ringfence {
 bool is_ascii_digit(char c);
 bool is_ascii_space(char c);  // blank, tab, CR, LF, VT, FF
 bool is_hex_digit(char c);
+bool is_printable(char c);  // blank to '~'
+bool is_printable(std::string_view text);
 char to_lower(char c);
 char to_upper(char c);
 std::string to_lower(std::string_view text);

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "phone/server_text.h"
+#include "protocol/server_text.h"
 
 namespace ringfence::phone {
 
@@ -25,8 +25,6 @@ constexpr std::array setting_fields = {
     std::pair{std::string_view("DNS_DOMAIN"), Parameter::dns_domain},
 };
 
-constexpr std::uint8_t server_option = 66;
-
 template <typename Range, typename Format>
 std::string join(const Range& range, std::string_view separator, const Format& format) {
     std::string out;
@@ -40,17 +38,17 @@ public:
         offers_.push_back({parameter, source, Secret(std::move(text))});
     }
 
-    void add_block(Source source, const std::optional<InfoBlock>& block) {
+    void add_block(Source source, const std::optional<protocol::InfoBlock>& block) {
         if (!block) return;
         for (const auto& [name, value] : *block)
             for (const auto& [field, parameter] : block_fields)
                 if (field == name) add(source, parameter, value);
     }
 
-    void add_lease(const DhcpLease& lease) {
+    void add_lease(const protocol::DhcpLease& lease) {
         add_block(Source::dhcp_block_b, lease.block_b);
         add_block(Source::dhcp_block_a, lease.block_a);
-        const auto option = lease.options.find(server_option);
+        const auto option = lease.options.find(protocol::DhcpOption::tftp_server);
         if (lease.server && option != lease.options.end()) {
             // A final NUL is not part of the text.
             add(Source::dhcp, Parameter::provisioning_server, option->second.substr(0, option->second.find('\0')));
@@ -76,7 +74,9 @@ private:
     std::vector<ParameterOffer> offers_;
 };
 
-std::optional<Url> server_in(const Secret& text) { return parse_server(text.reveal()).value_or(std::nullopt); }
+std::optional<Url> server_in(const Secret& text) {
+    return protocol::parse_server(text.reveal()).value_or(std::nullopt);
+}
 
 // The server that has served this phone over HTTPS and was found automatically.
 std::optional<Url> proved_server(const ParameterMemory& memory) {
@@ -121,7 +121,8 @@ Discovery discover(const ParameterMemory& memory, const EffectiveSettings& setti
             discovery.notes.push_back(fmt::format("DHCP, {}: {}", printable(dropped.name), dropped.reason));
     }
     offers.add_settings(settings);
-    if (surroundings.mac) offers.add(Source::factory, Parameter::host_name, request_dhcp(*surroundings.mac).host_name);
+    if (surroundings.mac)
+        offers.add(Source::factory, Parameter::host_name, protocol::request_dhcp(*surroundings.mac).host_name);
     discovery.offers = std::move(offers).take();
     discovery.offers.insert(discovery.offers.begin(), surroundings.lldp.begin(), surroundings.lldp.end());
     refuse_weaker_servers(memory, discovery);

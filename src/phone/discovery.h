@@ -11,16 +11,16 @@
 
 #include "base/mac_address.h"
 #include "base/url.h"
-#include "phone/dhcp_lease.h"
 #include "phone/parameters.h"
 #include "phone/settings_store.h"
+#include "protocol/dhcp_lease.h"
 
 namespace ringfence::phone {
 
 struct Surroundings {
-    std::optional<MacAddress> mac;     // names the phone, where nobody else does
-    std::optional<DhcpLease> lease;    // what DHCP gave, if it was asked
-    std::vector<ParameterOffer> lldp;  // what the switch gave
+    std::optional<MacAddress> mac;             // names the phone, where nobody else does
+    std::optional<protocol::DhcpLease> lease;  // what DHCP gave, if it was asked
+    std::vector<ParameterOffer> lldp;          // what the switch gave
 };
 
 struct Discovery {

@@ -5,8 +5,8 @@
 #include "base/host_name.h"
 #include "base/ip_address.h"
 #include "base/text.h"
-#include "phone/dhcp_lease.h"
-#include "phone/server_text.h"
+#include "protocol/dhcp_lease.h"
+#include "protocol/server_text.h"
 
 namespace ringfence::phone {
 
@@ -59,17 +59,17 @@ bool is_host(std::string_view text) { return is_host_name(text) || IpAddress::pa
 
 bool is_vlan_list(std::string_view text) {
     const auto words = split(text, '+');
-    return words.size() <= max_vlan_ids && std::all_of(words.begin(), words.end(), [](std::string_view word) {
+    return words.size() <= protocol::max_vlan_ids && std::all_of(words.begin(), words.end(), [](std::string_view word) {
                const auto id = parse_number(word);
-               return id && *id > 0 && *id <= highest_vlan_id;
+               return id && *id > 0 && *id <= protocol::highest_vlan_id;
            });
 }
 
 bool is_address_list(std::string_view text) {
     const auto words = split(text, ' ');
-    return words.size() <= max_dns_servers && std::all_of(words.begin(), words.end(), [](std::string_view word) {
-               return IpAddress::parse(word).has_value();
-           });
+    return words.size() <= protocol::max_dns_servers &&
+           std::all_of(words.begin(), words.end(),
+                       [](std::string_view word) { return IpAddress::parse(word).has_value(); });
 }
 
 bool is_login_word(std::string_view text) {
@@ -85,7 +85,7 @@ Status check_value(Parameter parameter, std::string_view text) {
     };
     switch (parameter) {
         case Parameter::provisioning_server: {
-            auto server = parse_server(text);
+            auto server = protocol::parse_server(text);
             if (!server) return fail(std::move(server.error()));
             return {};
         }
@@ -103,7 +103,7 @@ Status check_value(Parameter parameter, std::string_view text) {
 
 bool is_unset(Parameter parameter, std::string_view text) {
     if (parameter != Parameter::provisioning_server) return text.empty() || text == unset_address;
-    const auto server = parse_server(text);
+    const auto server = protocol::parse_server(text);
     return server && !*server;
 }
 
@@ -160,14 +160,14 @@ Result<Secret> check_parameter(Parameter parameter, std::string_view text) {
 std::string show_parameter(Parameter parameter, const Secret& value) {
     if (parameter == Parameter::device_password) return std::string(masked_secret);
     if (parameter != Parameter::provisioning_server) return printable(value.reveal());
-    const auto server = parse_server(value.reveal());
+    const auto server = protocol::parse_server(value.reveal());
     return server && *server ? printable((*server)->without_login(), max_parameter_size) : std::string(masked_secret);
 }
 
 bool holds_secret(Parameter parameter, const Secret& value) {
     if (parameter == Parameter::device_password) return true;
     if (parameter != Parameter::provisioning_server) return false;
-    const auto server = parse_server(value.reveal());
+    const auto server = protocol::parse_server(value.reveal());
     return server && *server && !(*server)->password.empty();
 }
 

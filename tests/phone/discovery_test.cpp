@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "phone/dhcp_environment.h"
 
 namespace ringfence::phone {
 namespace {

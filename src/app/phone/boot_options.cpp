@@ -10,6 +10,7 @@
 #include "base/disk.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
+#include "phone/dhcp_environment.h"
 
 namespace ringfence::app {
 
@@ -41,9 +42,9 @@ Checked<std::optional<Secret>> read_server(const BootOptions& options) {
     return std::move(*checked);
 }
 
-Checked<std::optional<phone::DhcpLease>> read_lease(const BootOptions& options) {
+Checked<std::optional<protocol::DhcpLease>> read_lease(const BootOptions& options) {
     SystemDisk disk;
-    std::vector<phone::DhcpLease> offers;
+    std::vector<protocol::DhcpLease> offers;
     for (const auto& path : options.dhcp_leases) {
         const auto text = disk.read(path, phone::dhcp_environment_limit);
         if (!text) return failed(text.error());
@@ -51,7 +52,7 @@ Checked<std::optional<phone::DhcpLease>> read_lease(const BootOptions& options) 
         if (!lease) return failed(std::move(lease.error()).within(path));
         offers.push_back(std::move(*lease));
     }
-    const auto* longest = phone::choose_lease(offers);
+    const auto* longest = protocol::choose_lease(offers);
     return longest == nullptr ? std::nullopt : std::optional(*longest);
 }
 

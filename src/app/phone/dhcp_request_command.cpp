@@ -2,7 +2,7 @@
 #include "app/phone/output.h"
 #include "app/phone/report.h"
 #include "base/host_name.h"
-#include "phone/dhcp_lease.h"
+#include "phone/dhcp_environment.h"
 
 namespace ringfence::app {
 
@@ -11,7 +11,7 @@ int dhcp_request(const DhcpRequestOptions& options) {
     if (!mac) return complain(mac.error().message, exit_misused);
     if (!options.host_name.empty() && !is_host_name(options.host_name))
         return complain("--host-name is no host name", exit_misused);
-    const auto request = phone::request_dhcp(*mac, options.host_name);
+    const auto request = protocol::request_dhcp(*mac, options.host_name);
     if (options.json) {
         print(dhcp_request_json(request) + "\n");
         return finish_output(exit_done);

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "phone/boot_report.h"
-#include "phone/dhcp_lease.h"
 #include "phone/flash.h"
 #include "phone/parameters.h"
 #include "phone/trust_store.h"
+#include "protocol/dhcp_lease.h"
 
 namespace ringfence::app {
 
@@ -43,7 +43,7 @@ std::string show_text(const phone::Flash& flash, const FlashView& view);
 std::string run_json(std::string_view event, std::string_view text);
 std::string boot_json(const phone::BootReport& report);
 std::string parameters_json(const phone::ParameterValues& values);
-std::string dhcp_request_json(const phone::DhcpRequest& request);
+std::string dhcp_request_json(const protocol::DhcpRequest& request);
 std::string show_json(const phone::Flash& flash, const FlashView& view);
 
 }  // namespace ringfence::app

@@ -4,6 +4,7 @@
 #include "app/phone/report.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "phone/dhcp_environment.h"
 #include "phone/discovery.h"
 #include "phonefile/security_policy.h"
 
@@ -91,7 +92,7 @@ std::string run_json(std::string_view event, std::string_view said) {
 
 std::string parameters_json(const phone::ParameterValues& values) { return json::serialize(parameters_object(values)); }
 
-std::string dhcp_request_json(const phone::DhcpRequest& request) {
+std::string dhcp_request_json(const protocol::DhcpRequest& request) {
     const auto words = phone::udhcpc_arguments(request);
     return json::serialize(
         json::object{{"host_name", text(request.host_name)},

@@ -1,9 +1,9 @@
-#include "phone/server_text.h"
+#include "protocol/server_text.h"
 
 #include "base/ip_address.h"
 #include "base/text.h"
 
-namespace ringfence::phone {
+namespace ringfence::protocol {
 
 namespace {
 
@@ -34,4 +34,4 @@ Result<std::optional<Url>> parse_server(std::string_view text) {
     return url;
 }
 
-}  // namespace ringfence::phone
+}  // namespace ringfence::protocol

@@ -2,10 +2,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "phone/dhcp_lease.h"
+#include "phone/dhcp_environment.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace ringfence::phone;
+    using namespace ringfence::protocol;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     const auto lease = parse_dhcp_environment(text);
     RINGFENCE_ASSERT(lease.has_value() == (size <= dhcp_environment_limit));

@@ -15,9 +15,9 @@
 #include "base/result.h"
 #include "base/url.h"
 
-namespace ringfence::phone {
+namespace ringfence::protocol {
 
 // Empty: unset. malformed or too_large otherwise; the message does not hold the text, which may carry a password.
 Result<std::optional<Url>> parse_server(std::string_view text);
 
-}  // namespace ringfence::phone
+}  // namespace ringfence::protocol

@@ -1,14 +1,10 @@
-// What a phone asks of DHCP and what it takes from the answer (reference 1.3; RFC 2131, 2132). The packets are a DHCP
-// client's business; here its result is read, as the variables that it hands to its script: those of busybox's udhcpc
-// (router, tftp, opt43 ...) or of ISC dhclient (new_routers, new_tftp_server_name, new_unknown_224 ...), one NAME=VALUE
-// a line as `env` prints them. Pure and thread-safe.
+// What a 1200 set asks of DHCP and what it takes from the answer (reference 1.3; RFC 2131, 2132). Pure and thread-safe.
 //
 // All of it is a hint by whoever answered first: it says where to look and never what to believe (docs/TRUST.md).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,21 +13,21 @@
 
 #include "base/ip_address.h"
 #include "base/mac_address.h"
-#include "base/result.h"
 #include "base/url.h"
+#include "protocol/dhcp_packet.h"
 
-namespace ringfence::phone {
+namespace ringfence::protocol {
 
-// Far above an environment that a client makes; a DHCP message has at most max_dhcp_message bytes.
-inline constexpr std::size_t dhcp_environment_limit = std::size_t{64} * 1024;
-// What the phone tells the server in option 57. No option can be longer.
-inline constexpr std::uint16_t max_dhcp_message = 1190;
 inline constexpr std::size_t max_dns_servers = 2;  // further ones are not used
 inline constexpr std::size_t max_ntp_servers = 4;  // as many as a person would list; each costs a wait when it is dead
 inline constexpr std::size_t max_vlan_ids = 10;
 inline constexpr std::uint16_t highest_vlan_id = 4094;  // IEEE 802.1Q: 4095 is reserved
 
-using DhcpOptions = std::map<std::uint8_t, std::string>;  // by code; the bytes as they came
+inline constexpr std::string_view phone_vendor_class = "Nortel-SIP-Phone-A";
+// How the strings begin that the set looks for in option 43 and the site's own options.
+inline constexpr std::string_view vlan_heading = "VLAN-A:";
+inline constexpr std::string_view block_b_heading = "Nortel-SIP-Phone-B";
+inline constexpr std::string_view block_a_heading = "Nortel-SIP-Phone-A";
 
 // How the fields of a Nortel-SIP-Phone string are read. Their grammar is not known for the SIP load.
 enum class InfoBlockGrammar {
@@ -68,15 +64,10 @@ struct DhcpLease {
     std::vector<DroppedOption> dropped;
 };
 
-// Variables that are no DHCP client's are passed over; one that cannot be read is dropped, and of one that stands twice
-// the last holds. Where the text holds a NUL, NULs part the variables in place of line ends, as `env -0` writes them.
-// Fault: too_large above dhcp_environment_limit.
-Result<DhcpLease> parse_dhcp_environment(std::string_view text,
-                                         InfoBlockGrammar grammar = InfoBlockGrammar::name_value);
-
-// The same from the options themselves.
 DhcpLease read_dhcp_options(DhcpOptions options, std::optional<IpAddress> address = {},
                             InfoBlockGrammar grammar = InfoBlockGrammar::name_value);
+// The same from an OFFER or ACK.
+DhcpLease read_dhcp_reply(DhcpPacket reply, InfoBlockGrammar grammar = InfoBlockGrammar::name_value);
 
 // Among the offers of one second: the longest lease, the first of equal ones; one without a lease time is the shortest.
 // Null if there is none; lives as long as `offers`.
@@ -87,14 +78,25 @@ struct DhcpRequest {
     std::string host_name;                         // 12
     std::vector<std::uint8_t> parameters;          // 55, in order
     std::uint16_t max_message = max_dhcp_message;  // 57
-    std::string class_id = "Nortel-SIP-Phone-A";   // 60
+    std::string class_id{phone_vendor_class};      // 60
     std::string client_id;                         // 61: hardware type 1 and the MAC address, 7 bytes
 };
 
 // `host_name` empty: "T" and the MAC address.
 DhcpRequest request_dhcp(const MacAddress& mac, std::string_view host_name = {});
 
-// The words that make busybox's udhcpc ask so. It sends the parameters in the order of their numbers.
-std::vector<std::string> udhcpc_arguments(const DhcpRequest& request);
+// As they stand in the packet.
+DhcpOptions format_dhcp_options(const DhcpRequest& request);
 
-}  // namespace ringfence::phone
+// "VLAN-A:100+200."; the ids are as many and as high as the set takes.
+std::string format_vlan_ids(const std::vector<std::uint16_t>& ids);
+
+// Options that may carry the VLAN-A string, in the order in which they are looked at; and those that it is best put
+// into, because RFC 3942 took the others back and 43 may be another device's.
+const std::vector<std::uint8_t>& vlan_options();
+bool is_recommended_vlan_option(std::uint8_t option);
+
+// RFC 2132 section 2: a string should not end with a NUL, and some do.
+std::string_view without_final_nul(std::string_view text);
+
+}  // namespace ringfence::protocol

@@ -1,0 +1,235 @@
+#include "phone/dhcp_environment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace ringfence::phone {
+
+namespace {
+
+using protocol::DhcpLease;
+using protocol::DhcpOption;
+using protocol::DhcpOptions;
+using protocol::DroppedOption;
+using protocol::InfoBlockGrammar;
+using protocol::max_dhcp_message;
+
+enum class Form {
+    address,
+    addresses,  // parted by blanks
+    seconds,
+    host_text,  // udhcpc: "bad" stands for anything that is no host name
+    hex,        // udhcpc
+    escaped,    // dhclient: text with backslashes
+    data,       // dhclient: escaped text if all of it can be printed, else bytes like 1:a:ff
+    withheld,   // udhcpc: given in a form that has lost the bytes
+};
+
+struct Variable {
+    std::string_view name;
+    std::uint8_t option;
+    Form form;
+};
+
+constexpr std::array variables = {
+    Variable{"subnet", DhcpOption::subnet_mask, Form::address},
+    Variable{"router", DhcpOption::router, Form::addresses},
+    Variable{"dns", DhcpOption::dns_servers, Form::addresses},
+    Variable{"hostname", DhcpOption::host_name, Form::host_text},
+    Variable{"domain", DhcpOption::domain_name, Form::host_text},
+    Variable{"broadcast", DhcpOption::broadcast_address, Form::address},
+    Variable{"lease", DhcpOption::lease_time, Form::seconds},
+    Variable{"serverid", DhcpOption::server_identifier, Form::address},
+    Variable{"ntpsrv", DhcpOption::time_servers, Form::addresses},
+    Variable{"tftp", DhcpOption::tftp_server, Form::host_text},
+    Variable{"msstaticroutes", 249, Form::withheld},
+    Variable{"new_subnet_mask", DhcpOption::subnet_mask, Form::address},
+    Variable{"new_routers", DhcpOption::router, Form::addresses},
+    Variable{"new_domain_name_servers", DhcpOption::dns_servers, Form::addresses},
+    Variable{"new_host_name", DhcpOption::host_name, Form::escaped},
+    Variable{"new_domain_name", DhcpOption::domain_name, Form::escaped},
+    Variable{"new_broadcast_address", DhcpOption::broadcast_address, Form::address},
+    Variable{"new_ntp_servers", DhcpOption::time_servers, Form::addresses},
+    Variable{"new_vendor_encapsulated_options", DhcpOption::vendor_options, Form::data},
+    Variable{"new_dhcp_lease_time", DhcpOption::lease_time, Form::seconds},
+    Variable{"new_dhcp_server_identifier", DhcpOption::server_identifier, Form::address},
+    Variable{"new_dhcp_renewal_time", DhcpOption::renewal_time, Form::seconds},
+    Variable{"new_dhcp_rebinding_time", DhcpOption::rebinding_time, Form::seconds},
+    Variable{"new_tftp_server_name", DhcpOption::tftp_server, Form::escaped},
+};
+
+// Options that the clients have no name for carry their number.
+constexpr std::array numbered = {Variable{"opt", 0, Form::hex}, Variable{"new_unknown_", 0, Form::data}};
+
+std::optional<Variable> find_variable(std::string_view name) {
+    const auto named =
+        std::find_if(variables.begin(), variables.end(), [&](const Variable& known) { return known.name == name; });
+    if (named != variables.end()) return *named;
+    for (const Variable& prefix : numbered) {
+        if (!name.starts_with(prefix.name)) continue;
+        const auto number = parse_number(name.substr(prefix.name.size()));
+        if (number && *number > 0 && *number < 255)
+            return Variable{name, static_cast<std::uint8_t>(*number), prefix.form};
+    }
+    return std::nullopt;
+}
+
+std::string big_endian(std::uint32_t number) {
+    std::string out;
+    for (const int shift : {24, 16, 8, 0}) out += static_cast<char>(number >> shift & 0xFF);
+    return out;
+}
+
+std::optional<std::string> read_addresses(std::string_view text, std::size_t limit) {
+    std::string out;
+    std::size_t count = 0;
+    for (const auto word : split(text, ' ')) {
+        if (word.empty()) continue;
+        const auto address = IpAddress::parse(word);
+        if (!address || !address->is_v4() || ++count > limit) return std::nullopt;
+        out += address->bytes();
+    }
+    return out.empty() ? std::nullopt : std::optional(std::move(out));
+}
+
+std::optional<std::string> read_seconds(std::string_view text) {
+    const auto number = parse_number(text);
+    if (!number || *number > 0xFFFFFFFF) return std::nullopt;
+    return big_endian(static_cast<std::uint32_t>(*number));
+}
+
+bool is_octal_digit(char c) { return c >= '0' && c <= '7'; }
+
+// A backslash before three octal digits is that byte, before anything else it is that character.
+std::string unescape(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const bool is_escape = text.front() == '\\' && text.size() > 1;
+        if (is_escape) text.remove_prefix(1);
+        if (is_escape && text.size() >= 3 && std::all_of(text.begin(), text.begin() + 3, is_octal_digit)) {
+            out += static_cast<char>((text[0] - '0') << 6 | (text[1] - '0') << 3 | (text[2] - '0'));
+            text.remove_prefix(3);
+            continue;
+        }
+        out += text.front();
+        text.remove_prefix(1);
+    }
+    return out;
+}
+
+std::optional<std::string> read_colon_hex(std::string_view text) {
+    std::string out;
+    for (const auto word : split(text, ':')) {
+        const auto byte = from_hex(word.size() == 1 ? "0" + std::string(word) : std::string(word));
+        if (!byte || byte->size() != 1) return std::nullopt;
+        out += *byte;
+    }
+    return out;
+}
+
+// dhclient writes bytes as hex only where they cannot be printed, so hex of what can be printed is text.
+std::string read_data(std::string_view text) {
+    const auto bytes = read_colon_hex(text);
+    if (bytes && !is_printable(protocol::without_final_nul(*bytes))) return *bytes;
+    return unescape(text);
+}
+
+// The option's bytes; empty when the client did not hand them over.
+std::optional<std::string> read_bytes(Form form, std::string_view text) {
+    constexpr std::size_t all = max_dhcp_message;
+    switch (form) {
+        case Form::address: return read_addresses(text, 1);
+        case Form::addresses: return read_addresses(text, all);
+        case Form::seconds: return read_seconds(text);
+        case Form::host_text: return text == "bad" ? std::nullopt : std::optional<std::string>(text);
+        case Form::escaped: return unescape(text);
+        case Form::data: return read_data(text);
+        case Form::withheld: return std::nullopt;
+        case Form::hex: break;
+    }
+    auto bytes = from_hex(text);
+    return bytes ? std::optional(std::move(*bytes)) : std::nullopt;
+}
+
+std::string explain_unreadable(const Variable& variable) {
+    if (variable.form == Form::withheld)
+        return fmt::format("udhcpc hands option {} over in a form that has lost its bytes", variable.option);
+    if (variable.form == Form::host_text)
+        return fmt::format("udhcpc withheld option {}, because it is no host name; a URL needs another DHCP client",
+                           variable.option);
+    return "the value cannot be read";
+}
+
+class EnvironmentReader {
+public:
+    Result<DhcpLease> read(std::string_view text, InfoBlockGrammar grammar) {
+        if (text.size() > dhcp_environment_limit)
+            return fail(FaultCode::too_large, "the DHCP client's environment is larger than " +
+                                                  std::to_string(dhcp_environment_limit) + " bytes");
+        const char separator = text.find('\0') == std::string_view::npos ? '\n' : '\0';
+        for (const auto line : split(text, separator)) {
+            const auto equals = line.find('=');
+            if (equals != std::string_view::npos) take(line.substr(0, equals), line.substr(equals + 1));
+        }
+        DhcpLease lease = read_dhcp_options(std::move(options_), address_, grammar);
+        lease.next_server = next_server_;
+        lease.dropped.insert(lease.dropped.begin(), dropped_.begin(), dropped_.end());
+        return lease;
+    }
+
+private:
+    void take(std::string_view name, std::string_view value) {
+        if (!value.empty() && value.back() == '\r') value.remove_suffix(1);
+        if (name == "ip" || name == "new_ip_address") return take_address(name, value, address_);
+        if (name == "siaddr" || name == "new_next_server") return take_address(name, value, next_server_);
+        const auto variable = find_variable(name);
+        if (!variable) return;
+        auto bytes = read_bytes(variable->form, value);
+        if (!bytes) return drop(name, explain_unreadable(*variable));
+        if (bytes->size() > max_dhcp_message) return drop(name, "the value is longer than a DHCP message");
+        options_[variable->option] = std::move(*bytes);
+    }
+
+    void take_address(std::string_view name, std::string_view value, std::optional<IpAddress>& address) {
+        const auto read = IpAddress::parse(value);
+        if (!read || !read->is_v4()) return drop(name, "the value is no IPv4 address");
+        address = *read;
+    }
+
+    void drop(std::string_view name, std::string reason) { dropped_.push_back({std::string(name), std::move(reason)}); }
+
+    DhcpOptions options_;
+    std::optional<IpAddress> address_;
+    std::optional<IpAddress> next_server_;
+    std::vector<DroppedOption> dropped_;
+};
+
+}  // namespace
+
+Result<DhcpLease> parse_dhcp_environment(std::string_view text, InfoBlockGrammar grammar) {
+    return EnvironmentReader().read(text, grammar);
+}
+
+std::vector<std::string> udhcpc_arguments(const protocol::DhcpRequest& request) {
+    std::vector<std::string> out = {"-o", "-C", "-V", request.class_id};
+    const auto send = [&](std::string option) {
+        out.emplace_back("-x");
+        out.push_back(std::move(option));
+    };
+    send("hostname:" + request.host_name);
+    send(fmt::format("0x39:{:04x}", request.max_message));
+    send("0x3d:" + to_hex(request.client_id));
+    auto parameters = request.parameters;
+    parameters.push_back(DhcpOption::time_servers);
+    for (const std::uint8_t parameter : parameters) {
+        out.emplace_back("-O");
+        out.push_back(std::to_string(parameter));
+    }
+    return out;
+}
+
+}  // namespace ringfence::phone
