@@ -9,6 +9,7 @@
 #include "base/host_name.h"
 #include "base/text.h"
 #include "phonefile/manifest.h"
+#include "protocol/dhcp_lease.h"
 
 namespace ringfence::server {
 
@@ -79,6 +80,22 @@ public:
         for (const toml::node& entry : *node->as_array()) {
             if (!entry.is_string()) return wrong(key, "must be a list of texts");
             out.push_back(entry.as_string()->get());
+        }
+        return out;
+    }
+
+    Result<std::vector<std::int64_t>> numbers(std::string_view key, std::int64_t least, std::int64_t most) {
+        const toml::node* node = take(key);
+        std::vector<std::int64_t> out;
+        if (node == nullptr) return out;
+        const auto refuse = [&] {
+            return wrong(key, fmt::format("must be a list of numbers from {} to {}", least, most));
+        };
+        if (!node->is_array()) return refuse();
+        for (const toml::node& entry : *node->as_array()) {
+            const auto* value = entry.as_integer();
+            if (value == nullptr || value->get() < least || value->get() > most) return refuse();
+            out.push_back(value->get());
         }
         return out;
     }
@@ -272,6 +289,41 @@ Status read_enrolment(Table table, ServerSettings& out) {
     return table.finish();
 }
 
+Result<std::vector<IpAddress>> read_addresses(Table& table, std::string_view key) {
+    auto texts = table.texts(key);
+    if (!texts) return fail(std::move(texts).error());
+    std::vector<IpAddress> out;
+    for (const std::string& text : *texts) {
+        const auto address = IpAddress::parse(text);
+        if (!address) return table.wrong(key, "must be a list of IP addresses");
+        out.push_back(*address);
+    }
+    return out;
+}
+
+// After [server], whose address is the default. An address that is not IPv4 is none that a set could be told.
+Status read_dhcp(Table table, ServerSettings& out) {
+    network::DhcpPlan& plan = out.dhcp;
+    auto server = table.text("server", out.installation.address);
+    auto option_43 = table.text("option_43");
+    auto ids = table.numbers("vlan_ids", 1, protocol::highest_vlan_id);
+    auto option = table.number("vlan_option", plan.vlan_option, 1, 254);
+    auto times = read_addresses(table, "time_servers");
+    if (!server) return fail(std::move(server).error());
+    if (!option_43) return fail(std::move(option_43).error());
+    if (!ids) return fail(std::move(ids).error());
+    if (!option) return fail(std::move(option).error());
+    if (!times) return fail(std::move(times).error());
+    plan.server = std::move(*server);
+    plan.option_43 = std::move(*option_43);
+    for (const std::int64_t id : *ids) plan.vlan_ids.push_back(static_cast<std::uint16_t>(id));
+    plan.vlan_option = static_cast<std::uint8_t>(*option);
+    plan.time_servers = std::move(*times);
+    if (!table.exists()) return {};
+    if (auto checked = network::check_dhcp_plan(plan); !checked) return checked;
+    return table.finish();
+}
+
 // What holds for the listeners together, wherever they came from.
 Status settle_listeners(ServerSettings& settings) {
     if (settings.listeners.size() > max_listeners) {
@@ -309,13 +361,15 @@ Result<ServerSettings> read_settings(const toml::table& file) {
     auto legacy = section("legacy");
     auto limits = section("limits");
     auto enrolment = section("enrolment");
-    for (const auto* table : {&server, &legacy, &limits, &enrolment}) {
+    auto dhcp = section("dhcp");
+    for (const auto* table : {&server, &legacy, &limits, &enrolment, &dhcp}) {
         if (!*table) return fail(table->error());
     }
     if (!server->exists()) return fail(FaultCode::malformed, "[server] is missing");
     if (auto read = read_server(*server, out); !read) return fail(std::move(read).error());
     if (auto read = read_limits(*limits, out); !read) return fail(std::move(read).error());
     if (auto read = read_enrolment(*enrolment, out); !read) return fail(std::move(read).error());
+    if (auto read = read_dhcp(*dhcp, out); !read) return fail(std::move(read).error());
     if (legacy->exists()) {
         if (auto read = read_legacy(*legacy, out); !read) return fail(std::move(read).error());
     }
@@ -444,6 +498,19 @@ server = ""
 # Threads that answer, each with a process that reads the requests; 0 is one for each thread that serves. Needs a
 # restart.
 # workers = 0
+
+# What the network's DHCP servers shall hand to phones of the class Nortel-SIP-Phone-A. `ringfence dhcp config` writes
+# it for Kea, dnsmasq, Windows and Cisco, and `ringfence dhcp check` asks as a phone and compares.
+# [dhcp]
+# Option 66: an IPv4 address, which a set takes for a TFTP server, or a URL. Default: the address above.
+# server = "{address}"
+# Option 43, for nothing but a string that your phones are known to read. Other devices use 43 for strings of their own.
+# option_43 = ""
+# VLANs of the phones, in the order in which a set tries them, and the option that carries them: 232, 247 or 251.
+# vlan_ids = []
+# vlan_option = 232
+# Option 42, for our agent's clock. Sets do not ask for it; their time server is a setting.
+# time_servers = []
 
 # What each door bears at once, for each thread. More phones wait. A full door lets go of those that ask for nothing,
 # and of transfers that moved less than 4 kB a second for 10 seconds.

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "crypto/tls_server.h"
 #include "delivery/installation.h"
+#include "network/dhcp_plan.h"
 #include "protocol/http_auth.h"
 #include "trust/access.h"
 
@@ -64,6 +65,7 @@ struct ServerSettings {
     std::optional<PortRange> passive_ports;      // of FTP; empty: any free one
     DoorLimits limits;
     EnrolmentSettings enrolment;
+    network::DhcpPlan dhcp;  // checked if the file has [dhcp]; its server is else the address of the installation
     Duration drain_time = std::chrono::seconds(30);  // how long running transfers may take at SIGTERM
 };
 

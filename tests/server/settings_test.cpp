@@ -77,6 +77,29 @@ TEST(Settings, EnrolmentIsThereUnlessItIsTurnedOff) {
     EXPECT_THAT(complaint(head + "[enrolment]\nworkers = -1\n"), HasSubstr("workers must be a number"));
 }
 
+TEST(Settings, DhcpLeadsToTheInstallationUnlessItSaysOtherwise) {
+    const auto absent = parse_settings(head)->dhcp;
+    EXPECT_EQ(absent.server, "192.0.2.10");
+    EXPECT_EQ(absent.vlan_option, 232);
+    const auto told = parse_settings(std::string(head) +
+                                     "[dhcp]\nserver = \"https://prov.example.net/\"\nvlan_ids = [100, 200]\n"
+                                     "vlan_option = 247\ntime_servers = [\"192.0.2.5\"]\n")
+                          ->dhcp;
+    EXPECT_EQ(told.server, "https://prov.example.net/");
+    EXPECT_EQ(told.vlan_ids, (std::vector<std::uint16_t>{100, 200}));
+    EXPECT_EQ(told.vlan_option, 247);
+    EXPECT_EQ(told.time_servers.at(0).to_string(), "192.0.2.5");
+    for (const auto* wrong :
+         {"server = \"prov\"", "server = \"ftp://u:canary@prov/\"", "option_43 = \"a\\u0007\"",
+          "option_43 = \"VLAN-A:1\"", "vlan_ids = [0]", "vlan_ids = [4095]", "vlan_ids = \"1\"", "vlan_option = 43",
+          "vlan_option = 131", "time_servers = [\"prov\"]", "time_servers = [\"::1\"]", "lease = 1"}) {
+        const auto refused = parse_settings(std::string(head) + "[dhcp]\n" + wrong + "\n");
+        ASSERT_FALSE(refused) << wrong;
+        EXPECT_EQ(refused.error().message.find("canary"), std::string::npos);
+        EXPECT_NE(refused.error().message.find("[dhcp]"), std::string::npos) << refused.error().message;
+    }
+}
+
 TEST(Settings, OldScepHasAClosingDate) {
     const std::string table = head + "[enrolment]\nscep_legacy = true\n";
     EXPECT_THAT(complaint(table), HasSubstr("scep_legacy_closes must be a date"));

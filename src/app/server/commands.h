@@ -27,6 +27,7 @@ std::vector<Command> token_commands();  // token, enrolment
 std::vector<Command> event_commands();  // events
 std::vector<Command> version_commands();
 std::vector<Command> import_commands();
+std::vector<Command> dhcp_commands();
 
 // All of them, each with --data, --json and --help added.
 std::vector<Command> all_commands();

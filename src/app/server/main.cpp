@@ -71,6 +71,7 @@ std::vector<Command> all_commands() {
     append(all, event_commands());
     append(all, version_commands());
     append(all, import_commands());
+    append(all, dhcp_commands());
     for (auto& command : all) {
         Parameter data{
             .name = "--data", .placeholder = "DIR", .meaning = "the installation's folder; default: RINGFENCE_DATA"};
