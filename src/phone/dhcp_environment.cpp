@@ -35,6 +35,8 @@ struct Variable {
     Form form;
 };
 
+constexpr std::string_view udhcpc_server_name = "tftp";
+
 constexpr std::array variables = {
     Variable{"subnet", DhcpOption::subnet_mask, Form::address},
     Variable{"router", DhcpOption::router, Form::addresses},
@@ -45,7 +47,7 @@ constexpr std::array variables = {
     Variable{"lease", DhcpOption::lease_time, Form::seconds},
     Variable{"serverid", DhcpOption::server_identifier, Form::address},
     Variable{"ntpsrv", DhcpOption::time_servers, Form::addresses},
-    Variable{"tftp", DhcpOption::tftp_server, Form::host_text},
+    Variable{udhcpc_server_name, DhcpOption::tftp_server, Form::host_text},
     Variable{"msstaticroutes", 249, Form::withheld},
     Variable{"new_subnet_mask", DhcpOption::subnet_mask, Form::address},
     Variable{"new_routers", DhcpOption::router, Form::addresses},
@@ -76,6 +78,17 @@ std::optional<Variable> find_variable(std::string_view name) {
             return Variable{name, static_cast<std::uint8_t>(*number), prefix.form};
     }
     return std::nullopt;
+}
+
+constexpr std::array<std::string_view, 2> address_names = {"ip", "new_ip_address"};
+constexpr std::array<std::string_view, 2> next_server_names = {"siaddr", "new_next_server"};
+
+bool holds(const std::array<std::string_view, 2>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_known(std::string_view name) {
+    return holds(address_names, name) || holds(next_server_names, name) || find_variable(name);
 }
 
 std::string big_endian(std::uint32_t number) {
@@ -159,8 +172,10 @@ std::string explain_unreadable(const Variable& variable) {
     if (variable.form == Form::withheld)
         return fmt::format("udhcpc hands option {} over in a form that has lost its bytes", variable.option);
     if (variable.form == Form::host_text)
-        return fmt::format("udhcpc withheld option {}, because it is no host name; a URL needs another DHCP client",
-                           variable.option);
+        return fmt::format(
+            "udhcpc withheld option {}, because it is no host name; a URL needs ringfence-phone dhcp-hook, or another "
+            "DHCP client",
+            variable.option);
     return "the value cannot be read";
 }
 
@@ -184,8 +199,8 @@ public:
 private:
     void take(std::string_view name, std::string_view value) {
         if (!value.empty() && value.back() == '\r') value.remove_suffix(1);
-        if (name == "ip" || name == "new_ip_address") return take_address(name, value, address_);
-        if (name == "siaddr" || name == "new_next_server") return take_address(name, value, next_server_);
+        if (holds(address_names, name)) return take_address(name, value, address_);
+        if (holds(next_server_names, name)) return take_address(name, value, next_server_);
         const auto variable = find_variable(name);
         if (!variable) return;
         auto bytes = read_bytes(variable->form, value);
@@ -212,6 +227,43 @@ private:
 
 Result<DhcpLease> parse_dhcp_environment(std::string_view text, InfoBlockGrammar grammar) {
     return EnvironmentReader().read(text, grammar);
+}
+
+DhcpEvent read_dhcp_event(std::string_view word) {
+    constexpr std::array<std::string_view, 6> leased = {"bound", "renew", "BOUND", "RENEW", "REBIND", "REBOOT"};
+    constexpr std::array<std::string_view, 6> lost = {"deconfig", "PREINIT", "EXPIRE", "FAIL", "RELEASE", "STOP"};
+    const auto is_in = [&](const auto& words) { return std::find(words.begin(), words.end(), word) != words.end(); };
+    if (is_in(leased)) return DhcpEvent::leased;
+    return is_in(lost) ? DhcpEvent::lost : DhcpEvent::other;
+}
+
+std::string keep_dhcp_variables(std::string_view environment) {
+    std::string out;
+    for (const auto variable : split(environment, '\0')) {
+        const auto name = variable.substr(0, variable.find('='));
+        if (name.size() == variable.size() || !is_known(name)) continue;
+        out.append(variable).push_back('\0');
+    }
+    return out;
+}
+
+bool is_server_withheld(const DhcpLease& lease) {
+    return lease.options.count(DhcpOption::tftp_server) == 0 &&
+           std::any_of(lease.dropped.begin(), lease.dropped.end(),
+                       [](const DroppedOption& dropped) { return dropped.name == udhcpc_server_name; });
+}
+
+std::string add_withheld_options(std::string_view environment, const DhcpOptions& options) {
+    const bool is_server_told = options.count(DhcpOption::tftp_server) != 0;
+    std::string out;
+    for (const auto variable : split(environment, '\0')) {
+        const bool is_told = is_server_told && variable.substr(0, variable.find('=')) == udhcpc_server_name;
+        if (!variable.empty() && !is_told) out.append(variable).push_back('\0');
+    }
+    for (const std::uint8_t code : {DhcpOption::tftp_server, DhcpOption::vendor_options})
+        if (const auto found = options.find(code); found != options.end())
+            out.append(fmt::format("opt{}={}", code, to_hex(found->second))).push_back('\0');
+    return out;
 }
 
 std::vector<std::string> udhcpc_arguments(const protocol::DhcpRequest& request) {

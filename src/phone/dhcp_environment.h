@@ -21,6 +21,23 @@ inline constexpr std::size_t dhcp_environment_limit = std::size_t{64} * 1024;
 Result<protocol::DhcpLease> parse_dhcp_environment(
     std::string_view text, protocol::InfoBlockGrammar grammar = protocol::InfoBlockGrammar::name_value);
 
+// What a client's script is told of: by udhcpc in its argument, by dhclient in the variable `reason`.
+enum class DhcpEvent {
+    leased,  // there is a lease, new or as before
+    lost,    // there is none, or none yet
+    other,
+};
+DhcpEvent read_dhcp_event(std::string_view word);
+
+// Of an environment only the variables that parse_dhcp_environment() reads, each ended by a NUL: whatever else whoever
+// started the client had there is nobody's business.
+std::string keep_dhcp_variables(std::string_view environment);
+
+// Whether udhcpc had an option 66 and withheld it, because it is no host name.
+bool is_server_withheld(const protocol::DhcpLease& lease);
+// The same environment with options 66 and 43 as they stand in an answer to the same phone.
+std::string add_withheld_options(std::string_view environment, const protocol::DhcpOptions& options);
+
 // The words that make busybox's udhcpc ask so, and for option 42 too, which a set does not ask for: our agent's clock
 // needs it. udhcpc sends the parameters in the order of their numbers.
 std::vector<std::string> udhcpc_arguments(const protocol::DhcpRequest& request);

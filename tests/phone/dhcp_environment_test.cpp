@@ -88,7 +88,7 @@ TEST(DhcpEnvironment, SaysWhatUdhcpcWithheld) {
     const auto lease = read("tftp=bad\nmsstaticroutes=\n");
     EXPECT_FALSE(lease.server);
     ASSERT_THAT(lease.dropped, SizeIs(2));
-    EXPECT_THAT(lease.dropped[0].reason, HasSubstr("a URL needs another DHCP client"));
+    EXPECT_THAT(lease.dropped[0].reason, HasSubstr("a URL needs ringfence-phone dhcp-hook"));
     EXPECT_EQ(lease.dropped[1].name, "msstaticroutes");
 }
 
@@ -122,6 +122,36 @@ TEST(DhcpEnvironment, IsBounded) {
     EXPECT_EQ(parse_dhcp_environment(std::string(dhcp_environment_limit + 1, '\n')).error().code, FaultCode::too_large);
     EXPECT_THAT(read("opt43=" + std::string(2 * max_dhcp_message, '0')).dropped, IsEmpty());
     EXPECT_THAT(read("opt43=" + std::string(2 * max_dhcp_message + 2, '0')).dropped, SizeIs(1));
+}
+
+TEST(DhcpEnvironment, KeepsTheClientsVariablesAlone) {
+    EXPECT_EQ(keep_dhcp_variables(
+                  "PATH=/bin\0ip=192.0.2.1\0SECRET=canary\0opt66=61\0opt=1\0nonsense\0new_routers=192.0.2.1\0"sv),
+              "ip=192.0.2.1\0opt66=61\0new_routers=192.0.2.1\0"sv);
+    EXPECT_EQ(keep_dhcp_variables(""), "");
+}
+
+TEST(DhcpEnvironment, TakesInWhatWasWithheld) {
+    EXPECT_FALSE(is_server_withheld(read("tftp=192.0.2.1")));
+    EXPECT_FALSE(is_server_withheld(read("domain=bad")));
+    const std::string withheld("ip=192.0.2.1\0tftp=bad\0", 22);
+    ASSERT_TRUE(is_server_withheld(read(withheld)));
+    const auto lease = read(add_withheld_options(withheld, {{66, "https://prov/"}, {43, "x"}, {67, "file"}}));
+    EXPECT_FALSE(is_server_withheld(lease));
+    EXPECT_EQ(lease.server->host, "prov");
+    EXPECT_EQ(lease.address, address("192.0.2.1"));
+    EXPECT_THAT(lease.options, ElementsAre(Pair(43, "x"), Pair(66, "https://prov/")));
+    EXPECT_THAT(lease.dropped, IsEmpty());
+    EXPECT_TRUE(is_server_withheld(read(add_withheld_options(withheld, {})))) << "nothing was told, and that is said";
+}
+
+TEST(DhcpEnvironment, KnowsWhatEachClientSays) {
+    for (const auto* word : {"bound", "renew", "BOUND", "RENEW", "REBIND", "REBOOT"})
+        EXPECT_EQ(read_dhcp_event(word), DhcpEvent::leased) << word;
+    for (const auto* word : {"deconfig", "PREINIT", "EXPIRE", "FAIL", "RELEASE", "STOP"})
+        EXPECT_EQ(read_dhcp_event(word), DhcpEvent::lost) << word;
+    for (const auto* word : {"nak", "leasefail", "MEDIUM", "ARPCHECK", ""})
+        EXPECT_EQ(read_dhcp_event(word), DhcpEvent::other) << word;
 }
 
 RC_GTEST_PROP(DhcpEnvironmentProperty, OptionsComeThroughEitherClient, (const std::string& bytes)) {

@@ -106,7 +106,7 @@ class RealDhcp(SystemTest):
         self.start_dnsmasq("--dhcp-option=66,https://prov.example.net/sets")
         lease = self.ask()
         self.assertIn("tftp=bad", lease.read_text())
-        self.assertIn("a URL needs another DHCP client", self.boot(lease, self.work.path("flash"), code=1).err)
+        self.assertIn("a URL needs ringfence-phone dhcp-hook", self.boot(lease, self.work.path("flash"), code=1).err)
 
 
 if __name__ == "__main__":

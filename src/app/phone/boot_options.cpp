@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/phone/first_line.h"
+#include "app/phone/lease_file.h"
 #include "base/disk.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
@@ -45,7 +46,9 @@ Checked<std::optional<Secret>> read_server(const BootOptions& options) {
 Checked<std::optional<protocol::DhcpLease>> read_lease(const BootOptions& options) {
     SystemDisk disk;
     std::vector<protocol::DhcpLease> offers;
-    for (const auto& path : options.dhcp_leases) {
+    auto paths = options.dhcp_leases;
+    if (paths.empty() && disk.exists(lease_path(options.state))) paths.push_back(lease_path(options.state));
+    for (const auto& path : paths) {
         const auto text = disk.read(path, phone::dhcp_environment_limit);
         if (!text) return failed(text.error());
         auto lease = phone::parse_dhcp_environment(*text);

@@ -88,6 +88,12 @@ struct DhcpRequestOptions {
     bool json = false;
 };
 
+struct DhcpHookOptions {
+    std::string event;  // udhcpc's word; empty: dhclient's `reason`
+    std::string state;
+    bool configures = false;  // the address too
+};
+
 // A device certificate profile (reference 5.4). What is empty stays as it is.
 struct ProfileOptions {
     std::string state;
@@ -134,6 +140,7 @@ int enrol(const EnrolOptions& options);
 int run(const RunOptions& options);
 int configure(const ConfigureOptions& options);
 int dhcp_request(const DhcpRequestOptions& options);
+int dhcp_hook(const DhcpHookOptions& options);
 int show(const ShowOptions& options);
 int profile(const ProfileOptions& options);
 int switches();

@@ -1,5 +1,9 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "app/phone/commands.h"
 #include "app/phone/output.h"
@@ -9,6 +13,7 @@ namespace {
 
 using ringfence::app::BootOptions;
 using ringfence::app::ConfigureOptions;
+using ringfence::app::DhcpHookOptions;
 using ringfence::app::DhcpRequestOptions;
 using ringfence::app::EnrolOptions;
 using ringfence::app::ProfileOptions;
@@ -39,9 +44,10 @@ void add_boot(CLI::App& app, BootOptions& options) {
                    "Provisioning server: tftp, ftp, http or https URL, without a password; a folder or a .cfg file; an "
                    "address alone is a TFTP server. Remembered as typed, 0.0.0.0 forgets it");
     app.add_option("--url-file", options.url_file, "File whose first line is the URL, for one that holds a password");
-    app.add_option(
-           "--dhcp-lease", options.dhcp_leases,
-           "File with what a DHCP client handed its script, as env prints it; of several the longest lease wins")
+    app.add_option("--dhcp-lease", options.dhcp_leases,
+                   "File with what a DHCP client handed its script, as env prints it; of several the longest lease "
+                   "wins. Without "
+                   "one, what dhcp-hook left in the flash")
         ->allow_extra_args(false);
     app.add_option("--device-id", options.device_id, "Device ID: the phone's own user name, sent over HTTPS only");
     app.add_option("--password-file", options.password_file,
@@ -145,6 +151,15 @@ void add_dhcp_request(CLI::App& app, DhcpRequestOptions& options) {
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
+void add_dhcp_hook(CLI::App& app, DhcpHookOptions& options) {
+    app.add_option("event", options.event, "What udhcpc says: bound, renew, deconfig ...; dhclient has a variable");
+    app.add_option("--state", options.state, "Folder that is the phone's flash; made if absent")
+        ->required()
+        ->envname("RINGFENCE_PHONE_STATE");
+    app.add_flag("--configure", options.configures, "Give the interface its address and default route too")
+        ->envname("RINGFENCE_PHONE_CONFIGURE");
+}
+
 void add_show(CLI::App& app, ShowOptions& options) {
     add_flash(app, options.state);
     auto* effective = app.add_flag("--effective", options.effective,
@@ -194,6 +209,15 @@ void add_baresip(CLI::App& app, TranslateOptions& options) {
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
+// DHCP clients take the name of a program without arguments, so that a link of this name is the command. The last word
+// comes first, as CLI11 wants them.
+std::vector<std::string> words_of(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (std::string_view(argv[0]).ends_with("dhcp-hook")) words.insert(words.begin(), "dhcp-hook");
+    std::reverse(words.begin(), words.end());
+    return words;
+}
+
 int run(int argc, char** argv) {
     CLI::App app("The deskphone's side of Ringfence: boots a virtual 11xx or 12xx set against a provisioning server.");
     app.name("ringfence-phone");
@@ -203,6 +227,7 @@ int run(int argc, char** argv) {
     RunOptions run_options;
     ConfigureOptions configure_options;
     DhcpRequestOptions dhcp_options;
+    DhcpHookOptions hook_options;
     ShowOptions show_options;
     ResetOptions reset_options;
     ProfileOptions profile_options;
@@ -216,6 +241,8 @@ int run(int argc, char** argv) {
     add_enrol(*enrol, enrol_options);
     auto* configure = app.add_subcommand("configure", "Type parameters in by hand, or clear them; shows what holds");
     auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, as arguments of udhcpc");
+    auto* hook =
+        app.add_subcommand("dhcp-hook", "Script of udhcpc or dhclient: keeps the lease where boot and run find it");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
     auto* reset = app.add_subcommand("reset", "Factory reset: forget roots, versions, files, settings and events");
     auto* translate = app.add_subcommand("translate", "Write the settings as the configuration of another program");
@@ -225,13 +252,14 @@ int run(int argc, char** argv) {
     add_boot(*boot, boot_options);
     add_configure(*configure, configure_options);
     add_dhcp_request(*dhcp, dhcp_options);
+    add_dhcp_hook(*hook, hook_options);
     add_show(*show, show_options);
     add_reset(*reset, reset_options);
     auto* profile = app.add_subcommand("profile", "Set up a device certificate profile");
     add_profile(*profile, profile_options);
     auto* switches = app.add_subcommand("switches", "List the behaviour that the manuals leave open");
     try {
-        app.parse(argc, argv);
+        app.parse(words_of(argc, argv));
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? ringfence::app::exit_done : ringfence::app::exit_misused;
     }
@@ -240,6 +268,7 @@ int run(int argc, char** argv) {
     if (run->parsed()) return ringfence::app::run(run_options);
     if (configure->parsed()) return ringfence::app::configure(configure_options);
     if (dhcp->parsed()) return ringfence::app::dhcp_request(dhcp_options);
+    if (hook->parsed()) return ringfence::app::dhcp_hook(hook_options);
     if (profile->parsed()) return ringfence::app::profile(profile_options);
     if (switches->parsed()) return ringfence::app::switches();
     if (show->parsed()) return ringfence::app::show(show_options);

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "app/phone/lease_file.h"
+
 namespace ringfence::app {
 
 namespace {
@@ -21,14 +23,8 @@ bool may_hold_flash(Disk& disk, const std::string& path) {
     const auto names = disk.list(path);
     if (!names) return false;
     const bool is_flash = std::find(names->begin(), names->end(), "files") != names->end();
-    return is_flash ||
-           std::all_of(names->begin(), names->end(), [](const auto& name) { return name == run_lock_name; });
-}
-
-Status make_folder(Disk& disk, const std::string& path) {
-    if (!may_hold_flash(disk, path))
-        return fail(FaultCode::conflict, path + " holds something else than a phone's flash");
-    return disk.make_directory(path, private_directory);
+    return is_flash || std::all_of(names->begin(), names->end(),
+                                   [](const auto& name) { return name == run_lock_name || name == lease_folder_name; });
 }
 
 // Whether it is ours now, rather than another program's.
@@ -36,8 +32,14 @@ bool take_lock(int descriptor) { return ::flock(descriptor, LOCK_EX | LOCK_NB) =
 
 }  // namespace
 
+Status make_state_folder(Disk& disk, const std::string& path) {
+    if (!may_hold_flash(disk, path))
+        return fail(FaultCode::conflict, path + " holds something else than a phone's flash");
+    return disk.make_directory(path, private_directory);
+}
+
 Result<StateLock> StateLock::hold_folder(Disk& disk, const std::string& path) {
-    if (auto made = make_folder(disk, path); !made) return fail(std::move(made.error()));
+    if (auto made = make_state_folder(disk, path); !made) return fail(std::move(made.error()));
     StateLock lock(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (lock.descriptor_ < 0) return fail(FaultCode::unavailable, path + " cannot be opened");
     if (!take_lock(lock.descriptor_)) return fail(FaultCode::conflict, path + " is in use by another program");
@@ -47,7 +49,7 @@ Result<StateLock> StateLock::hold_folder(Disk& disk, const std::string& path) {
 }
 
 Result<StateLock> StateLock::hold_run(Disk& disk, const std::string& path) {
-    if (auto made = make_folder(disk, path); !made) return fail(std::move(made.error()));
+    if (auto made = make_state_folder(disk, path); !made) return fail(std::move(made.error()));
     const std::string file = path + "/" + std::string(run_lock_name);
     StateLock lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file));
     if (lock.descriptor_ < 0) return fail(FaultCode::unavailable, file + " cannot be opened");

@@ -28,6 +28,9 @@ private:
     int descriptor_;
 };
 
+// Made if need be. conflict when it holds something else than a phone's flash.
+Status make_state_folder(Disk& disk, const std::string& path);
+
 struct HeldFlash {
     StateLock lock;
     phone::Flash flash;
