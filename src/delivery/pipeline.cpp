@@ -54,8 +54,11 @@ Protocol protocol_of(trust::Wire wire) {
         case trust::Wire::http: return Protocol::http;
         case trust::Wire::https:
         case trust::Wire::https_legacy: return Protocol::https;
+        case trust::Wire::radius:
+        case trust::Wire::radius_tls: break;
     }
-    return Protocol::tftp;
+    RINGFENCE_ASSERT(!"no content is asked for there");
+    return Protocol::https;
 }
 
 // By the model of the proved device and of the path. A site's login names no model: its site decides.

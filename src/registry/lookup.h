@@ -22,16 +22,18 @@ struct Body {
 // How long after the last byte of a one-time file its own address may ask again: TFTP loses last acknowledgements.
 inline constexpr Duration one_time_grace = std::chrono::seconds(60);
 
-// One thread at a time: each event loop has its own. Every answer reflects what was committed, by whatever process,
-// before the call, or before the Snapshot it stands in. Faults: unavailable (the database cannot be read), corrupt.
-class Lookup {
+// For Snapshot. Whatever writes ends it early.
+class Snapshots {
 public:
-    virtual ~Lookup() = default;
-
-    // For Snapshot. Whatever writes ends it early: enter_window(), note_...(), promote_login(), claim_one_time_file().
+    virtual ~Snapshots() = default;
     virtual void begin_snapshot() = 0;
     virtual void end_snapshot() = 0;
+};
 
+// One thread at a time: each event loop has its own. Every answer reflects what was committed, by whatever process,
+// before the call, or before the Snapshot it stands in. Faults: unavailable (the database cannot be read), corrupt.
+class Lookup : public Snapshots {
+public:
     virtual Result<std::shared_ptr<const Catalogue>> catalogue() = 0;
     virtual Result<std::optional<Device>> find_device(const MacAddress& mac) = 0;
     // Next logins too.
@@ -80,13 +82,13 @@ public:
 // database's log cannot be cut back meanwhile.
 class Snapshot {
 public:
-    explicit Snapshot(Lookup& lookup) : lookup_(lookup) { lookup_.begin_snapshot(); }
+    explicit Snapshot(Snapshots& lookup) : lookup_(lookup) { lookup_.begin_snapshot(); }
     Snapshot(const Snapshot&) = delete;
     Snapshot& operator=(const Snapshot&) = delete;
     ~Snapshot() { lookup_.end_snapshot(); }
 
 private:
-    Lookup& lookup_;
+    Snapshots& lookup_;
 };
 
 // Thread-safe and quick: a writer thread commits in batches, within half a second. What does not fit its bounded queue,

@@ -15,6 +15,8 @@ namespace {
 // What a RADIUS attribute can hold (RFC 2865 section 5); what a switch says is kept as it says it.
 constexpr std::size_t max_attribute = 253;
 
+constexpr std::size_t lookup_password_bytes = 16;
+
 constexpr char select_login[] = "SELECT identity, mac, password, kind, is_provisioning_login FROM network_logins";
 constexpr auto by_identity = join_sql(select_login, " WHERE identity = ?");
 constexpr auto by_device = join_sql(select_login, " WHERE mac = ?");
@@ -85,12 +87,13 @@ bool is_recent(const DevicePort& known, WallTime now, Duration time) {
 }
 
 // `known` is newest first.
+// For one that was written down.
 NotedPort judge_move(const std::vector<DevicePort>& known, const DevicePort& port, WallTime now) {
-    if (known.empty() || is_same_place(known.front(), port)) return {};
+    if (known.empty() || is_same_place(known.front(), port)) return {.is_new = true};
     const auto back =
         std::find_if(known.begin(), known.end(), [&](const DevicePort& place) { return is_same_place(place, port); });
     const bool takes_turns = back != known.end() && is_recent(*back, now, two_ports_time);
-    return {takes_turns ? Move::two_ports : Move::other_port, known.front()};
+    return {.is_new = true, .move = takes_turns ? Move::two_ports : Move::other_port, .before = known.front()};
 }
 
 Status store_port(Database& database, const DevicePort& port) {
@@ -201,6 +204,28 @@ Result<std::optional<Switch>> Registry::find_switch(const IpAddress& address) {
     });
     if (!listed) return fail(std::move(listed.error()));
     return best;
+}
+
+// ---- RADIUS servers on this machine
+
+Result<Secret> Registry::lookup_password(Random& random) {
+    const auto find = [&]() -> Result<std::optional<Secret>> {
+        return find_row(parts_->database->statement("SELECT lookup_password FROM state WHERE lookup_password NOT NULL"),
+                        [this](const Statement& row) { return parts_->open_sealed(row.blob(0), {"lookup-password"}); });
+    };
+    auto known = find();
+    if (!known) return fail(std::move(known.error()));
+    if (*known) return std::move(**known);
+    return in_transaction(*parts_->database, [&]() -> Result<Secret> {
+        auto made = find();  // by another process, meanwhile
+        if (!made) return fail(std::move(made.error()));
+        if (*made) return std::move(**made);
+        Secret password(to_hex(random.bytes(lookup_password_bytes)));
+        const std::string sealed = parts_->seal(password, {"lookup-password"});
+        auto stored = parts_->database->run("UPDATE state SET lookup_password = ?", Blob{sealed});
+        if (!stored) return fail(std::move(stored.error()));
+        return password;
+    });
 }
 
 // ---- Where devices are

@@ -66,6 +66,7 @@ enum class Move {
 };
 
 struct NotedPort {
+    bool is_new = false;  // it was written down: something about it changed, or port_note_interval has passed
     Move move = Move::none;
     std::optional<DevicePort> before{};  // set unless `none`
 };

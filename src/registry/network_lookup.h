@@ -13,10 +13,8 @@
 namespace ringfence::registry {
 
 // As Lookup: one thread at a time, what was committed before the call is seen. Faults: unavailable, corrupt.
-class NetworkLookup {
+class NetworkLookup : public Snapshots {
 public:
-    virtual ~NetworkLookup() = default;
-
     virtual Result<std::shared_ptr<const Catalogue>> catalogue() = 0;
     virtual Result<std::optional<Device>> find_device(const MacAddress& mac) = 0;
     virtual Result<bool> may_enter_window(std::int64_t window, const WindowVisitor& visitor) = 0;

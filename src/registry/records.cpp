@@ -21,9 +21,9 @@ std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std:
 constexpr std::array<std::string_view, 2> login_kinds = {"random", "keypad"};
 constexpr std::array<std::string_view, 3> purposes = {"device", "server", "authority"};
 constexpr std::array<std::string_view, 4> layers = {"global", "site", "model", "device"};
-constexpr std::array<std::string_view, 12> event_kinds = {"request",       "handshake", "login-failed", "downgrade",
-                                                          "misses",        "changed",   "revealed",     "window-opened",
-                                                          "window-closed", "server",    "enrolment",    "alarm"};
+constexpr std::array<std::string_view, 13> event_kinds = {
+    "request",       "handshake",     "login-failed", "downgrade", "misses", "changed", "revealed",
+    "window-opened", "window-closed", "server",       "enrolment", "alarm",  "network"};
 constexpr std::array<std::string_view, 5> device_states = {"expected", "seen", "enrolled", "active", "retired"};
 constexpr std::array<std::string_view, 2> token_kinds = {"token", "challenge"};
 constexpr std::array<std::string_view, 2> profiles = {"modern", "legacy"};
@@ -93,6 +93,9 @@ Retention retention_of(const Event& event) {
         case EventKind::downgrade:
         case EventKind::alarm: return Retention::alarm;
         // A refusal that names no device can be had for the asking.
+        case EventKind::network:
+            if (!event.device) return Retention::routine;
+            return event.outcome == "refused" ? Retention::alarm : Retention::proved;
         case EventKind::enrolment: return event.device ? Retention::proved : Retention::routine;
         case EventKind::changed:
         case EventKind::revealed:

@@ -193,7 +193,8 @@ enum class EventKind {
     window_closed,
     server,     // started, reloaded, stopped
     enrolment,  // a certificate was asked for, issued, refused, renewed, revoked
-    alarm,      // a second enrolment, a token guessed, a one-time file asked for twice
+    alarm,      // a second enrolment, a token guessed, a one-time file asked for twice, a device at two ports
+    network,    // a device was let in at a port, or refused there
 };
 std::string_view to_string(EventKind kind);
 std::optional<EventKind> parse_event_kind(std::string_view name);

@@ -267,6 +267,8 @@ public:
     Status list_switches(const std::function<bool(const Switch&)>& each);  // by name
     Result<std::optional<Switch>> find_switch(const IpAddress& address);   // the longest prefix wins
     Status forget_port(const DevicePort& port);                            // it is let in there no more
+    // What a RADIUS server on this machine shows, so that nobody else on it is answered; made when first asked for.
+    Result<Secret> lookup_password(Random& random);
 
     // ---- The whole
     // Makes all changes in `changes` one transaction: all of them, or none when it returns a Fault. For imports; keep

@@ -236,6 +236,8 @@ CREATE TABLE next_logins(
     {R"sql(
 ALTER TABLE devices ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
 
+ALTER TABLE state ADD COLUMN lookup_password BLOB;   -- sealed
+
 CREATE TABLE network_logins(
     identity TEXT PRIMARY KEY,
     mac TEXT NOT NULL UNIQUE REFERENCES devices ON DELETE CASCADE,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ip_address.h"
 #include "base/mac_address.h"
+#include "registry/event_budget.h"
 #include "registry/lookup.h"
 #include "trust/access.h"
 
@@ -31,9 +32,7 @@ public:
 private:
     registry::EventSink& events_;
     trust::Wire wire_;
-    std::uint32_t left_ = burst;
-    SteadyTime refilled_{};
-    std::uint64_t suppressed_ = 0;
+    registry::EventBudget budget_{{burst, refill}};
 };
 
 }  // namespace ringfence::server

@@ -16,7 +16,8 @@ std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std:
 }
 
 constexpr std::array<std::string_view, 3> class_names = {"public", "internal", "secret"};
-constexpr std::array<std::string_view, 5> wire_names = {"tftp", "ftp", "http", "https", "https-legacy"};
+constexpr std::array<std::string_view, 7> wire_names = {"tftp",         "ftp",    "http",      "https",
+                                                        "https-legacy", "radius", "radius-tls"};
 constexpr std::array<std::string_view, 4> proof_names = {"none", "site-login", "device-password", "device-certificate"};
 
 // What a class asks for. A row is one line of the table in docs/TRUST.md.

@@ -19,8 +19,9 @@ enum class ContentClass {
 std::string_view to_string(ContentClass content_class);  // "public", "internal", "secret"
 std::optional<ContentClass> parse_content_class(std::string_view name);
 
-enum class Wire { tftp, ftp, http, https, https_legacy };
-std::string_view to_string(Wire wire);  // "tftp" ... "https-legacy"
+// `radius` and `radius_tls` are where a RADIUS server asks (server/lookup_door.h); no content opens there.
+enum class Wire { tftp, ftp, http, https, https_legacy, radius, radius_tls };
+std::string_view to_string(Wire wire);  // "tftp" ... "https-legacy", "radius", "radius-tls"
 std::optional<Wire> parse_wire(std::string_view name);
 constexpr bool is_https(Wire wire) { return wire == Wire::https || wire == Wire::https_legacy; }
 
