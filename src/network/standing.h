@@ -11,6 +11,7 @@
 #include "base/mac_address.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "delivery/installation.h"
 #include "registry/network_lookup.h"
 #include "trust/admission.h"
 
@@ -19,6 +20,7 @@ namespace ringfence::network {
 struct HeldCertificate {
     std::string serial;  // lower-case hex
     WallTime not_after{};
+    bool is_legacy = false;  // of the legacy lane: an RSA one that SHA-1 may have signed, or that outlives our rules
     friend bool operator==(const HeldCertificate&, const HeldCertificate&) = default;
 };
 
@@ -30,6 +32,7 @@ struct Standing {
     bool has_proved_itself = false;
     bool requires_certificate = false;
     std::optional<WallTime> window_closes{};      // the last of the staging windows that take it; empty: none is open
+    std::optional<WallTime> legacy_closes{};      // until when the lane of old TLS serves it; empty: it does not
     std::vector<HeldCertificate> certificates{};  // that are neither revoked nor over
 };
 
@@ -38,21 +41,30 @@ struct Claim {
     std::string identity{};                // User-Name: that of the network login, or the MAC in any usual form
     std::optional<MacAddress> hardware{};  // Calling-Station-Id; empty: the switch did not tell
     std::string certificate{};             // serial, lower-case hex, of a certificate whose chain was verified
+    bool is_on_legacy_lane = false;        // EAP under old TLS
 };
 
 // What the RADIUS server needs to go on. Neither: the device may not come in.
 struct Credential {
-    Secret password{};               // for EAP-MD5 and MS-CHAPv2; empty: no password opens the port now
-    bool takes_certificate = false;  // one of the device's certificates does
+    Secret password{};                // for EAP-MD5 and MS-CHAPv2; empty: no password opens the port now
+    bool takes_certificate = false;   // one of the device's certificates does
+    bool is_for_legacy_lane = false;  // the lane of old TLS serves it
 };
 
-// The device that the claim names; empty: there is none. Faults: those of `lookup`.
-Result<std::optional<Standing>> find_standing(registry::NetworkLookup& lookup, const std::string& identity,
-                                              WallTime now);
-Result<std::optional<Standing>> get_standing(registry::NetworkLookup& lookup, const MacAddress& device, WallTime now);
+// What stands in the settings and not in the registry. `lane` may be null: there is no lane of old TLS.
+struct Rules {
+    const delivery::LanePolicy* lane = nullptr;
+};
+
+// The device that the claim names; empty: there is none. As many look-ups for nobody as for a device. Faults: those of
+// `lookup`.
+Result<std::optional<Standing>> find_standing(registry::NetworkLookup& lookup, const Rules& rules,
+                                              const std::string& identity, WallTime now);
+Result<std::optional<Standing>> get_standing(registry::NetworkLookup& lookup, const Rules& rules,
+                                             const MacAddress& device, WallTime now);
 
 // Before anything is proved. forbidden with the reason, for the event and nobody else: out of service, no window, other
-// hardware than the device's, a certificate that is not one of its own.
+// hardware than the device's, a certificate that is not one of its own, a lane that does not serve it.
 Result<Credential> find_credential(const Standing& standing, const Claim& claim, WallTime now);
 
 // After it is: which part of the network opens. A claim with a certificate was proved by it, any other by password.

@@ -1,0 +1,140 @@
+#include "network/query_codec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace ringfence::network {
+
+namespace {
+
+// RFC 2865 section 5.
+constexpr std::size_t max_attribute = 253;
+constexpr std::size_t dotted_mac = 14;  // "0011.2233.4455"
+
+struct Fields {
+    std::string identity, hardware, certificate, lane, nas, from, nas_name, port_id, port;
+};
+
+struct Field {
+    std::string_view name;
+    std::string Fields::*value;
+};
+constexpr std::array<Field, 9> fields{{{"identity", &Fields::identity},
+                                       {"hardware", &Fields::hardware},
+                                       {"certificate", &Fields::certificate},
+                                       {"lane", &Fields::lane},
+                                       {"nas", &Fields::nas},
+                                       {"from", &Fields::from},
+                                       {"nas_name", &Fields::nas_name},
+                                       {"port_id", &Fields::port_id},
+                                       {"port", &Fields::port}}};
+
+Result<Fields> read_form(std::string_view form) {
+    Fields out;
+    std::array<bool, fields.size()> seen{};
+    for (const std::string_view pair : split(form, '&')) {
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string_view::npos) return fail(FaultCode::malformed, "a field of the form has no value");
+        const auto* field = std::find_if(fields.begin(), fields.end(),
+                                         [&](const Field& each) { return each.name == pair.substr(0, equals); });
+        if (field == fields.end()) continue;
+        const auto index = static_cast<std::size_t>(field - fields.begin());
+        if (std::exchange(seen[index], true)) return fail(FaultCode::malformed, "a field of the form is there twice");
+        auto value = percent_decode(pair.substr(equals + 1));
+        if (!value) return fail(std::move(value.error()));
+        if (value->size() > max_attribute) return fail(FaultCode::too_large, "a field of the form is too long");
+        out.*field->value = std::move(*value);
+    }
+    return out;
+}
+
+std::optional<MacAddress> read_hardware(const std::string& text) {
+    const bool is_dotted = text.size() == dotted_mac && text[4] == '.' && text[9] == '.';
+    const auto mac = MacAddress::parse(is_dotted ? replace_all(text, ".", "") : text);
+    if (!mac) return std::nullopt;
+    return *mac;
+}
+
+// As the registry has serials: without the zeros that some put before them.
+std::string read_serial(const std::string& text) {
+    std::string out = to_lower(text);
+    while (out.size() > 2 && out.starts_with("00")) out.erase(0, 2);
+    return out;
+}
+
+IpAddress read_switch(const Fields& fields) {
+    const auto address = IpAddress::parse(fields.nas.empty() ? fields.from : fields.nas);
+    return address ? *address : IpAddress();
+}
+
+// Passwords are printable ASCII, and VLAN names are settings: what stands here is escaped all the same (RFC 8259
+// section 7).
+void append_json(std::string& out, std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        if (static_cast<unsigned char>(c) < 0x20)
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        else
+            out += c;
+    }
+    out += '"';
+}
+
+// do_xlat: rlm_rest would expand '%' in a password.
+void append_attribute(std::string& out, std::string_view name, std::string_view value) {
+    out += out.empty() ? '{' : ',';
+    append_json(out, name);
+    out += R"(:{"op":":=","do_xlat":false,"value":[)";
+    append_json(out, value);
+    out += "]}";
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view form) {
+    if (form.size() > max_query) return fail(FaultCode::too_large, "the form is too long");
+    auto told = read_form(form);
+    if (!told) return fail(std::move(told.error()));
+    if (told->identity.empty()) return fail(FaultCode::malformed, "the form names no identity");
+    Query out;
+    out.claim.hardware = read_hardware(told->hardware);
+    out.claim.certificate = read_serial(told->certificate);
+    out.claim.is_on_legacy_lane = told->lane == "legacy";
+    out.claim.identity = std::move(told->identity);
+    out.place.switch_address = read_switch(*told);
+    out.place.switch_name = std::move(told->nas_name);
+    out.place.port_number = static_cast<std::uint32_t>(parse_number(told->port).value_or(0));
+    out.place.port = told->port_id.empty() ? std::move(told->port) : std::move(told->port_id);
+    out.place.hardware = std::move(told->hardware);
+    return out;
+}
+
+Secret format_credential(const Credential& credential) {
+    std::string out;
+    if (!credential.password.empty()) append_attribute(out, "control:Cleartext-Password", credential.password.reveal());
+    if (credential.is_for_legacy_lane) append_attribute(out, "control:Tmp-Integer-0", "1");
+    if (out.empty()) out = "{";
+    out += '}';
+    return Secret(std::move(out));
+}
+
+std::string format_admission(const Admission& admission, const AdmissionTerms& terms, WallTime now) {
+    Duration session = terms.session;
+    if (admission.ends) session = std::clamp<Duration>(*admission.ends - now, shortest_session, session);
+    std::string out;
+    append_attribute(out, "reply:Tunnel-Type", "VLAN");
+    append_attribute(out, "reply:Tunnel-Medium-Type", "IEEE-802");
+    append_attribute(out, "reply:Tunnel-Private-Group-Id",
+                     admission.segment == trust::Segment::onboarding ? terms.onboarding : terms.production);
+    append_attribute(out, "reply:Session-Timeout", std::to_string(session / std::chrono::seconds(1)));
+    append_attribute(out, "reply:Termination-Action", "RADIUS-Request");
+    out += '}';
+    return out;
+}
+
+}  // namespace ringfence::network

@@ -1,0 +1,34 @@
+// What FreeRADIUS's rlm_rest says to us and what it takes as an answer: a form (HTML 5,
+// application/x-www-form-urlencoded) of the names below in, JSON of attributes out. network/radius_files.h writes the
+// other half. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "network/desk.h"
+
+namespace ringfence::network {
+
+inline constexpr std::size_t max_query = 4096;  // nine attributes of at most 253 bytes, each byte as %NN, fit
+
+// Names: identity, hardware (any usual form of a MAC; any other counts as not told), certificate (serial, hex), lane
+// ("legacy"), nas, from (addresses; the first that is there), nas_name, port_id, port. Names that are not known are
+// passed over. Faults: too_large; malformed for what is no form, a name that is there twice, or no identity.
+Result<Query> parse_query(std::string_view form);
+
+// How a segment is told to the switch (RFC 3580 section 3.31), and when it asks again.
+struct AdmissionTerms {
+    std::string onboarding = "onboarding";  // a VLAN's name or number
+    std::string production = "production";
+    Duration session = std::chrono::hours(1);
+};
+// Below that, switches and phones would do nothing but log in.
+inline constexpr Duration shortest_session = std::chrono::seconds(60);
+
+Secret format_credential(const Credential& credential);
+std::string format_admission(const Admission& admission, const AdmissionTerms& terms, WallTime now);
+
+}  // namespace ringfence::network
