@@ -4,6 +4,7 @@
 
 #include "server/ftp_door.h"
 #include "server/http_door.h"
+#include "server/lookup_door.h"
 #include "server/tftp_door.h"
 
 namespace ringfence::server {
@@ -39,6 +40,9 @@ std::unique_ptr<Door> make_door(LoopParts& parts, net::Descriptor socket,
         case trust::Wire::http:
         case trust::Wire::https:
         case trust::Wire::https_legacy: break;
+        case trust::Wire::radius:
+        case trust::Wire::radius_tls:
+            return std::make_unique<LookupDoor>(parts, std::move(socket), std::move(settings));
     }
     return std::make_unique<HttpDoor>(parts, std::move(socket), std::move(settings));
 }

@@ -10,7 +10,9 @@
 #include "delivery/pipeline.h"
 #include "net/event_loop.h"
 #include "net/socket.h"
+#include "network/query_codec.h"
 #include "registry/lookup.h"
+#include "registry/network_lookup.h"
 #include "server/enrolment_service.h"
 #include "server/settings.h"
 
@@ -26,6 +28,7 @@ struct PublicServices {
 struct LoopParts {
     net::EventLoop& loop;
     registry::Lookup& lookup;
+    registry::NetworkLookup* network_lookup;  // null: no door for RADIUS servers is made
     registry::EventSink& events;
     protocol::NonceTable& nonces;
     const PublicServices& services;
@@ -42,8 +45,11 @@ struct DoorSettings {
     DoorLimits limits;
     std::optional<PortRange> passive_ports;
     EnrolmentSettings enrolment;
-    std::optional<delivery::LanePolicy> lane;       // of the legacy door
-    std::shared_ptr<crypto::TlsServerContext> tls;  // of the HTTPS doors
+    std::optional<delivery::LanePolicy> lane;       // of the legacy door, and of EAP under old TLS
+    std::shared_ptr<crypto::TlsServerContext> tls;  // of the doors under TLS
+    // Of the doors for RADIUS servers.
+    network::AdmissionTerms admission_terms{};
+    Secret lookup_authorization{};  // what the bare one asks for
 };
 
 class Door {

@@ -14,6 +14,7 @@
 #include "net/event_loop.h"
 #include "net/socket.h"
 #include "server/door.h"
+#include "server/lookup_door.h"
 #include "server/service_notice.h"
 
 namespace ringfence::server {
@@ -122,13 +123,23 @@ void raise_descriptor_limit() {
 // A thread and what it serves. Made while the thread does not run; then everything happens on its loop.
 class Worker {
 public:
-    Worker(const Clock& clock, std::unique_ptr<registry::Lookup> lookup, std::shared_ptr<const delivery::Shared> shared,
+    struct Lookups {
+        std::unique_ptr<registry::Lookup> files;
+        std::unique_ptr<registry::NetworkLookup> network;  // may be null
+    };
+
+    Worker(const Clock& clock, Lookups lookups, std::shared_ptr<const delivery::Shared> shared,
            const PublicServices& services)
         : loop_(clock),
-          lookup_(std::move(lookup)),
+          lookups_(std::move(lookups)),
           shared_(std::move(shared)),
-          parts_{loop_,           *lookup_, shared_->events,
-                 shared_->nonces, services, std::make_unique<delivery::Pipeline>(*shared_, *lookup_)},
+          parts_{loop_,
+                 *lookups_.files,
+                 lookups_.network.get(),
+                 shared_->events,
+                 shared_->nonces,
+                 services,
+                 std::make_unique<delivery::Pipeline>(*shared_, *lookups_.files)},
           drain_look_(loop_.deadlines(), [this] { look_whether_drained(); }) {}
 
     ~Worker() {
@@ -171,7 +182,7 @@ private:
     };
 
     void take_over(Change& change) {
-        parts_.pipeline = std::make_unique<delivery::Pipeline>(*change.shared, *lookup_);
+        parts_.pipeline = std::make_unique<delivery::Pipeline>(*change.shared, *lookups_.files);
         shared_ = std::move(change.shared);
         retire_idle();
         std::vector<PlacedDoor> kept;
@@ -221,7 +232,7 @@ private:
     }
 
     net::EventLoop loop_;
-    std::unique_ptr<registry::Lookup> lookup_;
+    Lookups lookups_;
     std::shared_ptr<const delivery::Shared> shared_;
     LoopParts parts_;
     std::vector<PlacedDoor> doors_;
@@ -259,6 +270,8 @@ private:
     Result<Generation> load() const;
     Result<std::shared_ptr<crypto::TlsServerContext>> make_context(const ListenerSettings& listener,
                                                                    const ServerSettings& settings) const;
+    Status prepare_lookups(DoorSettings& door, const ServerSettings& settings) const;
+    Result<Worker::Lookups> open_lookups() const;
     Status probe_new(const std::vector<Listener>& listeners) const;
     void start_services(const ServerSettings& settings, std::size_t loops);
     Status try_reload();
@@ -287,6 +300,17 @@ Result<std::shared_ptr<crypto::TlsServerContext>> Server::Core::make_context(con
     return crypto::TlsServerContext::create(profile, parts.shared.clock);
 }
 
+Status Server::Core::prepare_lookups(DoorSettings& door, const ServerSettings& settings) const {
+    if (!parts.open_network_lookup) return fail(FaultCode::conflict, "RADIUS servers cannot be answered here");
+    door.admission_terms = settings.radius.terms;
+    if (settings.radius.has_legacy_eap) door.lane = settings.legacy;
+    if (door.listener.wire != Wire::radius) return {};
+    auto password = parts.load_lookup_password();
+    if (!password) return fail(std::move(password).error());
+    door.lookup_authorization = lookup_authorization(*password);
+    return {};
+}
+
 Result<Generation> Server::Core::load() const {
     auto settings = parts.load_settings();
     if (!settings) return fail(std::move(settings).error());
@@ -302,7 +326,10 @@ Result<Generation> Server::Core::load() const {
         door->enrolment = generation.settings.enrolment;
         door->passive_ports = generation.settings.passive_ports;
         if (listener.wire == Wire::https_legacy) door->lane = generation.settings.legacy;
-        if (trust::is_https(listener.wire)) {
+        if (is_lookup_wire(listener.wire)) {
+            if (auto prepared = prepare_lookups(*door, generation.settings); !prepared) return fail(prepared.error());
+        }
+        if (trust::is_https(listener.wire) || listener.wire == Wire::radius_tls) {
             auto context = make_context(listener, generation.settings);
             if (!context) return fail(std::move(context).error().within(trust::to_string(listener.wire)));
             door->tls = std::move(*context);
@@ -329,9 +356,9 @@ Status Server::Core::start() {
     start_services(loaded->settings, count);
     std::vector<std::unique_ptr<Worker>> made;
     for (std::size_t i = 0; i < count; ++i) {
-        auto lookup = parts.open_lookup();
-        if (!lookup) return fail(std::move(lookup).error());
-        made.push_back(std::make_unique<Worker>(parts.shared.clock, std::move(*lookup), loaded->shared, services));
+        auto lookups = open_lookups();
+        if (!lookups) return fail(std::move(lookups).error());
+        made.push_back(std::make_unique<Worker>(parts.shared.clock, std::move(*lookups), loaded->shared, services));
         for (Listener& listener : loaded->listeners) {
             made.back()->add_door(std::move(listener.sockets[i]), listener.settings);
         }
@@ -351,6 +378,18 @@ Status Server::Core::start() {
     if (parts.on_ready) parts.on_ready();
     notify_service_manager("READY=1");
     return {};
+}
+
+Result<Worker::Lookups> Server::Core::open_lookups() const {
+    Worker::Lookups out;
+    auto files = parts.open_lookup();
+    if (!files) return fail(std::move(files).error());
+    out.files = std::move(*files);
+    if (!parts.open_network_lookup) return out;
+    auto network = parts.open_network_lookup();
+    if (!network) return fail(std::move(network).error());
+    out.network = std::move(*network);
+    return out;
 }
 
 void Server::Core::start_services(const ServerSettings& settings, std::size_t loops) {

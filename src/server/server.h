@@ -16,6 +16,7 @@
 #include "crypto/tls_server.h"
 #include "delivery/shared.h"
 #include "registry/lookup.h"
+#include "registry/network_lookup.h"
 #include "server/enrolment_service.h"
 #include "server/settings.h"
 
@@ -36,6 +37,10 @@ struct ServerParts {
     std::function<Result<TlsMaterial>(crypto::TlsLane)> load_tls;
     // Called once per loop at start, on its thread.
     std::function<Result<std::unique_ptr<registry::Lookup>>()> open_lookup;
+    // The same for RADIUS servers' questions. None: no door for them can be opened.
+    std::function<Result<std::unique_ptr<registry::NetworkLookup>>()> open_network_lookup{};
+    // What a RADIUS server on this machine must show. Called with load_settings.
+    std::function<Result<Secret>()> load_lookup_password{};
     // None: nobody can enrol, whatever the settings say.
     std::optional<EnrolmentParts> enrolment;
     // The DER of the revocation list that is published under this name, as in /crl/<name>.crl. From any thread.

@@ -22,7 +22,9 @@ using trust::Wire;
 constexpr unsigned max_loops = 256;                // more threads than any machine of ours has cores
 constexpr std::size_t max_door_limit = 1'000'000;  // beyond what descriptors and memory bear
 constexpr std::int64_t max_drain_seconds = 3600;
-constexpr std::size_t max_listeners = 64;  // each opens one socket per loop
+constexpr std::int64_t max_session_seconds = 86'400;  // a port of a device that left stays open no longer
+constexpr std::size_t max_segment_name = 32;          // as IEEE 802.1Q has it
+constexpr std::size_t max_listeners = 64;             // each opens one socket per loop
 constexpr auto legacy_lane_life = std::chrono::hours(24 * 3 * 365);
 // When the lane's certificates end (authority/authority.h).
 const WallTime legacy_lane_end = *parse_time("2038-01-01T00:00:00Z");
@@ -157,6 +159,7 @@ ListenerSettings default_listener(Wire wire) {
     ListenerSettings out;
     out.wire = wire;
     if (trust::is_https(wire)) out.client_certificates = ClientCertificates::ask;
+    if (wire == Wire::radius_tls) out.client_certificates = ClientCertificates::require;
     return out;
 }
 
@@ -200,7 +203,7 @@ Status read_listener(Table table, ServerSettings& out) {
         if (!*text) return fail(text->error());
     }
     const auto wire = trust::parse_wire(*door);
-    if (!wire) return table.wrong("door", "must be tftp, ftp, http, https or https-legacy");
+    if (!wire) return table.wrong("door", "must be tftp, ftp, http, https, https-legacy, radius or radius-tls");
     ListenerSettings listener = default_listener(*wire);
     const auto endpoint = parse_place(*place, standard_port(*wire));
     if (!endpoint) return table.wrong("at", "must be an address and port, as in \"192.0.2.10:69\" or \"[::]:69\"");
@@ -324,6 +327,34 @@ Status read_dhcp(Table table, ServerSettings& out) {
     return table.finish();
 }
 
+Result<std::string> read_segment(Table& table, std::string_view key, const std::string& absent) {
+    auto name = table.text(key, absent);
+    if (!name) return name;
+    const bool is_plain =
+        std::all_of(name->begin(), name->end(), [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\'; });
+    if (name->empty() || name->size() > max_segment_name || !is_plain)
+        return table.wrong(key, fmt::format("must be a VLAN's number or name, at most {} characters of printable ASCII "
+                                            "without blanks and quotes",
+                                            max_segment_name));
+    return name;
+}
+
+Status read_radius(Table table, ServerSettings& out) {
+    network::AdmissionTerms& terms = out.radius.terms;
+    auto onboarding = read_segment(table, "onboarding", terms.onboarding);
+    auto production = read_segment(table, "production", terms.production);
+    auto session = table.number("session_seconds", terms.session / std::chrono::seconds(1),
+                                network::shortest_session / std::chrono::seconds(1), max_session_seconds);
+    auto legacy = table.truth("legacy_eap", false);
+    if (!onboarding) return fail(std::move(onboarding).error());
+    if (!production) return fail(std::move(production).error());
+    if (!session) return fail(std::move(session).error());
+    if (!legacy) return fail(std::move(legacy).error());
+    terms = {std::move(*onboarding), std::move(*production), std::chrono::seconds(*session)};
+    out.radius.has_legacy_eap = *legacy;
+    return table.finish();
+}
+
 // What holds for the listeners together, wherever they came from.
 Status settle_listeners(ServerSettings& settings) {
     if (settings.listeners.size() > max_listeners) {
@@ -336,6 +367,11 @@ Status settle_listeners(ServerSettings& settings) {
     }
     for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
         const ListenerSettings& a = settings.listeners[i];
+        if (a.wire == Wire::radius && !is_loopback(a.endpoint.address)) {
+            return fail(FaultCode::malformed,
+                        "the radius door is for this machine alone, as in \"127.0.0.1:18120\"; "
+                        "for other machines there is radius-tls");
+        }
         for (std::size_t j = 0; j < i; ++j) {
             const ListenerSettings& b = settings.listeners[j];
             const bool same_kind = (a.wire == Wire::tftp) == (b.wire == Wire::tftp);
@@ -362,7 +398,8 @@ Result<ServerSettings> read_settings(const toml::table& file) {
     auto limits = section("limits");
     auto enrolment = section("enrolment");
     auto dhcp = section("dhcp");
-    for (const auto* table : {&server, &legacy, &limits, &enrolment, &dhcp}) {
+    auto radius = section("radius");
+    for (const auto* table : {&server, &legacy, &limits, &enrolment, &dhcp, &radius}) {
         if (!*table) return fail(table->error());
     }
     if (!server->exists()) return fail(FaultCode::malformed, "[server] is missing");
@@ -370,6 +407,7 @@ Result<ServerSettings> read_settings(const toml::table& file) {
     if (auto read = read_limits(*limits, out); !read) return fail(std::move(read).error());
     if (auto read = read_enrolment(*enrolment, out); !read) return fail(std::move(read).error());
     if (auto read = read_dhcp(*dhcp, out); !read) return fail(std::move(read).error());
+    if (auto read = read_radius(*radius, out); !read) return fail(std::move(read).error());
     if (legacy->exists()) {
         if (auto read = read_legacy(*legacy, out); !read) return fail(std::move(read).error());
     }
@@ -381,11 +419,21 @@ Result<ServerSettings> read_settings(const toml::table& file) {
         }
     }
     if (auto known = root.finish(); !known) return fail(std::move(known).error());
+    if (out.radius.has_legacy_eap && !out.legacy)
+        return fail(FaultCode::malformed, "[radius] legacy_eap needs a [legacy] table with models and closes");
     if (auto settled = settle_listeners(out); !settled) return fail(std::move(settled).error());
     return out;
 }
 
 }  // namespace
+
+bool is_loopback(const IpAddress& address) {
+    static const Network loopback_v4 = *Network::parse("127.0.0.0/8");
+    static const Network loopback_v6 = *Network::parse("::1/128");
+    return loopback_v4.contains(address) || loopback_v6.contains(address);
+}
+
+bool is_lookup_wire(Wire wire) { return wire == Wire::radius || wire == Wire::radius_tls; }
 
 std::uint16_t standard_port(Wire wire) {
     switch (wire) {
@@ -394,6 +442,8 @@ std::uint16_t standard_port(Wire wire) {
         case Wire::http: return 80;
         case Wire::https:
         case Wire::https_legacy: return 443;
+        case Wire::radius: return 18120;
+        case Wire::radius_tls: return 18122;
     }
     return 0;
 }
@@ -511,6 +561,25 @@ server = ""
 # vlan_option = 232
 # Option 42, for our agent's clock. Sets do not ask for it; their time server is a setting.
 # time_servers = []
+
+# Where RADIUS servers ask who may use the network (ringfence radius config). On this machine, with a password that the
+# command writes into their files:
+# [[listen]]
+# door = "radius"
+# at = "127.0.0.1:18120"
+# On other machines, with certificates on both sides:
+# [[listen]]
+# door = "radius-tls"
+# at = "{any}:18122"
+
+# What switches are told: the VLAN, by number or name, of those that have yet to prove themselves and of the others, and
+# after how long each has to log in again.
+# [radius]
+# onboarding = "onboarding"
+# production = "production"
+# session_seconds = 3600
+# EAP under TLS 1.0 for the models and sites of [legacy], until that closes.
+# legacy_eap = false
 
 # What each door bears at once, for each thread. More phones wait. A full door lets go of those that ask for nothing,
 # and of transfers that moved less than 4 kB a second for 10 seconds.

@@ -14,6 +14,7 @@
 #include "crypto/tls_server.h"
 #include "delivery/installation.h"
 #include "network/dhcp_plan.h"
+#include "network/query_codec.h"
 #include "protocol/http_auth.h"
 #include "trust/access.h"
 
@@ -28,7 +29,12 @@ struct ListenerSettings {
     friend bool operator==(const ListenerSettings&, const ListenerSettings&) = default;
 };
 
-// tftp 69, ftp 21, http 80, https and https-legacy 443: what phones use when they are not told another.
+// Where RADIUS servers ask: radius, radius-tls.
+bool is_lookup_wire(trust::Wire wire);
+bool is_loopback(const IpAddress& address);
+
+// tftp 69, ftp 21, http 80, https and https-legacy 443: what phones use when they are not told another. radius 18120
+// and radius-tls 18122: what `radius config` writes.
 std::uint16_t standard_port(trust::Wire wire);
 
 struct PortRange {
@@ -55,6 +61,12 @@ struct EnrolmentSettings {
     unsigned workers = 0;  // threads, each with a registrar process; 0: one for each loop
 };
 
+// What RADIUS servers are told (server/lookup_door.h).
+struct RadiusSettings {
+    network::AdmissionTerms terms{};
+    bool has_legacy_eap = false;  // EAP under old TLS for those that [legacy] names, until it closes
+};
+
 struct ServerSettings {
     // Its legacy lane is set when manifests lead phones there: a legacy door listens and [legacy] names its server.
     delivery::Installation installation;
@@ -66,6 +78,7 @@ struct ServerSettings {
     DoorLimits limits;
     EnrolmentSettings enrolment;
     network::DhcpPlan dhcp;  // checked if the file has [dhcp]; its server is else the address of the installation
+    RadiusSettings radius;
     Duration drain_time = std::chrono::seconds(30);  // how long running transfers may take at SIGTERM
 };
 

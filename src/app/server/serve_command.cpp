@@ -94,6 +94,12 @@ Done serve(const Arguments& arguments, Context& context) {
                                   if (!another) return fail(std::move(another).error());
                                   return std::unique_ptr<registry::Lookup>(std::move(*another));
                               },
+                              .open_network_lookup = [&]() -> Result<std::unique_ptr<registry::NetworkLookup>> {
+                                  auto another = (*registry)->open_another();
+                                  if (!another) return fail(std::move(another).error());
+                                  return std::unique_ptr<registry::NetworkLookup>(std::move(*another));
+                              },
+                              .load_lookup_password = [&] { return (*registry)->lookup_password(context.random()); },
                               .enrolment = std::move(*enrolment),
                               .find_revocation_list = [&](std::string_view name) { return (*revocation)->find(name); },
                               .on_ready = say_ready};
@@ -112,7 +118,8 @@ std::vector<Command> serve_commands() {
          .purpose = "Serves sets until SIGTERM; prints 'ready' when all doors listen. The log goes to standard error.",
          .parameters = {{.name = "--listen",
                          .placeholder = "KIND=ADDR:PORT",
-                         .meaning = "a door: tftp, ftp, http, https or https-legacy, as in tftp=[::1]:69; may be "
+                         .meaning = "a door: tftp, ftp, http, https, https-legacy, radius or radius-tls, as in "
+                                    "tftp=[::1]:69; may be "
                                     "repeated, and then only these open",
                          .repeated = true}},
          .notes = "SIGHUP reads settings and certificates anew, whole or not at all.",

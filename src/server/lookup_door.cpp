@@ -1,0 +1,282 @@
+#include "server/lookup_door.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "net/stream.h"
+#include "network/query_codec.h"
+#include "protocol/http_request.h"
+#include "protocol/http_response.h"
+
+namespace ringfence::server {
+
+using protocol::HttpRequest;
+using protocol::HttpResponseHead;
+
+namespace {
+
+constexpr Duration handshake_time = std::chrono::seconds(10);
+constexpr Duration request_time = std::chrono::seconds(10);
+// Longer than RADIUS servers keep a connection that nobody uses, so that they end it and not we under their hands.
+constexpr Duration idle_time = std::chrono::minutes(5);
+// A stranger's, who has shown nothing yet.
+constexpr Duration stranger_time = std::chrono::seconds(10);
+constexpr Duration answer_time = std::chrono::seconds(10);
+constexpr Duration draining_time = std::chrono::seconds(2);
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view basic_challenge = "Basic realm=\"radius\"";
+
+enum class Route { none, credential, admission, refusal };
+
+Route find_route(const HttpRequest& request) {
+    if (request.method != "POST" || request.target_is_malformed) return Route::none;
+    const std::string_view path = request.target_path;
+    if (path == "network/v1/credential") return Route::credential;
+    if (path == "network/v1/admission") return Route::admission;
+    if (path == "network/v1/refusal") return Route::refusal;
+    return Route::none;
+}
+
+// The one table from faults of the desk to statuses.
+unsigned status_of(const Fault& fault) {
+    switch (fault.code) {
+        case FaultCode::forbidden:
+        case FaultCode::not_found: return 404;
+        case FaultCode::malformed:
+        case FaultCode::too_large: return 400;
+        default: return 503;
+    }
+}
+
+struct Reply {
+    unsigned status = 404;
+    Secret body{};
+};
+
+}  // namespace
+
+Secret lookup_authorization(const Secret& password) {
+    std::string login(lookup_user);
+    login += ':';
+    login += password.reveal();
+    Secret out("Basic " + to_base64(login));
+    wipe(login);
+    return out;
+}
+
+class LookupDoor::Connection : public net::StreamOwner, public std::enable_shared_from_this<Connection> {
+public:
+    Connection(LookupDoor& door, net::Descriptor socket, const IpAddress& source,
+               std::optional<crypto::TlsConnection> tls)
+        : door_(door),
+          source_(source),
+          reader_([](const HttpRequest& head) { return find_route(head) != Route::none; }),
+          stream_(door.parts_.loop, std::move(socket), *this, std::move(tls)) {}
+
+    void start() {
+        is_securing_ = stream_.tls() != nullptr;
+        since_ = now();
+        stream_.set_deadline(now() + (is_securing_ ? handshake_time : stranger_time));
+        stream_.start();
+    }
+
+    // Since when a stranger is here; empty for who has shown what the door asks for.
+    std::optional<SteadyTime> waiting_since() const {
+        if (is_known_) return std::nullopt;
+        return since_;
+    }
+
+    void let_go() { stream_.set_deadline(now()); }
+
+    void drain() {
+        if (is_securing_) return stream_.set_deadline(now() + draining_time);
+        if (!stream_.is_sending() && !reader_.is_inside_request()) stream_.finish(net::Stream::Rest::none);
+    }
+
+private:
+    SteadyTime now() const { return door_.parts_.loop.now(); }
+
+    void on_secured() override {
+        is_securing_ = false;
+        is_known_ = true;
+        stream_.set_deadline(now() + (door_.draining_ ? draining_time : idle_time));
+    }
+
+    void on_not_secured(const std::string& reason) override {
+        is_securing_ = false;
+        door_.handshake_events_.record({source_, reason, std::nullopt}, door_.parts_.clock());
+    }
+
+    void on_bytes(std::string_view bytes) override {
+        reader_.add(bytes);
+        read_request();
+    }
+
+    void on_sent() override {
+        if (!is_keeping_ || door_.draining_) return stream_.finish(net::Stream::Rest::expected);
+        stream_.set_deadline(now() + idle_time);
+        read_request();
+    }
+
+    void on_ended(const net::Ended&) override { door_.end(*this); }
+
+    void read_request() {
+        auto request = reader_.next();
+        if (!request) return respond({protocol::http_status(request.error().code)}, false);
+        if (!*request) {
+            if (reader_.take_continue()) return end_unanswered();
+            if (reader_.is_inside_request() && is_known_) stream_.set_deadline(now() + request_time);
+            return stream_.resume_reading();
+        }
+        stream_.pause_reading();
+        if (!is_welcome(**request)) {
+            door_.record_stranger(source_);
+            return respond({401}, false);
+        }
+        is_known_ = true;
+        respond(answer(**request), (*request)->keep_alive);
+    }
+
+    // No RADIUS server holds back a body of a few hundred bytes.
+    void end_unanswered() { stream_.finish(net::Stream::Rest::expected); }
+
+    // Under TLS it was judged by its certificate.
+    bool is_welcome(const HttpRequest& request) const {
+        if (stream_.tls() != nullptr) return true;
+        const Secret& wanted = door_.settings_->lookup_authorization;
+        return !wanted.empty() && equal_in_constant_time(request.authorization.reveal(), wanted.reveal());
+    }
+
+    Reply answer(const HttpRequest& request) {
+        const Route route = find_route(request);
+        if (route == Route::none) return {404};
+        if (request.body_state != protocol::HttpBody::read) return {400};
+        const auto query = network::parse_query(request.body);
+        if (!query) return {status_of(query.error())};
+        if (route == Route::credential) return give_credential(*query);
+        if (route == Route::admission) return admit(*query);
+        door_.desk_.note_refused(*query);
+        return {200, Secret("{}")};
+    }
+
+    Reply give_credential(const network::Query& query) {
+        const auto credential = door_.desk_.credential(query);
+        if (!credential) return refuse(credential.error());
+        return {200, network::format_credential(*credential)};
+    }
+
+    Reply admit(const network::Query& query) {
+        const auto admission = door_.desk_.admit(query);
+        if (!admission) return refuse(admission.error());
+        return {200, Secret(network::format_admission(*admission, door_.settings_->admission_terms,
+                                                      door_.parts_.clock().wall_now()))};
+    }
+
+    static Reply refuse(const Fault& fault) {
+        const unsigned status = status_of(fault);
+        if (status == 503) log::warning("a RADIUS server was not answered: " + fault.message);
+        return {status};
+    }
+
+    void respond(const Reply& reply, bool keep) {
+        is_keeping_ = keep && !door_.draining_;
+        HttpResponseHead head;
+        head.status = reply.status;
+        head.date = door_.parts_.clock().wall_now();
+        head.content_length = reply.body.reveal().size();
+        if (!reply.body.empty()) head.content_type = json_type;
+        head.no_store = true;
+        if (reply.status == 401) head.www_authenticate = basic_challenge;
+        head.keep_alive = is_keeping_;
+        std::string bytes = format_response_head(head);
+        bytes += reply.body.reveal();
+        stream_.set_deadline(now() + answer_time);
+        stream_.send(std::move(bytes));
+    }
+
+    LookupDoor& door_;
+    IpAddress source_;
+    protocol::HttpRequestReader reader_;
+    SteadyTime since_{};
+    bool is_securing_ = false;
+    bool is_known_ = false;
+    bool is_keeping_ = false;
+    net::Stream stream_;
+};
+
+LookupDoor::LookupDoor(LoopParts& parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings)
+    : parts_(parts),
+      desk_(*parts.network_lookup, parts.events, parts.clock()),
+      handshake_events_(parts.events, settings->listener.wire),
+      strangers_({HandshakeEvents::burst, HandshakeEvents::refill}),
+      judge_([this](std::string_view fingerprint) { return judge(fingerprint); }) {
+    change(std::move(settings));
+    listener_ = std::make_unique<net::TcpListener>(parts.loop, std::move(socket),
+                                                   [this](net::Accepted accepted) { accept(std::move(accepted)); });
+}
+
+LookupDoor::~LookupDoor() = default;
+
+void LookupDoor::change(std::shared_ptr<const DoorSettings> settings) {
+    settings_ = std::move(settings);
+    desk_.follow({.lane = settings_->lane ? &*settings_->lane : nullptr});
+}
+
+void LookupDoor::drain() {
+    draining_ = true;
+    listener_.reset();
+    const auto connections = connections_;
+    for (const auto& connection : connections) connection->drain();
+}
+
+void LookupDoor::accept(net::Accepted accepted) {
+    if (!has_room()) return;
+    std::optional<crypto::TlsConnection> tls;
+    if (settings_->tls) {
+        auto secured = settings_->tls->accept(accepted.socket.get(), judge_);
+        if (!secured) return log::error(secured.error().message);
+        tls = std::move(*secured);
+    }
+    const auto connection = std::make_shared<Connection>(*this, std::move(accepted.socket),
+                                                         accepted.peer.endpoint().address, std::move(tls));
+    connections_.insert(connection);
+    connection->start();
+}
+
+// A full door lets go of strangers only; whoever comes meanwhile must come again.
+bool LookupDoor::has_room() {
+    if (connections_.size() < max_connections) return true;
+    if (const auto stranger = find_longest_waiting(connections_, parts_.loop.now())) stranger->let_go();
+    return false;
+}
+
+// Its signature, dates and purpose (clientAuth) were verified before.
+Status LookupDoor::judge(std::string_view fingerprint) {
+    auto found = parts_.lookup.find_certificate(fingerprint);
+    if (!found) return fail(std::move(found).error());
+    if (!*found) return fail(FaultCode::untrusted, "the client certificate is not in our register");
+    if ((*found)->purpose != registry::CertificatePurpose::server)
+        return fail(FaultCode::untrusted, "the client certificate is not a host's");
+    if ((*found)->revoked)
+        return fail(FaultCode::untrusted, "the client certificate was revoked on " + format_time(*(*found)->revoked));
+    if (parts_.clock().wall_now() > (*found)->not_after)
+        return fail(FaultCode::expired, "the client certificate ended on " + format_time((*found)->not_after));
+    return {};
+}
+
+void LookupDoor::record_stranger(const IpAddress& source) {
+    const auto untold = strangers_.take(parts_.clock().steady_now());
+    if (!untold) return;
+    registry::Event event;
+    event.time = parts_.clock().wall_now();
+    event.kind = registry::EventKind::login_failed;
+    event.wire = trust::to_string(settings_->listener.wire);
+    event.source = source.to_string();
+    event.outcome = "refused";
+    event.detail = "a program asked as a RADIUS server without the password for that" + *untold;
+    parts_.events.record(std::move(event));
+}
+
+void LookupDoor::end(Connection& connection) { connections_.erase(connection.shared_from_this()); }
+
+}  // namespace ringfence::server

@@ -1,0 +1,59 @@
+// The door where RADIUS servers ask (network/desk.h), by HTTP/1.1 over connections that they keep:
+//   POST /network/v1/credential   before anything is proved: what they need to go on
+//   POST /network/v1/admission    after that: where the device is let in
+//   POST /network/v1/refusal      it was refused
+// The body is a query, answers are JSON (network/query_codec.h). 200; 404 for unknown and forbidden alike; 503 when
+// nobody can tell now. Bare on loopback, where the asker shows a password; else with mutual TLS, where it shows a
+// certificate that our authority issued to a host.
+#pragma once
+
+#include <memory>
+#include <set>
+
+#include "base/secret.h"
+#include "net/tcp_listener.h"
+#include "network/desk.h"
+#include "registry/event_budget.h"
+#include "server/door.h"
+#include "server/handshake_events.h"
+
+namespace ringfence::server {
+
+// The Authorization header that is asked for on the bare door (RFC 7617).
+inline constexpr std::string_view lookup_user = "radius";
+Secret lookup_authorization(const Secret& password);
+
+class LookupDoor final : public Door {
+public:
+    // parts.network_lookup is there.
+    LookupDoor(LoopParts& parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings);
+    ~LookupDoor() override;
+
+    void change(std::shared_ptr<const DoorSettings> settings) override;
+    void drain() override;
+    bool is_idle() const override { return connections_.empty(); }
+
+    // A RADIUS server keeps as many as it has threads.
+    static constexpr std::size_t max_connections = 256;
+
+private:
+    class Connection;
+
+    void accept(net::Accepted accepted);
+    bool has_room();
+    Status judge(std::string_view fingerprint);
+    void record_stranger(const IpAddress& source);
+    void end(Connection& connection);
+
+    LoopParts& parts_;
+    std::shared_ptr<const DoorSettings> settings_;
+    network::RegistryDesk desk_;
+    HandshakeEvents handshake_events_;
+    registry::EventBudget strangers_;
+    crypto::ClientJudge judge_;
+    std::set<std::shared_ptr<Connection>> connections_;
+    bool draining_ = false;
+    std::unique_ptr<net::TcpListener> listener_;
+};
+
+}  // namespace ringfence::server
