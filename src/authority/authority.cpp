@@ -170,6 +170,14 @@ CertificateLife Authority::device_life(Issuer issuer) const {
 
 const Certificate& Authority::root() const { return parts_->certificate(Part::root); }
 
+std::vector<Certificate> Authority::roots_ever() const {
+    std::vector<Certificate> out{root()};
+    const auto& former = parts_->standing.former;
+    for (auto generation = former.rbegin(); generation != former.rend(); ++generation)
+        out.push_back(generation->certificate(Part::root));
+    return out;
+}
+
 const Certificate& Authority::issuing(Issuer issuer) const { return parts_->certificate(issuing_part(issuer)); }
 
 Signer Authority::issuing_signer(Issuer issuer) const { return parts_->present().at(issuing_part(issuer)); }
@@ -234,11 +242,17 @@ Result<IssuedDevice> Authority::issue_device(const DeviceRequest& wanted, regist
 }
 
 Result<IssuedHost> Authority::issue_host(const HostRequest& wanted, registry::Registry& registry) {
-    const Part issuing = wanted.key == KeyType::rsa2048 ? Part::issuing_rsa : Part::issuing_p256;
-    const Signer signer = parts_->present().at(issuing);
-    const CertificateLife life = life_from(parts_->clock.wall_now(), server_days, signer.certificate.not_after());
+    const bool legacy = wanted.lane == TlsLane::legacy;
+    if (legacy && wanted.key != KeyType::rsa2048) {
+        return fail(FaultCode::conflict, "the legacy lane's sets know RSA keys only");
+    }
+    const Part modern = wanted.key == KeyType::rsa2048 ? Part::issuing_rsa : Part::issuing_p256;
+    const Signer signer = parts_->present().at(legacy ? Part::issuing_legacy : modern);
+    CertificateLife life = life_from(parts_->clock.wall_now(), server_days, signer.certificate.not_after());
+    if (legacy) life.begin = legacy_life().begin;
     CertificateRequest request;
     request.role = CertificateRole::server;
+    request.is_client = wanted.is_client;
     request.dns_names = wanted.hosts;
     request.addresses = wanted.addresses;
     if (!wanted.hosts.empty())

@@ -75,6 +75,8 @@ struct HostRequest {
     std::vector<std::string> hosts;
     std::vector<IpAddress> addresses;
     crypto::KeyType key = crypto::KeyType::rsa2048;
+    TlsLane lane = TlsLane::modern;  // legacy: RSA only, and the dates of the legacy lane
+    bool is_client = false;          // it asks our own server, and shows itself by this certificate
 };
 
 // As for a device, the key is not kept.
@@ -137,7 +139,8 @@ public:
     // Those of former generations still vouch for what they issued.
     std::vector<crypto::Certificate> device_issuers(TlsLane lane) const;
     const crypto::Certificate& root() const;
-    const std::string& organization() const;  // in the subject of all that is issued
+    std::vector<crypto::Certificate> roots_ever() const;  // the present one and those of former generations
+    const std::string& organization() const;              // in the subject of all that is issued
     // Of a device's certificate that this CA issues now.
     CertificateLife device_life(Issuer issuer) const;
     const crypto::Certificate& issuing(Issuer issuer) const;
@@ -164,7 +167,8 @@ public:
     Result<IssuedDevice> issue_device(const DeviceRequest& request, registry::Registry& registry);
 
     // A new key and a server certificate with these names only, recorded before it is handed out, dated as our own
-    // server's. Faults: malformed (no name, or one that is none), those of the registry.
+    // server's, or as the legacy lane's. Faults: malformed (no name, or one that is none), conflict (a P-256 key for
+    // the legacy lane), those of the registry.
     Result<IssuedHost> issue_host(const HostRequest& request, registry::Registry& registry);
 
     // New server certificates, for the keys that are there, with these names and from now on; the old ones stay valid

@@ -85,6 +85,9 @@ Status check_request(const CertificateRequest& request) {
     if (request.is_registration_authority && request.role != CertificateRole::server) {
         return fail(FaultCode::malformed, "only a server's certificate can say that it registers too");
     }
+    if (request.is_client && (request.role != CertificateRole::server || request.is_registration_authority)) {
+        return fail(FaultCode::malformed, "only a plain server's certificate can say that it asks too");
+    }
     if (!is_serial_number(request.serial_number)) {
         return fail(FaultCode::malformed, "a device's serial number has 1 to 64 letters, digits and plain signs");
     }
@@ -115,7 +118,9 @@ std::string_view basic_constraints(CertificateRole role) {
 
 std::string extended_key_usage(const CertificateRequest& request) {
     switch (request.role) {
-        case CertificateRole::server: return request.is_registration_authority ? "serverAuth,cmcRA" : "serverAuth";
+        case CertificateRole::server:
+            if (request.is_client) return "serverAuth,clientAuth";
+            return request.is_registration_authority ? "serverAuth,cmcRA" : "serverAuth";
         case CertificateRole::device: return "clientAuth";
         case CertificateRole::file_signer: return "codeSigning,emailProtection";
         case CertificateRole::registration: return "cmcRA";

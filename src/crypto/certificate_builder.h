@@ -41,6 +41,8 @@ struct CertificateRequest {
     std::string ocsp_url{};             // authority information access (RFC 5280 section 4.2.2.1)
     // Of a server: id-kp-cmcRA too, which EST clients look for (RFC 7030 section 3.6.1).
     bool is_registration_authority = false;
+    // Of a server: clientAuth too, since it asks another one.
+    bool is_client = false;
 };
 
 // A CA that signs.

@@ -4,6 +4,7 @@
 #include "app/server/context.h"
 #include "app/server/device_report.h"
 #include "app/server/login.h"
+#include "app/server/network_login.h"
 #include "app/server/secret_input.h"
 #include "base/text.h"
 
@@ -28,6 +29,13 @@ const Parameter password_parameter{
     .name = "--password-file",
     .placeholder = "F",
     .meaning = "take the password from this file ('-': standard input) instead of making one"};
+const Parameter network_login_parameter{
+    .name = "--network-login",
+    .shape = Shape::choice,
+    .meaning =
+        "for the network (802.1X): same, for a set with one field for both; own, made as --login says; default: "
+        "none",
+    .choices = {"same", "own", "none"}};
 const Parameter site_parameter{
     .name = "--site", .placeholder = "SITE", .meaning = "the site that the device belongs to"};
 
@@ -56,7 +64,24 @@ Result<Device> get_device(registry::Registry& registry, const MacAddress& mac) {
     return std::move(**device);
 }
 
-void show_login(Context& context, const Device& device, const MadeLogin& made) {
+// What a device is added with.
+struct Wanted {
+    LoginRequest login{};
+    std::string network_login{};  // as --network-login has it
+};
+
+struct Added {
+    MadeLogin made;
+    std::optional<registry::NetworkLogin> network{};
+};
+
+void add_network_login(json::object& object, const registry::NetworkLogin& login) {
+    object["network_identity"] = login.identity;
+    object["network_password"] = login.password.reveal();
+}
+
+void show_login(Context& context, const Device& device, const MadeLogin& made,
+                const std::optional<registry::NetworkLogin>& network = {}) {
     json::object object = to_json(device);
     object["user"] = made.login.user;
     object["login"] = registry::to_string(made.login.kind);
@@ -65,24 +90,39 @@ void show_login(Context& context, const Device& device, const MadeLogin& made) {
                                                               {"user", made.login.user},
                                                               {"password", std::string(made.password.reveal())}};
     if (!device.site.empty()) facts.insert(facts.begin() + 1, {"site", device.site});
+    if (network) {
+        add_network_login(object, *network);
+        facts.emplace_back("network identity", network->identity);
+        facts.emplace_back("network password", network->password.reveal());
+    }
     context.output().answer(object, format_facts(facts) + "The password is shown this once.\n");
     for (auto& fact : facts) wipe(fact.second);
 }
 
 // The login is read back with the device, so that what is shown is what is stored.
-Checked<MadeLogin> add_with_login(Context& context, const Device& device, const LoginRequest& request) {
+Checked<Added> add_with_login(Context& context, const Device& device, const Wanted& wanted) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
-    auto made =
-        make_device_login(device.mac, request, (*context.settings())->installation.realm, **registry, context.random());
+    auto made = make_device_login(device.mac, wanted.login, (*context.settings())->installation.realm, **registry,
+                                  context.random());
     if (!made) return fail(std::move(made).error());
-    const auto added = (*registry)->add_device(device, made->login);
+    Added out{std::move(*made)};
+    if (wanted.network_login == "same") out.network = as_network_login(out.made);
+    if (wanted.network_login == "own") {
+        auto own = make_network_login(device.mac, {.kind = out.made.login.kind}, context.random());
+        if (!own) return fail(std::move(own).error());
+        out.network = std::move(*own);
+    }
+    const auto added = (*registry)->together([&]() -> Status {
+        auto stored = (*registry)->add_device(device, out.made.login);
+        return stored && out.network ? (*registry)->store_network_login(*out.network) : stored;
+    });
     if (!added) return fail(added.error());
     context.note({.outcome = "device-added",
                   .detail = fmt::format("a {}{}", device.model, device.site.empty() ? "" : " at site " + device.site),
                   .device = device.mac,
                   .site = device.site});
-    return std::move(*made);
+    return out;
 }
 
 Done add(const Arguments& arguments, Context& context) {
@@ -100,9 +140,10 @@ Done add(const Arguments& arguments, Context& context) {
     device.serial = arguments.text_or_empty("--serial");
     device.names = arguments.all("--name");
     device.added = context.clock().wall_now();
-    const auto made = add_with_login(context, device, *request);
-    if (!made) return tl::unexpected<Stop>(made.error());
-    show_login(context, device, *made);
+    const auto added =
+        add_with_login(context, device, {std::move(*request), arguments.text_or_empty("--network-login")});
+    if (!added) return tl::unexpected<Stop>(added.error());
+    show_login(context, device, added->made, added->network);
     return {};
 }
 
@@ -294,7 +335,14 @@ Done renew_login(const Arguments& arguments, Context& context) {
     auto made = make_device_login(device->mac, *request, (*context.settings())->installation.realm, **registry,
                                   context.random());
     if (!made) return fail(std::move(made).error());
-    const auto stored = (*registry)->store_login(made->login);
+    const auto network = (*registry)->find_network_login_of(device->mac);
+    if (!network) return fail(network.error());
+    // The set has one field for both, and somebody types the new one there.
+    const bool is_for_both = *network && (*network)->is_provisioning_login;
+    const auto stored = (*registry)->together([&]() -> Status {
+        auto login = (*registry)->store_login(made->login);
+        return login && is_for_both ? (*registry)->store_network_login(as_network_login(*made)) : login;
+    });
     if (!stored) return fail(stored.error());
     context.note({.outcome = "device-login-made",
                   .detail = fmt::format("a new {} login; the old one is void", to_string(made->login.kind)),
@@ -330,8 +378,8 @@ Result<std::vector<Row>> parse_rows(std::string_view text) {
     return rows;
 }
 
-Checked<std::pair<Device, MadeLogin>> import_row(Context& context, const family::Family& family, const Row& row,
-                                                 const LoginRequest& request) {
+Checked<std::pair<Device, Added>> import_row(Context& context, const family::Family& family, const Row& row,
+                                             const Wanted& wanted) {
     const auto mac = MacAddress::parse(row.mac);
     if (!mac) return fail(mac.error());
     const auto known = require_model(family, row.model);
@@ -340,9 +388,9 @@ Checked<std::pair<Device, MadeLogin>> import_row(Context& context, const family:
     device.model = row.model;
     device.site = row.site;
     device.added = context.clock().wall_now();
-    auto made = add_with_login(context, device, request);
-    if (!made) return tl::unexpected<Stop>(made.error());
-    return std::pair(std::move(device), std::move(*made));
+    auto added = add_with_login(context, device, wanted);
+    if (!added) return tl::unexpected<Stop>(added.error());
+    return std::pair(std::move(device), std::move(*added));
 }
 
 Done import(const Arguments& arguments, Context& context) {
@@ -352,31 +400,42 @@ Done import(const Arguments& arguments, Context& context) {
     if (!text) return fail(text.error());
     const auto rows = parse_rows(*text);
     if (!rows) return fail(rows.error());
-    LoginRequest request;
-    if (const auto kind = arguments.find_text("--login")) request.kind = registry::parse_login_kind(*kind);
+    Wanted wanted{.network_login = arguments.text_or_empty("--network-login")};
+    if (const auto kind = arguments.find_text("--login")) wanted.login.kind = registry::parse_login_kind(*kind);
 
-    Rows table(context.output(), {"LINE", "MAC", "RESULT", "USER", "PASSWORD"});
+    const bool has_network = !wanted.network_login.empty() && wanted.network_login != "none";
+    std::vector<std::string> titles{"LINE", "MAC", "RESULT", "USER", "PASSWORD"};
+    if (has_network) titles.insert(titles.end(), {"NETWORK IDENTITY", "NETWORK PASSWORD"});
+    Rows table(context.output(), titles);
     std::size_t refused = 0;
     for (const Row& row : *rows) {
-        const auto added = import_row(context, **family, row, request);
+        const auto added = import_row(context, **family, row, wanted);
         const std::string line = std::to_string(row.line);
         if (!added) {
             ++refused;
+            std::vector<std::string> cells{line, printable(row.mac), "refused: " + added.error().sentence};
+            cells.resize(titles.size());
             table.add({{"line", row.line},
                        {"mac", printable(row.mac)},
                        {"result", "refused"},
                        {"reason", added.error().sentence}},
-                      {line, printable(row.mac), "refused: " + added.error().sentence, "", ""});
+                      cells);
             continue;
         }
         json::object object = to_json(added->first);
         object["line"] = row.line;
         object["result"] = "added";
-        object["user"] = added->second.login.user;
-        object["login"] = registry::to_string(added->second.login.kind);
-        object["password"] = added->second.password.reveal();
-        table.add(object, {line, added->first.mac.colons(), "added", added->second.login.user,
-                           std::string(added->second.password.reveal())});
+        const MadeLogin& made = added->second.made;
+        object["user"] = made.login.user;
+        object["login"] = registry::to_string(made.login.kind);
+        object["password"] = made.password.reveal();
+        std::vector<std::string> cells{line, added->first.mac.colons(), "added", made.login.user,
+                                       std::string(made.password.reveal())};
+        if (const auto& network = added->second.network) {
+            add_network_login(object, *network);
+            cells.insert(cells.end(), {network->identity, std::string(network->password.reveal())});
+        }
+        table.add(object, cells);
     }
     table.finish("The file holds no rows.");
     if (refused == 0) return {};
@@ -408,6 +467,7 @@ std::vector<Command> device_commands() {
                         name_parameter,
                         login_parameter,
                         password_parameter,
+                        network_login_parameter,
                         {.name = "--require-certificate",
                          .shape = Shape::flag,
                          .meaning = "a password is not enough for this device"}},
@@ -452,7 +512,8 @@ std::vector<Command> device_commands() {
         {.words = {"device", "import"},
          .purpose = "Adds the sets of a list, each with a login of its own.",
          .parameters = {{.name = "FILE", .meaning = "rows of mac,model or mac,model,site", .required = true},
-                        login_parameter},
+                        login_parameter,
+                        network_login_parameter},
          .notes = "Each row stands for itself: what is refused does not stop the others, and the exit code is then 1.",
          .run = import},
     };

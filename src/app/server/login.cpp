@@ -24,7 +24,7 @@ constexpr int user_tries = 20;                      // a clash is one in ten tho
 
 Result<std::string> make_user(char mark, LoginKind kind, registry::Registry& registry, Random& random) {
     for (int i = 0; i < user_tries; ++i) {
-        std::string user = kind == LoginKind::keypad ? random.text(keypad_user_length, digits)
+        std::string user = kind == LoginKind::keypad ? make_keypad_user(random)
                                                      : mark + random.text(random_user_length, lower_and_digits);
         const auto taken = registry.find_login(user);
         if (!taken) return fail(taken.error());
@@ -32,6 +32,17 @@ Result<std::string> make_user(char mark, LoginKind kind, registry::Registry& reg
     }
     return fail(FaultCode::conflict, "no free user name was found; remove devices that are gone, or try again");
 }
+
+void seal_into(registry::Login& login, const std::string& realm, const Secret& password) {
+    std::string a1 = fmt::format("{}:{}:{}", login.user, realm, password.reveal());
+    login.ha1_md5 = Secret(to_hex(crypto::md5(a1)));
+    login.ha1_sha256 = Secret(to_hex(crypto::sha256(a1)));
+    wipe(a1);
+}
+
+}  // namespace
+
+std::string make_keypad_user(Random& random) { return random.text(keypad_user_length, digits); }
 
 Secret make_password(LoginKind kind, Random& random) {
     if (kind == LoginKind::keypad) return Secret(random.text(keypad_password_length, digits));
@@ -48,15 +59,6 @@ Status check_given_password(const Secret& password, LoginKind kind) {
     if (!typeable) return fail(FaultCode::malformed, "the password may hold printable ASCII only, no blank and no '#'");
     return {};
 }
-
-void seal_into(registry::Login& login, const std::string& realm, const Secret& password) {
-    std::string a1 = fmt::format("{}:{}:{}", login.user, realm, password.reveal());
-    login.ha1_md5 = Secret(to_hex(crypto::md5(a1)));
-    login.ha1_sha256 = Secret(to_hex(crypto::sha256(a1)));
-    wipe(a1);
-}
-
-}  // namespace
 
 Result<MadeLogin> make_device_login(const MacAddress& mac, const LoginRequest& request, const std::string& realm,
                                     registry::Registry& registry, Random& random) {

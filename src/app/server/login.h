@@ -29,6 +29,10 @@ inline constexpr std::size_t max_password_length = 64;  // what a set's password
 inline constexpr std::size_t min_keypad_password = 10;  // as docs/TRUST.md asks of typed logins
 inline constexpr std::size_t min_random_password = 22;  // 128 bits at 6 bits a character
 
+std::string make_keypad_user(Random& random);  // digits; may be taken
+Secret make_password(registry::LoginKind kind, Random& random);
+Status check_given_password(const Secret& password, registry::LoginKind kind);  // malformed
+
 Result<MadeLogin> make_device_login(const MacAddress& mac, const LoginRequest& request, const std::string& realm,
                                     registry::Registry& registry, Random& random);
 Result<MadeLogin> make_site_login(const std::string& site, const std::string& realm, registry::Registry& registry,

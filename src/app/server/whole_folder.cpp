@@ -1,5 +1,8 @@
 #include "app/server/whole_folder.h"
 
+#include <fcntl.h>
+
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -57,6 +60,19 @@ Status write_whole_folder(const std::string& path, Disk& disk, const std::functi
     if (!names) return fail(names.error());
     if (!names->empty()) return fail(FaultCode::conflict, path + " is not empty; nothing was changed");
     return fill_in_place(path, disk, fill);
+}
+
+Status replace_whole_folder(const std::string& path, Disk& disk,
+                            const std::function<Status(const std::string&)>& fill) {
+    const std::string beside = path + std::string(Disk::temporary_suffix);
+    remove_tree(beside);  // what a crash left
+    auto status = disk.make_directory(beside, private_directory);
+    if (status) status = fill(beside);
+    if (status && ::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0)
+        status =
+            fail(FaultCode::unavailable, path + " could not be exchanged for the new one; it may be a mount point");
+    remove_tree(beside);
+    return status;
 }
 
 }  // namespace ringfence::app

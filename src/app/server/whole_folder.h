@@ -15,4 +15,8 @@ namespace ringfence::app {
 // the next call. conflict when `path` is there and holds something else.
 Status write_whole_folder(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill);
 
+// The same for a folder that is there already, which is exchanged for the new one in one step: what stood there is
+// gone. `fill` may still read it.
+Status replace_whole_folder(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill);
+
 }  // namespace ringfence::app
