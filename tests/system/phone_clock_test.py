@@ -72,8 +72,8 @@ class Clock(SystemTest):
         cls.password_file = cls.work.write("password", password, 0o600)
         cls.certificate = cls.house.issue(MAC, "rsa2048")
         cls.house.set("AUTOLOGIN_ID_KEY01", "4711@voice.example.net", "--device", MAC)
-        cls.server = cls.house.serve(doors=("tftp", "https", "https-legacy"), hosts=(SERVER,),
-                                     ports={"tftp": 69, "https": 443, "https-legacy": LEGACY_PORT},
+        cls.server = cls.house.serve(doors=("tftp", "http", "https", "https-legacy"), hosts=(SERVER,),
+                                     ports={"tftp": 69, "http": 80, "https": 443, "https-legacy": LEGACY_PORT},
                                      preexec=network.add(SERVER).enter)
         toybox = [need_program("toybox"), "sntp", "-S"]
         fake = [need_program("faketime"), "-f"]
@@ -176,6 +176,20 @@ class Clock(SystemTest):
         self.assertIn("and it is 2037-06-01T", failed.json()["reason"])
         self.boot_by_tftp(None, *self.lease(RIGHT))  # whose time server is remembered
         self.assertEqual(run(enrol, check=True).json()["outcome"], "enrolled")
+
+    def test_a_false_time_does_not_hinder_the_first_enrolment(self):
+        for number, off in enumerate((BEHIND, AHEAD)):
+            state = self.work.path("flash")
+            run([PHONE, "configure", "--state", state, "--set", f"sntp-server={off}"], check=True)
+            # By CMP, which brings the root, then over HTTPS; nothing has proved the time by then.
+            for profile, by in enumerate((["cmp", "--server", f"http://{SERVER}"],
+                                          ["est", "--server", f"https://{SERVER}"]), start=1):
+                mac = f"00:24:7F:01:03:{number}{profile}"
+                self.house.add_device(mac)
+                token = self.work.write("token", self.house.json("token", "add", mac)["token"], 0o600)
+                done = run(self.at(None, "enrol", "--mac", mac, "--state", state, "--profile", profile, "--json",
+                                   "--token-file", token, "--by", *by), check=True)
+                self.assertEqual(done.json()["outcome"], "enrolled")
 
     def test_public_settings_name_the_time_server(self):
         self.boot_by_tftp(None)

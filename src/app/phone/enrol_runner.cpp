@@ -57,7 +57,7 @@ Result<phone::EnrolmentBasics> prepare_basics(const EnrolmentPlan& plan, phone::
                                               const phone::TrustStore& trust, const phone::EnrolmentStore& store) {
     phone::EnrolmentBasics basics;
     basics.server = order_for(plan.server);
-    basics.time = time_for_one_try(flash.state());
+    basics.time = time_for_one_try(flash.state(), plan.fetching.stop);
     basics.server.time = basics.time;
     basics.server.trust = trust.server_trust(basics.time, phone::Behaviour());
     const auto profile = flash.state().profile(plan.profile);

@@ -32,7 +32,7 @@ Result<phone::FetchOrder> order_login(const LoginServer& server, phone::Flash& f
     order.port = server.port;
     order.path = protocol::device_login_path;
     order.identity = std::make_shared<const crypto::ClientIdentity>(std::move(*identity));
-    order.time = time_for_one_try(flash.state());
+    order.time = time_for_one_try(flash.state(), nullptr);
     order.trust = trust->server_trust(order.time, phone::Behaviour());
     order.size_limit = protocol::max_device_login;
     order.upload = phone::Upload{std::string(protocol::device_login_type), list_anchors(*trust)};

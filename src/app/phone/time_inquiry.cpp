@@ -149,14 +149,15 @@ phone::TimeOutcome ask_time(const phone::TimeOrder& order, const std::atomic<boo
     return {fail(FaultCode::unavailable, complaints), {}};
 }
 
-crypto::JudgingTime time_for_one_try(const phone::FlashState& state) {
+crypto::JudgingTime time_for_one_try(const phone::FlashState& state, const std::atomic<bool>* stop) {
     const SystemClock system;
     phone::PhoneClock clock(system, state.proved_time);
     if (clock.own_time().is_floor || !clock.wants_to_hear()) return clock.own_time();
     const auto servers = phone::time_servers({state.parameters, state.settings, {}});
     if (servers.empty()) return clock.own_time();
-    if (const auto outcome = ask_time({servers}, nullptr); outcome.time) clock.hear(*outcome.time);
-    return clock.judging_time();
+    const auto outcome = ask_time({servers}, stop);
+    if (!outcome.time || !clock.hear(*outcome.time)) return clock.own_time();
+    return {clock.judging_time().at, true};
 }
 
 }  // namespace ringfence::app

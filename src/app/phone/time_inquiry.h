@@ -20,7 +20,8 @@ inline constexpr unsigned tries_of_one_server = 2;
 phone::TimeOutcome ask_time(const phone::TimeOrder& order, const std::atomic<bool>* stop);
 
 // What to judge a server by that is asked once, by this machine's clock. A time server is asked only where the clock
-// may be ahead: while it is unset the floor does, and no forged time can stand in the way.
-crypto::JudgingTime time_for_one_try(const phone::FlashState& state);
+// may be ahead, and its word is a floor, as that of an unset clock: who is good by the phone's own clock stays good, so
+// a false time locks nobody out.
+crypto::JudgingTime time_for_one_try(const phone::FlashState& state, const std::atomic<bool>* stop);
 
 }  // namespace ringfence::app
