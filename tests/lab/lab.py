@@ -43,6 +43,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import string
 import sys
 import time
@@ -50,7 +51,7 @@ from pathlib import Path
 
 from capture import Capture
 from control import ControlSocket
-from harness import PATIENCE, need_program, run, wait_until
+from harness import PATIENCE, WAIT, need_program, run, wait_until
 from namespaces import Node, need, why_no_namespaces
 
 HERE = Path(__file__).resolve().parent
@@ -71,6 +72,7 @@ USERS = {"onboarding": ("password-of-onboarding", "onboarding"), "production": (
          "nowhere": ("password-of-nowhere", "no-such-network"), "plain": ("password-of-plain", None)}
 LOGIN_SECONDS = 20 * PATIENCE  # wpa_supplicant's own 2 s before its first word included
 PING_SECONDS = 1
+CONSOLE_LIMIT = 64
 FORWARD_EAPOL = 1 << 3         # group_fwd_mask: a cable carries 01-80-C2-00-00-03 too
 UNQUOTED = ("key_mgmt", "eap", "eapol_flags", "fragment_size")  # the words among wpa_supplicant's settings
 LEASE_SCRIPT = """#!/bin/sh
@@ -254,7 +256,8 @@ class Phone(LabNode):
             settings["password"] = password
         supplicant, decided = self.supplicant(), self._decisions()
         supplicant.configure(eap=eap, identity=identity, **settings)
-        self.lab.ask_who_is_there(self.port, self.mac)
+        # The phone's own Start would come two seconds later.
+        self.lab.console(f"ask {self.port} {self.mac}")
         if not supplicant.wait_for_login():
             wait_until(lambda: self.network() == "closed", "the gate to close after EAP-Failure")
             return None
@@ -322,7 +325,7 @@ class Lab:
     def _start_agent(self, default_network, quiet_seconds, reauth_seconds):
         folder = self.work.path("switch")
         folder.mkdir(mode=0o700)
-        self._control_folder = folder / "control"
+        self._folder = folder
         settings = {"folder": str(folder), "phone_ports": PHONE_PORTS, "uplinks": [SERVER_PORT],
                     "address": SWITCH, "identifier": SWITCH_IDENTIFIER, "called_station": SWITCH_MAC.replace(":", "-"),
                     "server": SERVER, "secret": self.radius_secret, "default_network": default_network,
@@ -339,21 +342,23 @@ class Lab:
 
     def hostapd(self, port=PHONE_PORT):
         """A control socket of the authenticator, for `with`."""
-        return contextlib.closing(self.switch.connect_control(self._control_folder / port, self.agent))
+        return contextlib.closing(self.switch.connect_control(self._folder / "control" / port, self.agent))
 
-    def ask_who_is_there(self, port, mac):
-        """The switch asks a phone for its identity, as switches do from time to time, before the phone says Start by
-        itself, for which wpa_supplicant takes two seconds."""
-        with self.hostapd(port) as control:
-            if control.request(f"NEW_STA {mac}") != "OK":
-                control.request(f"EAPOL_REAUTH {mac}")
+    def console(self, words):
+        """Types a line at the switch (see switch.py) and waits until it is done."""
+        with self.switch.entered():
+            line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with line:
+            line.settimeout(WAIT)
+            line.bind(b"")
+            line.connect(str(self._folder / "console"))
+            line.send(words.encode())
+            if line.recv(CONSOLE_LIMIT) != b"done":
+                raise AssertionError(f"the switch refused '{words}'")
 
     def reset_port(self, port=PHONE_PORT):
         """The port forgets who was in and whom it refused, as after an administrator's shutdown and no shutdown."""
-        with self.hostapd(port) as control:
-            control.command("DISABLE")
-            control.command("ENABLE")
-        wait_until(lambda: not any(at == port for at, _ in self.gate()), f"{port} to be empty")
+        self.console(f"reset {port}")
 
     def capture(self, node, interface="eth0"):
         return Capture(node, interface)

@@ -21,6 +21,10 @@ RADIUS server goes through here, unchanged, and the network is read from the Acc
 RFC 3580 section 3.31), as a switch does. A network of another name than the two keeps the station out, like an unknown
 VLAN.
 Prints `ready`, then a line `PORT STATION NETWORK` for each login, with the network "closed" for each end.
+
+Whoever administers it sends a datagram to the Unix socket FOLDER/console, which is answered with `done` or `refused`:
+    reset PORT          shutdown and no shutdown: the port forgets who was in and whom it refused
+    ask PORT STATION    asks a station who it is, as switches do from time to time
 """
 
 import ctypes
@@ -254,8 +258,7 @@ class Port:
             # After a refusal it is quiet already; after a logoff or a Disconnect-Request it need not be.
             self._quiet.setdefault(station, time.monotonic())
         elif event == "AP-DISABLED":
-            self._inside.clear()
-            self.gate.close(self.name)
+            self.forget()
 
     def let_in(self, station):
         network = self.relay.network(station) or self.settings["default_network"]
@@ -277,16 +280,42 @@ class Port:
         self.reset()
         # As after link-up, the port asks who is there.
         for station in again:
-            self.control.request(f"NEW_STA {station}")
+            self.ask(station)
 
     def reset(self):
         """Forgets every station. hostapd's own way of putting one out, after a refusal too, makes it deaf to that
         station for 5 s, and then ends whatever login there is."""
+        self.forget()
+        self.control.command("DISABLE")
+        self.control.command("ENABLE")
+
+    def forget(self):
         self._quiet.clear()
         self._inside.clear()
         self.gate.close(self.name)
-        self.control.command("DISABLE")
-        self.control.command("ENABLE")
+
+    def ask(self, station):
+        if self.control.request(f"NEW_STA {station}") != "OK":
+            self.control.request(f"EAPOL_REAUTH {station}")
+
+
+class Console:
+    """What an administrator types."""
+
+    def __init__(self, settings, ports):
+        self.ports = {port.name: port for port in ports}
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.socket.bind(str(Path(settings["folder"]) / "console"))
+
+    def handle(self):
+        line, sender = self.socket.recvfrom(PACKET_LIMIT)
+        self.socket.sendto(b"done" if self.obey(*line.decode("ascii", "replace").split()) else b"refused", sender)
+
+    def obey(self, verb="", port="", *stations):
+        if port not in self.ports or (verb, len(stations)) not in (("reset", 0), ("ask", 1)):
+            return False
+        getattr(self.ports[port], verb)(*stations)
+        return True
 
 
 class Disconnects:
@@ -374,6 +403,7 @@ def serve(settings, daemons, ports, gate):
     """Until a hostapd ends, which leaves the gate closed."""
     carrier = CarrierWatch(ports)
     disconnects = Disconnects(settings, ports)
+    console = Console(settings, ports)
     told = selectors.DefaultSelector()
     for port in ports:
         port.attach()
@@ -382,6 +412,7 @@ def serve(settings, daemons, ports, gate):
         told.register(port.relay.outer, selectors.EVENT_READ, port.relay.from_server)
     told.register(carrier.socket, selectors.EVENT_READ, carrier.handle)
     told.register(disconnects.outer, selectors.EVENT_READ, disconnects.handle)
+    told.register(console.socket, selectors.EVENT_READ, console.handle)
     say("ready")
     while all(daemon.poll() is None for daemon in daemons):
         quiet = [seconds for port in ports if (seconds := port.seconds_of_quiet()) is not None]
