@@ -22,6 +22,7 @@ server is FreeRADIUS in `server`. Names: see NAMES, in every node's hosts file.
     lab.phone.supplicant()                      # its wpa_supplicant: .path of its control socket, .control,
                                                 # .configure(), .wait_for_login(), .status()
     lab.phone.network()                         -> "closed", "onboarding", "production": what the gate says
+    lab.phone.logins()                          -> how many successful logins the switch has seen, re-authentications too
     lab.phone.set_address("10.99.0.11")         # or take_lease(): busybox's udhcpc
     lab.phone.cable_out(), cable_in(), move_to(SPARE_PORT)   # both ends lose carrier
     lab.second_phone.set_mac(lab.phone.mac)     # one MAC address seen on two ports
@@ -67,9 +68,10 @@ PHONE_PORTS = (PHONE_PORT, SECOND_PHONE_PORT, SPARE_PORT)
 NETWORKS = ("onboarding", "production")
 RADIUS_PORT, DISCONNECT_PORT, DHCP_PORT = 1812, 3799, 67
 SWITCH_IDENTIFIER, SWITCH_MAC = "lab-switch", "02:99:00:00:00:02"
-# user: (password, network), known to the lab's own FreeRADIUS alone.
+# user: (password, network, other reply attributes), known to the lab's own FreeRADIUS alone.
 USERS = {"onboarding": ("password-of-onboarding", "onboarding"), "production": ("password-of-production", "production"),
-         "nowhere": ("password-of-nowhere", "no-such-network"), "plain": ("password-of-plain", None)}
+         "nowhere": ("password-of-nowhere", "no-such-network"), "plain": ("password-of-plain", None),
+         "restless": ("password-of-restless", "production", "Session-Timeout = 1", "Termination-Action = RADIUS-Request")}
 LOGIN_SECONDS = 20 * PATIENCE  # wpa_supplicant's own 2 s before its first word included
 PING_SECONDS = 1
 CONSOLE_LIMIT = 64
@@ -254,7 +256,7 @@ class Phone(LabNode):
         agree with the phone is an AssertionError."""
         if password is not None:
             settings["password"] = password
-        supplicant, decided = self.supplicant(), self._decisions()
+        supplicant, decided = self.supplicant(), self.logins()
         supplicant.configure(eap=eap, identity=identity, **settings)
         # The phone's own Start would come two seconds later.
         self.lab.console(f"ask {self.port} {self.mac}")
@@ -262,11 +264,11 @@ class Phone(LabNode):
             wait_until(lambda: self.network() == "closed", "the gate to close after EAP-Failure")
             return None
         # The gate opens some milliseconds after the phone has seen EAP-Success.
-        wait_until(lambda: self._decisions() > decided, f"{self.port} to open after EAP-Success")
+        wait_until(lambda: self.logins() > decided, f"{self.port} to open after EAP-Success")
         return self.network()
 
-    def _decisions(self):
-        """How often the switch has decided after a login of this phone at this port."""
+    def logins(self):
+        """How many successful logins of this phone the switch has seen at this port, re-authentications too."""
         return len(re.findall(rf"(?m)^{self.port} {self.mac.lower()} (?!closed$)", self.lab.agent.output()))
 
     def wait_for_network(self, network):
@@ -286,11 +288,11 @@ class Phone(LabNode):
 
 class Lab:
     """The whole network, up when it is made. `default_network` is where a phone comes whose Access-Accept names none;
-    `quiet_seconds` how long a port is deaf after a refusal; `reauth_seconds` a re-authentication unless RADIUS says
-    otherwise, 0 for none."""
+    `quiet_seconds` how long a port is deaf after a refusal; `reauth_seconds` when it asks again unless RADIUS says
+    otherwise by Session-Timeout."""
 
     def __init__(self, work, phone_mac=PHONE_MAC, second_phone_mac=SECOND_PHONE_MAC, default_network="production",
-                 quiet_seconds=1, reauth_seconds=0):
+                 quiet_seconds=1, reauth_seconds=3600):
         self.work = work
         self.radius_secret = secrets.token_hex(16)
         self.wire = Node(work)
@@ -412,7 +414,8 @@ def read_gate(switch):
     return inside
 
 
-def user_entry(user, password, network):
+def user_entry(user, password, network, *more):
     """A user as FreeRADIUS's files module reads it."""
-    reply = ["Tunnel-Type = VLAN", "Tunnel-Medium-Type = IEEE-802", f'Tunnel-Private-Group-Id = "{network}"']
-    return f'{user} Cleartext-Password := "{password}"\n' + (f"    {', '.join(reply)}\n" if network else "")
+    place = ["Tunnel-Type = VLAN", "Tunnel-Medium-Type = IEEE-802", f'Tunnel-Private-Group-Id = "{network}"']
+    reply = ", ".join([*(place if network else []), *more])
+    return f'{user} Cleartext-Password := "{password}"\n' + (f"    {reply}\n" if reply else "")

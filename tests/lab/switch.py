@@ -14,7 +14,8 @@ switch.py SETTINGS runs in the switch's network namespace until it is ended. SET
     default_network where a station goes whose Access-Accept names no network: "onboarding" or "production"
     quiet_seconds   how long a port is deaf after a refusal (quietPeriod of 802.1X, 60 on real switches); then it asks
                     who is there
-    reauth_seconds  a re-authentication unless the Access-Accept says otherwise (Session-Timeout, RFC 3580); 0: none
+    reauth_seconds  re-authentication unless the Access-Accept says otherwise (Session-Timeout with Termination-Action,
+                    RFC 3580 section 3.17); not 0, with which hostapd would not listen to it either
 
 hostapd's wired driver moves no station into a VLAN, and hostapd knows VLANs by number alone. So what it says to the
 RADIUS server goes through here, unchanged, and the network is read from the Access-Accept (Tunnel-Private-Group-Id,
@@ -48,7 +49,7 @@ RADIUS_PORT, DISCONNECT_PORT = 1812, 3799
 FIRST_RELAY_PORT, FIRST_HOSTAPD_DISCONNECT_PORT = 20000, 21000  # on the switch's loopback, one per phone port
 PACKET_LIMIT = 4096  # RFC 2865 section 3
 HEADER = struct.Struct("!BBH16s")
-ACCESS_ACCEPT, DISCONNECT_ACK, DISCONNECT_NAK = 2, 41, 42
+ACCESS_ACCEPT, DISCONNECT_ACK, DISCONNECT_NAK, COA_NAK = 2, 41, 42, 45
 CALLING_STATION_ID, TUNNEL_TYPE, TUNNEL_MEDIUM_TYPE, TUNNEL_PRIVATE_GROUP_ID = 31, 64, 65, 81
 TUNNEL_TYPE_VLAN, TUNNEL_MEDIUM_IEEE_802 = 13, 6
 LAST_TAG = 0x1F  # RFC 2868 section 3.6: a first octet above it belongs to the text
@@ -319,7 +320,8 @@ class Console:
 
 
 class Disconnects:
-    """RFC 5176: one port of the switch's address for all its ports; hostapd judges the request, each port in turn."""
+    """RFC 5176: one port of the switch's address for all its ports; hostapd judges the request, each port in turn. It
+    refuses every CoA-Request."""
 
     def __init__(self, settings, ports):
         self.server, self.ports = settings["server"], ports
@@ -348,7 +350,7 @@ class Disconnects:
             answer = self.inner.recv(PACKET_LIMIT)
         except TimeoutError:
             return None
-        expected = [bytes((code, request[1])) for code in (DISCONNECT_ACK, DISCONNECT_NAK)]
+        expected = [bytes((code, request[1])) for code in (DISCONNECT_ACK, DISCONNECT_NAK, COA_NAK)]
         return answer if answer[:2] in expected else None
 
 

@@ -205,6 +205,12 @@ class TheGate(SystemTest):
             self.assertFalse(self.phone.supplicant().wait_for_login())
             self.phone.wait_for_network("closed")
 
+    def test_radius_says_how_often_to_ask_again(self):
+        self.assertEqual(self.phone.login("MD5", "restless", USERS["restless"][0]), "production")
+        first = self.phone.logins()
+        wait_until(lambda: self.phone.logins() >= first + 2, "two more logins")
+        self.assertEqual(self.phone.network(), "production")
+
     def replace_radius(self, users):
         self.radius.stop()
         return self.lab.start_radius(users=users)
