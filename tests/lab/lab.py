@@ -22,7 +22,7 @@ server is FreeRADIUS in `server`. Names: see NAMES, in every node's hosts file.
     lab.phone.supplicant()                      # its wpa_supplicant: .path of its control socket, .control,
                                                 # .configure(), .wait_for_login(), .status()
     lab.phone.network()                         -> "closed", "onboarding", "production": what the gate says
-    lab.phone.logins()                          -> how many successful logins the switch has seen, re-authentications too
+    lab.phone.logins()                          -> how many logins the switch has let in, re-authentications too
     lab.phone.set_address("10.99.0.11")         # or take_lease(): busybox's udhcpc
     lab.phone.cable_out(), cable_in(), move_to(SPARE_PORT)   # both ends lose carrier
     lab.second_phone.set_mac(lab.phone.mac)     # one MAC address seen on two ports
@@ -71,7 +71,8 @@ SWITCH_IDENTIFIER, SWITCH_MAC = "lab-switch", "02:99:00:00:00:02"
 # user: (password, network, other reply attributes), known to the lab's own FreeRADIUS alone.
 USERS = {"onboarding": ("password-of-onboarding", "onboarding"), "production": ("password-of-production", "production"),
          "nowhere": ("password-of-nowhere", "no-such-network"), "plain": ("password-of-plain", None),
-         "restless": ("password-of-restless", "production", "Session-Timeout = 1", "Termination-Action = RADIUS-Request")}
+         "restless": ("password-of-restless", "production", "Session-Timeout = 1",
+                      "Termination-Action = RADIUS-Request")}
 LOGIN_SECONDS = 20 * PATIENCE  # wpa_supplicant's own 2 s before its first word included
 PING_SECONDS = 1
 CONSOLE_LIMIT = 64

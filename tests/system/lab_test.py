@@ -16,8 +16,8 @@ from harness import ROOT, SystemTest, find_program, run, wait_until
 from namespaces import need
 
 from capture import ETHERTYPE_EAPOL, mac_bytes
-from lab import (OFFICE, PHONE_MAC, PHONE_PORT, SECOND_PHONE_PORT, SERVER, SPARE_PORT, SWITCH, SWITCH_IDENTIFIER, SWITCH_MAC,
-                 USERS, need_lab, why_no_lab)
+from lab import (OFFICE, PHONE_MAC, PHONE_PORT, SECOND_PHONE_PORT, SERVER, SPARE_PORT, SWITCH, SWITCH_IDENTIFIER,
+                 SWITCH_MAC, USERS, need_lab, why_no_lab)
 from switch import attributes, is_authentic, network_of
 
 PHONE = "10.99.0.11"
