@@ -76,6 +76,7 @@ USERS = {"onboarding": ("password-of-onboarding", "onboarding"), "production": (
 LOGIN_SECONDS = 20 * PATIENCE  # wpa_supplicant's own 2 s before its first word included
 PING_SECONDS = 1
 CONSOLE_LIMIT = 64
+DISCONNECT_SECONDS = 5
 FORWARD_EAPOL = 1 << 3         # group_fwd_mask: a cable carries 01-80-C2-00-00-03 too
 UNQUOTED = ("key_mgmt", "eap", "eapol_flags", "fragment_size")  # the words among wpa_supplicant's settings
 LEASE_SCRIPT = """#!/bin/sh
@@ -392,15 +393,16 @@ class Lab:
              f"--dhcp-range={FIRST_LEASE},{LAST_LEASE},1h", f"--dhcp-leasefile={self.work.path('leases')}",
              f"--pid-file={self.work.path('dnsmasq.pid')}", *names, *options], DHCP_PORT)
 
-    def disconnect(self, mac, *attributes, secret=None, node=None):
+    def disconnect(self, mac, *attributes, secret=None, node=None, seconds=DISCONNECT_SECONDS):
         """Asks the switch to end a station's session (RFC 5176): "Disconnect-ACK", "Disconnect-NAK" or None.
 
-        `attributes`, as radclient writes them, replace Calling-Station-Id; `node` asks in the server's place."""
+        `attributes`, as radclient writes them, replace Calling-Station-Id; `node` asks in the server's place;
+        `seconds` is how long it waits for an answer."""
         shared = self.work.write(self.work.path("secret").name, secret or self.radius_secret, mode=0o600)
         who = attributes or (f'Calling-Station-Id = "{mac.replace(":", "-").upper()}"',)
         request = [f"Event-Timestamp = {int(time.time())}", "Message-Authenticator = 0x00", *who]
-        done = (node or self.server).run("radclient", "-x", "-r1", "-t3", "-S", shared, f"{SWITCH}:{DISCONNECT_PORT}",
-                                         "disconnect", input="\n".join(request) + "\n")
+        done = (node or self.server).run("radclient", "-x", "-r1", f"-t{seconds}", "-S", shared,
+                                         f"{SWITCH}:{DISCONNECT_PORT}", "disconnect", input="\n".join(request) + "\n")
         answers = [code for code in ("Disconnect-ACK", "Disconnect-NAK") if f"Received {code}" in done.out]
         return answers[0] if answers else None
 

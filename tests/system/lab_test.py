@@ -177,8 +177,8 @@ class TheGate(SystemTest):
         self.assertEqual(self.phone.login(*ONBOARDING), "onboarding")
         mac = self.phone.mac
         # Silence for who does not prove the secret or is not the server.
-        self.assertIsNone(self.lab.disconnect(mac, secret="not the switch's"))
-        self.assertIsNone(self.lab.disconnect(mac, node=self.lab.office))
+        self.assertIsNone(self.lab.disconnect(mac, secret="not the switch's", seconds=2))
+        self.assertIsNone(self.lab.disconnect(mac, node=self.lab.office, seconds=2))
         self.assertEqual(self.lab.disconnect("00:24:7F:00:00:00"), "Disconnect-NAK")
         self.assertEqual(self.phone.network(), "onboarding")
 
