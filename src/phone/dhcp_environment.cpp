@@ -64,8 +64,9 @@ constexpr std::array variables = {
     Variable{"new_tftp_server_name", DhcpOption::tftp_server, Form::escaped},
 };
 
-// Options that the clients have no name for carry their number.
-constexpr std::array numbered = {Variable{"opt", 0, Form::hex}, Variable{"new_unknown_", 0, Form::data}};
+// Options that the clients have no name for carry their number; new_site_ is how dhclient_configuration() names them.
+constexpr std::array numbered = {Variable{"opt", 0, Form::hex}, Variable{"new_unknown_", 0, Form::data},
+                                 Variable{"new_site_", 0, Form::data}};
 
 std::optional<Variable> find_variable(std::string_view name) {
     const auto named =
@@ -179,6 +180,43 @@ std::string explain_unreadable(const Variable& variable) {
     return "the value cannot be read";
 }
 
+std::vector<std::uint8_t> with_time_servers(const protocol::DhcpRequest& request) {
+    auto parameters = request.parameters;
+    parameters.push_back(DhcpOption::time_servers);
+    return parameters;
+}
+
+struct DhclientName {
+    std::uint8_t option;
+    std::string_view name;
+};
+constexpr std::array dhclient_names = {
+    DhclientName{DhcpOption::subnet_mask, "subnet-mask"},
+    DhclientName{DhcpOption::router, "routers"},
+    DhclientName{DhcpOption::dns_servers, "domain-name-servers"},
+    DhclientName{DhcpOption::domain_name, "domain-name"},
+    DhclientName{DhcpOption::broadcast_address, "broadcast-address"},
+    DhclientName{DhcpOption::time_servers, "ntp-servers"},
+    DhclientName{DhcpOption::vendor_options, "vendor-encapsulated-options"},
+    DhclientName{DhcpOption::renewal_time, "dhcp-renewal-time"},
+    DhclientName{DhcpOption::rebinding_time, "dhcp-rebinding-time"},
+    DhclientName{DhcpOption::tftp_server, "tftp-server-name"},
+};
+
+constexpr std::uint8_t first_site_option = 128;  // RFC 2132 section 2
+
+std::string dhclient_name(std::uint8_t option) {
+    for (const auto& known : dhclient_names)
+        if (known.option == option) return std::string(known.name);
+    return fmt::format("site-{}", option);
+}
+
+std::string spell_colon_hex(std::string_view bytes) {
+    std::string out;
+    for (const char byte : bytes) out.append(out.empty() ? "" : ":").append(to_hex(std::string_view(&byte, 1)));
+    return out;
+}
+
 class EnvironmentReader {
 public:
     Result<DhcpLease> read(std::string_view text, InfoBlockGrammar grammar) {
@@ -266,6 +304,22 @@ std::string add_withheld_options(std::string_view environment, const DhcpOptions
     return out;
 }
 
+std::string dhclient_configuration(const protocol::DhcpRequest& request) {
+    std::string out;
+    std::vector<std::string> names;
+    for (const std::uint8_t parameter : with_time_servers(request)) {
+        names.push_back(dhclient_name(parameter));
+        // dhclient 4.4.3 would take the name unknown-232 as it stands, and crash when the option comes.
+        if (parameter >= first_site_option)
+            out += fmt::format("option {} code {} = string;\n", names.back(), parameter);
+    }
+    return out + fmt::format(
+                     "send host-name \"{}\";\nsend vendor-class-identifier \"{}\";\nsend dhcp-client-identifier {};\n"
+                     "send dhcp-max-message-size {};\nrequest {};\n",
+                     request.host_name, request.class_id, spell_colon_hex(request.client_id), request.max_message,
+                     fmt::join(names, ",\n    "));
+}
+
 std::vector<std::string> udhcpc_arguments(const protocol::DhcpRequest& request) {
     std::vector<std::string> out = {"-o", "-C", "-V", request.class_id};
     const auto send = [&](std::string option) {
@@ -275,9 +329,7 @@ std::vector<std::string> udhcpc_arguments(const protocol::DhcpRequest& request) 
     send("hostname:" + request.host_name);
     send(fmt::format("0x39:{:04x}", request.max_message));
     send("0x3d:" + to_hex(request.client_id));
-    auto parameters = request.parameters;
-    parameters.push_back(DhcpOption::time_servers);
-    for (const std::uint8_t parameter : parameters) {
+    for (const std::uint8_t parameter : with_time_servers(request)) {
         out.emplace_back("-O");
         out.push_back(std::to_string(parameter));
     }

@@ -38,8 +38,9 @@ bool is_server_withheld(const protocol::DhcpLease& lease);
 // The same environment with options 66 and 43 as they stand in an answer to the same phone.
 std::string add_withheld_options(std::string_view environment, const protocol::DhcpOptions& options);
 
-// The words that make busybox's udhcpc ask so, and for option 42 too, which a set does not ask for: our agent's clock
-// needs it. udhcpc sends the parameters in the order of their numbers.
+// What makes a client ask so, and for option 42 too, which a set does not ask for: our agent's clock needs it. The
+// words for busybox's udhcpc, which sends the parameters in the order of their numbers, and a dhclient.conf.
+std::string dhclient_configuration(const protocol::DhcpRequest& request);
 std::vector<std::string> udhcpc_arguments(const protocol::DhcpRequest& request);
 
 }  // namespace ringfence::phone

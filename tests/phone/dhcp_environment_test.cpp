@@ -60,7 +60,7 @@ TEST(DhcpEnvironment, ReadsDhclient) {
         "new_dhcp_lease_time=3600\nnew_dhcp_renewal_time=1800\nnew_dhcp_rebinding_time=3150\n"
         "new_dhcp_server_identifier=192.0.2.1\nnew_tftp_server_name=https://a:it\\'s@prov.example.net/sets\n"
         "new_vendor_encapsulated_options=1:a:ff\nnew_unknown_224=Nortel-SIP-Phone-B,prov=http://b;\n"
-        "new_unknown_247=VLAN-A:7.\nnew_unknown_254=\\012x\nold_routers=192.0.2.99\n");
+        "new_site_247=VLAN-A:7.\nnew_unknown_254=\\012x\nold_routers=192.0.2.99\n");
     EXPECT_THAT(lease.dropped, IsEmpty());
     EXPECT_EQ(lease.router, address("192.0.2.1"));
     EXPECT_EQ(lease.broadcast, address("192.0.2.63"));
@@ -171,6 +171,17 @@ TEST(DhcpRequest, UdhcpcAsksAsTheSetAndForTheTime) {
     EXPECT_THAT(words, testing::IsSupersetOf({"-V", "Nortel-SIP-Phone-A", "hostname:T001765FDBF1D", "0x39:04a6",
                                               "0x3d:01001765fdbf1d", "42", "66", "254"}));
     EXPECT_THAT(words, Not(testing::Contains("99")));
+}
+
+TEST(DhcpRequest, DhclientAsksTheSame) {
+    const auto mac = MacAddress::parse("00:17:65:FD:BF:1D").value();
+    EXPECT_THAT(dhclient_configuration(protocol::request_dhcp(mac)),
+                testing::AllOf(HasSubstr("send host-name \"T001765FDBF1D\";\n"),
+                               HasSubstr("send vendor-class-identifier \"Nortel-SIP-Phone-A\";\n"),
+                               HasSubstr("send dhcp-client-identifier 01:00:17:65:fd:bf:1d;\n"),
+                               HasSubstr("send dhcp-max-message-size 1190;\nrequest subnet-mask,\n"),
+                               HasSubstr("site-254,\n    ntp-servers;\n"),
+                               HasSubstr("option site-232 code 232 = string;\n"), Not(HasSubstr("-99"))));
 }
 
 // "-valid" environments name a provisioning server.

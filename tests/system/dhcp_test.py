@@ -59,8 +59,8 @@ class DhcpTest(SystemTest):
         folder = self.work.path("dnsmasq")
         folder.mkdir()
         config = folder / "dnsmasq.conf"
-        config.write_text(f"port=0\ninterface=eth0\nbind-interfaces\nno-resolv\nno-hosts\nuser=root\nlog-dhcp\nno-ping\n"
-                          f"dhcp-leasefile={folder}/leases\ndhcp-range=10.77.0.150,10.77.0.199,{seconds}\n"
+        config.write_text("port=0\ninterface=eth0\nbind-interfaces\nno-resolv\nno-hosts\nuser=root\nlog-dhcp\n"
+                          f"no-ping\ndhcp-leasefile={folder}/leases\ndhcp-range=10.77.0.150,10.77.0.199,{seconds}\n"
                           f"dhcp-authoritative\n" + more + self.ours("dhcp", "config", "--for", "dnsmasq").out)
         child = self.work.start([need_program("dnsmasq"), "--keep-in-foreground", "--log-facility=-",
                                  f"--conf-file={config}"], preexec=self.dnsmasq_node.enter)
@@ -76,8 +76,8 @@ class DhcpTest(SystemTest):
         wait_until(said, f"{child.args[0]} to say {words}")
 
     def check(self, *options, code=None):
-        done = run(self.desk.command(RINGFENCE, "dhcp", "check", "--interface", "eth0", "--data", self.ours.data, "--json",
-                                     *options))
+        done = run(self.desk.command(RINGFENCE, "dhcp", "check", "--interface", "eth0", "--data", self.ours.data,
+                                     "--json", *options))
         if code is not None:
             self.assertEqual(done.code, code, done)
         return done.json()
@@ -199,7 +199,7 @@ class PhoneAsks(DhcpTest):
     def setUp(self):
         super().setUp()
         self.state = self.work.path("flash")
-        self.plan(server=f"http://{KEA}", time_servers=[DNSMASQ])
+        self.plan(server=f"http://{KEA}", time_servers=[DNSMASQ], vlan_ids=[100, 200])
         # Whoever starts the client may have secrets of his own.
         self.environment = {"RINGFENCE_PHONE_STATE": str(self.state), "RINGFENCE_PHONE_CONFIGURE": "1",
                             "SECRET": "canary"}
@@ -214,12 +214,8 @@ class PhoneAsks(DhcpTest):
         folder = self.work.path("dhclient")
         folder.mkdir()
         config = folder / "dhclient.conf"
-        request = run([PHONE, "dhcp-request", "--mac", MAC, "--json"], check=True).json()
-        config.write_text(
-            "option site-224 code 224 = text;\n"
-            f"send vendor-class-identifier \"{request['class_id']}\";\n"
-            "request subnet-mask, broadcast-address, routers, tftp-server-name, vendor-encapsulated-options, ntp-servers;\n"
-            "timeout 10;\n")
+        asked = run([PHONE, "dhcp-request", "--mac", MAC, "--for", "dhclient"], check=True).out
+        config.write_text(asked + "timeout 10;\n")
         words = [word for name, value in self.environment.items() for word in ("-e", f"{name}={value}")]
         client = self.work.start([need_program("dhclient"), "-d", "-1", "-v", "-sf", self.hook, *words, "-cf", config,
                                   "-lf", folder / "leases", "-pf", folder / "pid", "eth0"], preexec=self.desk.enter)
@@ -247,6 +243,8 @@ class PhoneAsks(DhcpTest):
         self.assertEqual(booted.manifest["url"], f"http://{KEA}/1230SIP.cfg")
         self.assertEqual(booted.actions(), {"/site.cfg": "fetched"})
         self.assertNotIn("withheld", booted.notes)
+        parameters = run([PHONE, "show", "--state", self.state, "--json"], check=True).json()["parameters"]
+        self.assertEqual(parameters["vlan-ids"]["value"], "100+200")
 
     def test_udhcpc_withholds_a_url_and_the_hook_asks_kea_for_it(self):
         self.start_kea()
@@ -259,11 +257,24 @@ class PhoneAsks(DhcpTest):
         wait_until(lambda: "DHCPINFORM" in dnsmasq.output(), "dnsmasq to be asked again")
         self.see_the_phone_boot()
 
-    def test_dhclient_hands_the_url_over_whole(self):
-        self.start_kea()
+    def see_dhclient_hand_it_over(self):
         self.dhclient()
         self.assertNotIn(b"opt66=", (self.state / "dhcp" / "lease").read_bytes())
         self.see_the_phone_boot()
+
+    def test_dhclient_hands_over_whole_what_kea_gave(self):
+        self.start_kea()
+        self.see_dhclient_hand_it_over()
+
+    def test_dhclient_hands_over_whole_what_dnsmasq_gave_and_asks_as_the_set(self):
+        dnsmasq = self.start_dnsmasq()
+        self.see_dhclient_hand_it_over()
+        said = dnsmasq.output()
+        self.assertIn("vendor class: Nortel-SIP-Phone-A", said)
+        self.assertIn("client provides name: T00247F0102AB", said)
+        asked = "".join(line.partition("requested options:")[2] for line in said.splitlines())
+        for option in ("1:", "3:", "6:", "15:", "28:", "43:", "58:", "59:", "66:", " 128", " 223", " 224", " 254"):
+            self.assertIn(option, asked)
 
     def test_a_rogue_that_answers_in_the_servers_place_is_not_heard(self):
         self.start_kea()

@@ -85,6 +85,7 @@ struct ConfigureOptions {
 struct DhcpRequestOptions {
     std::string mac;
     std::string host_name;
+    std::string client = "udhcpc";  // or "dhclient"
     bool json = false;
 };
 

@@ -16,6 +16,10 @@ int dhcp_request(const DhcpRequestOptions& options) {
         print(dhcp_request_json(request) + "\n");
         return finish_output(exit_done);
     }
+    if (options.client == "dhclient") {
+        print(phone::dhclient_configuration(request));
+        return finish_output(exit_done);
+    }
     std::string line;
     for (const auto& word : phone::udhcpc_arguments(request)) line.append(line.empty() ? "" : " ").append(word);
     print(line + "\n");

@@ -148,6 +148,9 @@ void add_configure(CLI::App& app, ConfigureOptions& options) {
 void add_dhcp_request(CLI::App& app, DhcpRequestOptions& options) {
     app.add_option("--mac", options.mac, "MAC address of the phone")->required();
     app.add_option("--host-name", options.host_name, "In place of T and the MAC address");
+    app.add_option("--for", options.client,
+                   "The client: udhcpc, whose arguments are printed, or dhclient, whose file is")
+        ->check(CLI::IsMember({"udhcpc", "dhclient"}));
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
@@ -240,7 +243,7 @@ int run(int argc, char** argv) {
         app.add_subcommand("enrol", "Get a device certificate by token or SCEP, renew it, or ask for a decision");
     add_enrol(*enrol, enrol_options);
     auto* configure = app.add_subcommand("configure", "Type parameters in by hand, or clear them; shows what holds");
-    auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, as arguments of udhcpc");
+    auto* dhcp = app.add_subcommand("dhcp-request", "Print what the phone asks of DHCP, for udhcpc or dhclient");
     auto* hook =
         app.add_subcommand("dhcp-hook", "Script of udhcpc or dhclient: keeps the lease where boot and run find it");
     auto* show = app.add_subcommand("show", "Show what is installed; passwords are masked");
