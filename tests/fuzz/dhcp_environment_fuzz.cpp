@@ -19,5 +19,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     RINGFENCE_ASSERT(again.dns_servers == lease->dns_servers && again.vlan_ids == lease->vlan_ids);
     RINGFENCE_ASSERT(again.block_b == lease->block_b && again.domain == lease->domain);
     RINGFENCE_ASSERT(again.server.has_value() == lease->server.has_value());
+
+    // Whatever else an environment holds says nothing of the lease.
+    if (text.ends_with('\0')) {
+        const DhcpLease kept = parse_dhcp_environment(keep_dhcp_variables(text)).value();
+        RINGFENCE_ASSERT(kept.options == lease->options && kept.address == lease->address);
+    }
     return 0;
 }

@@ -1,12 +1,17 @@
-// A message that parses survives the round trip, and a set reads it within its documented bounds.
+// A message, or a frame around one, that parses survives the round trip, and a set reads it within its documented
+// bounds.
 #include <cstdint>
 #include <string_view>
 
 #include "protocol/dhcp_lease.h"
+#include "protocol/udp_frame.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace ringfence::protocol;
-    const auto packet = parse_dhcp({reinterpret_cast<const char*>(data), size});
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    if (const auto frame = parse_udp_frame(bytes))
+        RINGFENCE_ASSERT(parse_udp_frame(format_udp_frame(*frame)) == *frame);
+    const auto packet = parse_dhcp(bytes);
     if (!packet) return 0;
     // What stood in `file` and `sname` makes the options field longer.
     const auto datagram = format_dhcp(*packet);

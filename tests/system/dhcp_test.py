@@ -210,14 +210,15 @@ class PhoneAsks(DhcpTest):
         return run(self.desk.command(need_program("busybox"), "udhcpc", "-i", "eth0", "-f", "-q", "-n", "-s", self.hook,
                                      *asked), env=self.environment, check=True)
 
-    def dhclient(self):
+    def dhclient(self, *prefix, script=None):
         folder = self.work.path("dhclient")
         folder.mkdir()
         config = folder / "dhclient.conf"
         asked = run([PHONE, "dhcp-request", "--mac", MAC, "--for", "dhclient"], check=True).out
         config.write_text(asked + "timeout 10;\n")
         words = [word for name, value in self.environment.items() for word in ("-e", f"{name}={value}")]
-        client = self.work.start([need_program("dhclient"), "-d", "-1", "-v", "-sf", self.hook, *words, "-cf", config,
+        client = self.work.start([*prefix, need_program("dhclient"), "-d", "-1", "-v", "-sf", script or self.hook,
+                                  *words, "-cf", config,
                                   "-lf", folder / "leases", "-pf", folder / "pid", "eth0"], preexec=self.desk.enter)
         self.addCleanup(client.stop)
         wait_until(lambda: "bound to" in client.output() or not client.is_running(), "dhclient to be bound")
@@ -275,6 +276,19 @@ class PhoneAsks(DhcpTest):
         asked = "".join(line.partition("requested options:")[2] for line in said.splitlines())
         for option in ("1:", "3:", "6:", "15:", "28:", "43:", "58:", "59:", "66:", " 128", " 223", " 224", " 254"):
             self.assertIn(option, asked)
+
+    def test_it_is_a_hook_of_dhclients_own_script_too(self):
+        """As Debian has it: the script configures the address, and runs what stands in its folder of hooks."""
+        hooks = self.work.path("hooks")
+        hooks.mkdir()
+        (hooks / "ringfence").write_text(f"{self.hook}\n")
+        del self.environment["RINGFENCE_PHONE_CONFIGURE"]
+        self.start_kea()
+        # What it does to the machine's files stays in its own view of them.
+        own_view = (f"mount --bind {hooks} /etc/dhcp/dhclient-exit-hooks.d && "
+                    f"mount --bind {self.work.write('resolv.conf', '')} /etc/resolv.conf && exec \"$@\"")
+        self.dhclient("unshare", "--mount", "sh", "-c", own_view, "sh", script=need_program("dhclient-script"))
+        self.see_the_phone_boot()
 
     def test_a_rogue_that_answers_in_the_servers_place_is_not_heard(self):
         self.start_kea()
