@@ -85,12 +85,12 @@ void append_json(std::string& out, std::string_view text) {
     out += '"';
 }
 
-// do_xlat: rlm_rest would expand '%' in a password.
+// rlm_rest expands '%' unless it is told not to (do_xlat), and reads '\\' as the beginning of an escape in any case.
 void append_attribute(std::string& out, std::string_view name, std::string_view value) {
     out += out.empty() ? '{' : ',';
     append_json(out, name);
     out += R"(:{"op":":=","do_xlat":false,"value":[)";
-    append_json(out, value);
+    append_json(out, replace_all(std::string(value), "\\", "\\\\"));
     out += "]}";
 }
 

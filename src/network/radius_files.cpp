@@ -127,7 +127,7 @@ std::string format_rest(const RadiusPlan& plan, const RestTarget& target) {
         fmt::format("rest {} {{\n\tconnect_uri = \"{}\"\n\tconnect_timeout = 1.0\n", target.name, target.url);
     if (target.shows_certificate)
         out += fmt::format(
-            "\ttls {{\n\t\tca_file = ${{confdir}}/{}\n\t\tcertificate_file = ${{confdir}}/{}\n"
+            "\ttls {{\n\t\tca_info_file = ${{confdir}}/{}\n\t\tcertificate_file = ${{confdir}}/{}\n"
             "\t\tprivate_key_file = ${{confdir}}/{}\n\t\tcheck_cert = yes\n\t\tcheck_cert_cn = yes\n\t}}\n",
             authorities_file, radius_chain_file, radius_key_file);
     for (const Ask& ask : target.asks) out += format_ask(plan, target, ask);
@@ -313,6 +313,13 @@ constexpr std::string_view choose_lane = R"(		if (!&State) {
 			}
 		}
 )";
+constexpr std::string_view fail_in_lane = R"(			if (&session-state:Tmp-Integer-1) {
+				eap_legacy
+			}
+			else {
+				eap
+			}
+)";
 constexpr std::string_view only_lane = R"(		eap {
 			ok = return
 		}
@@ -335,7 +342,7 @@ std::string format_sites(const RadiusPlan& plan) {
 {eap}		# First reached for the MD5 response, and when the phone asks for another method: while it still believes a
 		# refusal. The name outside a tunnel may say nothing.
 		ask_ringfence
-		if (!ok && !updated && (&User-Name != "anonymous" || fail)) {{
+		if (!ok && !updated && &User-Name != "anonymous") {{
 			reject
 		}}
 	}}
@@ -343,7 +350,13 @@ std::string format_sites(const RadiusPlan& plan) {
 		eap
 {legacy}	}}
 	post-auth {{
-		ask_ringfence
+		group {{
+			ask_ringfence
+			fail = 1
+			invalid = 1
+			userlock = 1
+			reject = 1
+		}}
 		if (!ok && !updated) {{
 			# The reply holds an EAP-Success by now.
 			if ("%{{hex:&EAP-Message}}" =~ /^..(..)/) {{
@@ -354,15 +367,15 @@ std::string format_sites(const RadiusPlan& plan) {
 			reject
 		}}
 		Post-Auth-Type REJECT {{
-			ringfence_refusal
 			# Without it a phone that was refused outside of eap would wait in vain.
-			eap
+{fail}			ringfence_refusal
 		}}
 	}}
 }}
 )",
                                   fmt::arg("kind", kind), fmt::arg("address", address), fmt::arg("port", plan.port),
                                   fmt::arg("eap", plan.legacy_tls ? choose_lane : only_lane),
+                                  fmt::arg("fail", plan.legacy_tls ? fail_in_lane : "\t\t\teap\n"),
                                   fmt::arg("legacy", plan.legacy_tls ? "\t\teap_legacy\n" : ""));
     out += format_inner_sites(modern_lane);
     if (plan.legacy_tls) out += format_inner_sites(legacy_lane);

@@ -151,6 +151,10 @@ std::string join(const std::vector<std::string>& words, std::string_view separat
     return fmt::format("{}", fmt::join(words, separator));
 }
 
+std::string name_state(const Device& device) {
+    return std::string(to_string(device.state)) + (device.is_disabled ? ", disabled" : "");
+}
+
 Done list_legacy(Context& context, registry::Registry& registry) {
     Rows rows(context.output(), {"MAC", "MODEL", "SITE", "LAST PROVED ON HTTPS-LEGACY"});
     const WallTime now = context.clock().wall_now();
@@ -170,15 +174,24 @@ Done list(const Arguments& arguments, Context& context) {
     if (!registry) return fail(registry.error());
     if (arguments.has("--lane")) return list_legacy(context, **registry);
     Rows rows(context.output(),
-              {"MAC", "MODEL", "SITE", "STATE", "SERIAL", "NAMES", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED"});
+              {"MAC", "MODEL", "SITE", "STATE", "SERIAL", "NAMES", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED", "PORT"});
+    Status found;
     const auto listed = (*registry)->list_devices([&](const Device& device) {
+        const auto port = find_port(**registry, device.mac);
+        if (!port) {
+            found = fail(port.error());
+            return false;
+        }
+        json::object object = to_json(device);
+        object["port"] = to_json(*port);
         const std::string kind(device.user.empty() ? "" : registry::to_string(device.login_kind));
-        rows.add(to_json(device), {device.mac.colons(), device.model, device.site, std::string(to_string(device.state)),
-                                   device.serial, join(device.names, ","), device.user, kind,
-                                   device.requires_certificate ? "required" : "", time_or_empty(device.last_proved)});
+        rows.add(object, {device.mac.colons(), device.model, device.site, name_state(device), device.serial,
+                          join(device.names, ","), device.user, kind, device.requires_certificate ? "required" : "",
+                          time_or_empty(device.last_proved), describe_port(*port)});
         return true;
     });
     if (!listed) return fail(listed.error());
+    if (!found) return fail(found.error());
     rows.finish("No devices yet: ringfence device add.");
     return {};
 }
@@ -234,9 +247,12 @@ Done show(const Arguments& arguments, Context& context) {
     if (!surroundings) return fail(surroundings.error());
     const auto owned = collect(**registry, device->mac, context.clock().wall_now());
     if (!owned) return fail(owned.error());
+    const auto port = find_port(**registry, device->mac);
+    if (!port) return fail(port.error());
     const auto report = report_on(*device, *surroundings, **family);
 
     json::object object = to_json(*device);
+    object["port"] = to_json(*port);
     object["login_by"] = to_array(report.login_by);
     object["missing"] = to_array(report.missing);
     object["certificates"] = owned->certificates;
@@ -249,11 +265,14 @@ Done show(const Arguments& arguments, Context& context) {
          {"site", device->site.empty() ? "-" : device->site},
          {"serial", device->serial.empty() ? "-" : device->serial},
          {"names", device->names.empty() ? "-" : join(device->names, ", ")},
-         {"state", std::string(to_string(device->state))},
+         {"state", name_state(*device)},
          {"user", device->user.empty() ? "-" : fmt::format("{} ({})", device->user, to_string(device->login_kind))},
          {"proves itself by", report.login_by.empty() ? "nothing" : join(report.login_by, "; ")},
          {"certificate", device->requires_certificate ? "required" : "not required"},
-         {"last proved", device->last_proved ? format_time(*device->last_proved) : "never"}});
+         {"last proved", device->last_proved ? format_time(*device->last_proved) : "never"},
+         {"port", *port ? fmt::format("{}, {} since {}, by {}", describe_port(*port), to_string((*port)->segment),
+                                      format_time((*port)->since), to_string((*port)->proof))
+                        : "-"}});
     for (const auto& line : owned->lines) text += line + "\n";
     for (const auto& sentence : report.missing) text += "missing: " + sentence + "\n";
     context.output().answer(object, text);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace ringfence::app {
 
 Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
@@ -66,12 +68,37 @@ json::object to_json(const registry::Device& device) {
     out["login"] = text_or_null(device.user.empty() ? "" : registry::to_string(device.login_kind));
     out["requires_certificate"] = device.requires_certificate;
     out["state"] = registry::to_string(device.state);
+    out["disabled"] = device.is_disabled;
     out["serial"] = text_or_null(device.serial);
     out["names"] = to_array(device.names);
     out["added"] = format_time(device.added);
     out["last_proved"] = text_or_null(time_or_empty(device.last_proved));
     out["last_proved_legacy"] = text_or_null(time_or_empty(device.last_proved_legacy));
     return out;
+}
+
+json::value to_json(const std::optional<registry::DevicePort>& port) {
+    if (!port) return nullptr;
+    return json::object{{"switch", port->switch_address.to_string()},
+                        {"switch_name", text_or_null(printable(port->switch_name))},
+                        {"port", text_or_null(printable(port->port))},
+                        {"segment", trust::to_string(port->segment)},
+                        {"proof", trust::to_string(port->proof)},
+                        {"since", format_time(port->since)},
+                        {"last", format_time(port->last)}};
+}
+
+std::string describe_port(const std::optional<registry::DevicePort>& port) {
+    if (!port) return {};
+    return fmt::format("{} {}", printable(port->switch_name.empty() ? port->switch_address.to_string() : port->switch_name),
+                       printable(port->port));
+}
+
+Result<std::optional<registry::DevicePort>> find_port(registry::Registry& registry, const MacAddress& mac) {
+    auto ports = registry.ports_of(mac);
+    if (!ports) return fail(std::move(ports).error());
+    if (ports->empty()) return std::optional<registry::DevicePort>();
+    return std::optional(std::move(ports->front()));
 }
 
 json::object to_json(const registry::CertificateRecord& certificate) {

@@ -40,6 +40,10 @@ bool needs_legacy_lane(const registry::Device& device, WallTime now);
 
 json::object to_json(const registry::Device& device);
 json::object to_json(const registry::CertificateRecord& certificate);
+// Where a device was let in last; null: nowhere yet.
+json::value to_json(const std::optional<registry::DevicePort>& port);
+std::string describe_port(const std::optional<registry::DevicePort>& port);  // "sw-attic Gi1/0/7"
+Result<std::optional<registry::DevicePort>> find_port(registry::Registry& registry, const MacAddress& mac);
 json::object to_json(const registry::OneTimeFile& file);
 // "waits to be fetched once, until ...", "fetched by ...": what became of it.
 std::string describe_file(const registry::OneTimeFile& file, WallTime now);
