@@ -113,7 +113,7 @@ struct RestTarget {
 };
 
 std::string format_ask(const RadiusPlan& plan, const RestTarget& target, const Ask& ask) {
-    std::string proof;
+    std::string proof = "\t\ttls = ${..tls}\n";
     if (!target.shows_certificate)
         proof = fmt::format("\t\tauth = basic\n\t\tusername = radius\n\t\tpassword = \"{}\"\n", plan.password.reveal());
     return fmt::format(
