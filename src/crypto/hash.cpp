@@ -31,6 +31,19 @@ std::string hash(const EVP_MD* digest, std::string_view bytes) {
     return out;
 }
 
+std::string hmac(const EVP_MD* digest, std::string_view key, std::string_view bytes) {
+    std::string out(EVP_MAX_MD_SIZE, '\0');
+    unsigned size = 0;
+    // OpenSSL takes a null key for "the key of before", so an empty one needs an address.
+    const char* key_bytes = key.empty() ? "" : key.data();
+    const auto* done =
+        HMAC(digest, key_bytes, static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()),
+             bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size);
+    RINGFENCE_ASSERT(done != nullptr);
+    out.resize(size);
+    return out;
+}
+
 }  // namespace
 
 std::string md5(std::string_view bytes) {
@@ -45,18 +58,9 @@ std::string sha1(std::string_view bytes) {
 
 std::string sha256(std::string_view bytes) { return hash(fetched_sha256(), bytes); }
 
-std::string hmac_sha256(std::string_view key, std::string_view bytes) {
-    std::string out(EVP_MAX_MD_SIZE, '\0');
-    unsigned size = 0;
-    // OpenSSL takes a null key for "the key of before", so an empty one needs an address.
-    const char* key_bytes = key.empty() ? "" : key.data();
-    const auto* done = HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()),
-                            reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                            reinterpret_cast<unsigned char*>(out.data()), &size);
-    RINGFENCE_ASSERT(done != nullptr);
-    out.resize(size);
-    return out;
-}
+std::string hmac_sha256(std::string_view key, std::string_view bytes) { return hmac(EVP_sha256(), key, bytes); }
+
+std::string hmac_md5(std::string_view key, std::string_view bytes) { return hmac(EVP_md5(), key, bytes); }
 
 Sha256::Sha256() : state_(EVP_MD_CTX_new()) {
     RINGFENCE_ASSERT(state_ != nullptr);

@@ -13,6 +13,8 @@ std::string sha256(std::string_view bytes);  // 32 bytes
 
 // RFC 2104 with SHA-256; 32 bytes. Any key length.
 std::string hmac_sha256(std::string_view key, std::string_view bytes);
+// RFC 2104 with MD5, for RADIUS alone (RFC 3579 section 3.2); 16 bytes. Any key length.
+std::string hmac_md5(std::string_view key, std::string_view bytes);
 
 // SHA-256 over what arrives in pieces, for files too large to hold. One use: update any number of times, then finish.
 class Sha256 {

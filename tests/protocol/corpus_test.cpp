@@ -11,6 +11,7 @@
 #include "protocol/ftp_session.h"
 #include "protocol/http_auth.h"
 #include "protocol/http_request.h"
+#include "protocol/radius_packet.h"
 #include "protocol/sntp_packet.h"
 #include "protocol/tftp_packet.h"
 
@@ -42,6 +43,10 @@ TEST(corpus, sntp_packets) {
         const auto packet = parse_sntp(bytes);
         return packet && read_sntp_answer(*packet, packet->origin);
     });
+}
+
+TEST(corpus, radius_packets) {
+    expect_verdicts("radius_packet", [](const std::string& bytes) { return parse_radius(bytes).has_value(); });
 }
 
 TEST(corpus, http_authorizations) {

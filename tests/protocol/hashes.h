@@ -23,16 +23,19 @@ inline HashFunction evp_hash(const EVP_MD* kind) {
 
 inline Hashes real_hashes() { return {evp_hash(EVP_md5()), evp_hash(EVP_sha256())}; }
 
-inline HashFunction keyed_mac(std::string key) {
-    return [key](std::string_view text) {
-        std::string out(EVP_MAX_MD_SIZE, '\0');
-        unsigned size = 0;
-        HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-             reinterpret_cast<unsigned char*>(out.data()), &size);
-        out.resize(size);
-        return out;
-    };
+inline std::string evp_hmac(const EVP_MD* kind, std::string_view key, std::string_view text) {
+    std::string out(EVP_MAX_MD_SIZE, '\0');
+    unsigned size = 0;
+    HMAC(kind, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+         text.size(), reinterpret_cast<unsigned char*>(out.data()), &size);
+    out.resize(size);
+    return out;
 }
+
+inline HashFunction keyed_mac(std::string key) {
+    return [key](std::string_view text) { return evp_hmac(EVP_sha256(), key, text); };
+}
+
+inline std::string evp_hmac_md5(std::string_view key, std::string_view text) { return evp_hmac(EVP_md5(), key, text); }
 
 }  // namespace ringfence::protocol
