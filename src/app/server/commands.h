@@ -28,8 +28,9 @@ std::vector<Command> event_commands();  // events
 std::vector<Command> version_commands();
 std::vector<Command> import_commands();
 std::vector<Command> dhcp_commands();
-std::vector<Command> radius_commands();          // radius
-std::vector<Command> network_device_commands();  // device network-login, device disable, device enable
+std::vector<Command> radius_commands();            // radius
+std::vector<Command> network_device_commands();    // device network-login, device disable, device enable
+std::vector<Command> reauthentication_commands();  // radius reauthenticate
 
 // All of them, each with --data, --json and --help added.
 std::vector<Command> all_commands();

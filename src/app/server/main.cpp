@@ -74,6 +74,7 @@ std::vector<Command> all_commands() {
     append(all, dhcp_commands());
     append(all, network_device_commands());
     append(all, radius_commands());
+    append(all, reauthentication_commands());
     for (auto& command : all) {
         Parameter data{
             .name = "--data", .placeholder = "DIR", .meaning = "the installation's folder; default: RINGFENCE_DATA"};

@@ -3,6 +3,7 @@
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/enrolment_parts.h"
+#include "app/server/port_change_service.h"
 #include "app/server/revocation_service.h"
 #include "base/log.h"
 #include "crypto/hash.h"
@@ -39,6 +40,10 @@ Result<server::ServerSettings> load_with_doors(Context& context, const std::vect
     auto replaced = server::replace_listeners(*settings, doors);
     if (!replaced) return fail(std::move(replaced).error());
     return settings;
+}
+
+network::PortPolicy ports_by(const server::ServerSettings& settings) {
+    return {settings.radius.terms, settings.legacy};
 }
 
 void say_ready() {
@@ -80,6 +85,8 @@ Done serve(const Arguments& arguments, Context& context) {
     if (!enrolment) return fail(std::move(enrolment).error());
     auto revocation = RevocationService::start(context, signer);
     if (!revocation) return fail(std::move(revocation).error());
+    const auto port_changes = PortChangeService::start(context, **events, ports_by(**context.settings()));
+    if (!port_changes) return fail(port_changes.error());
     server::ServerParts parts{.shared = {.clock = context.clock(),
                                          .family = **family,
                                          .nonces = nonces,
@@ -87,7 +94,12 @@ Done serve(const Arguments& arguments, Context& context) {
                                          .addresses = addresses,
                                          .events = **events,
                                          .installation = (*context.settings())->installation},
-                              .load_settings = [&] { return load_with_doors(context, doors); },
+                              .load_settings =
+                                  [&] {
+                                      auto settings = load_with_doors(context, doors);
+                                      if (settings) (*port_changes)->follow(ports_by(*settings));
+                                      return settings;
+                                  },
                               .load_tls = [&](crypto::TlsLane lane) { return load_tls(context, lane); },
                               .open_lookup = [&]() -> Result<std::unique_ptr<registry::Lookup>> {
                                   auto another = (*registry)->open_another();
