@@ -145,7 +145,8 @@ std::string format_cisco(const DhcpPlan& plan) {
     std::string out = fmt::format(
         R"(! Cisco IOS or IOS XE: paste in configuration mode, with the network and the router of your phones. IOS hands a
 ! pool's options to all of the pool, so phones need a pool, and with it a network, of their own: this one gives
-! addresses to their class alone.
+! addresses to their class alone. A release whose classes know no option 60 refuses that line; then leave the
+! class out, and every device of that network is handed the options.
 ip dhcp class RINGFENCE-PHONES
  option 60 hex {}
  exit

@@ -82,7 +82,8 @@ TEST(DhcpConfig, Cisco) {
         format_dhcp_config(DhcpServer::cisco, full_plan()),
         R"(! Cisco IOS or IOS XE: paste in configuration mode, with the network and the router of your phones. IOS hands a
 ! pool's options to all of the pool, so phones need a pool, and with it a network, of their own: this one gives
-! addresses to their class alone.
+! addresses to their class alone. A release whose classes know no option 60 refuses that line; then leave the
+! class out, and every device of that network is handed the options.
 ip dhcp class RINGFENCE-PHONES
  option 60 hex 4e6f7274656c2d5349502d50686f6e652d41
  exit
