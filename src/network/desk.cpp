@@ -34,15 +34,19 @@ bool is_other_hardware(const Query& query, const Standing& standing) {
     return query.claim.hardware && *query.claim.hardware != standing.device;
 }
 
-}  // namespace
-
-Result<Admission> admit_until(const Standing& standing, const Claim& claim, WallTime now) {
-    const auto segment = admit(standing, claim, now);
-    if (!segment) return fail(segment.error());
-    Admission out{.segment = *segment};
-    if (out.segment == trust::Segment::onboarding) out.ends = standing.window_closes;
-    return out;
+registry::DevicePort port_of(const Query& query, const Standing& standing, const Admission& admission) {
+    return {.device = standing.device,
+            .switch_address = query.place.switch_address,
+            .switch_name = query.place.switch_name,
+            .port = query.place.port,
+            .port_number = query.place.port_number,
+            .hardware = query.place.hardware,
+            .identity = query.claim.identity,
+            .proof = proof_of(query.claim),
+            .segment = admission.segment};
 }
+
+}  // namespace
 
 Result<Standing> RegistryDesk::require_standing(const Query& query, WallTime now) {
     auto standing = find_standing(lookup_, rules_, query.claim.identity, now);
@@ -56,7 +60,20 @@ Result<Credential> RegistryDesk::credential(const Query& query) {
     const WallTime now = clock_.wall_now();
     const auto standing = require_standing(query, now);
     if (!standing) return fail(standing.error());
-    return find_credential(*standing, query.claim, now);
+    auto credential = find_credential(*standing, query.claim, now);
+    if (!credential) return credential;
+    if (auto settled = settle(query, *standing, *credential, now); !settled) return fail(std::move(settled.error()));
+    return credential;
+}
+
+Status RegistryDesk::settle(const Query& query, const Standing& standing, Credential& credential, WallTime now) {
+    if (credential.password.empty() || proof_of(query.claim) != trust::NetworkProof::password) return {};
+    const auto admission = network::admit(standing, query.claim, now);
+    if (!admission) return {};
+    const auto is_noted = lookup_.is_noted(port_of(query, standing, *admission), now);
+    if (!is_noted) return fail(is_noted.error());
+    if (*is_noted) credential.admission = *admission;
+    return {};
 }
 
 Result<Admission> RegistryDesk::admit(const Query& query) {
@@ -64,7 +81,7 @@ Result<Admission> RegistryDesk::admit(const Query& query) {
     const WallTime now = clock_.wall_now();
     const auto standing = require_standing(query, now);
     if (!standing) return fail(standing.error());
-    auto admission = admit_until(*standing, query.claim, now);
+    auto admission = network::admit(*standing, query.claim, now);
     if (admission) note_admitted(query, *standing, *admission, now);
     return admission;
 }
@@ -72,15 +89,7 @@ Result<Admission> RegistryDesk::admit(const Query& query) {
 // What cannot be written down now is no reason to keep a phone off the network.
 void RegistryDesk::note_admitted(const Query& query, const Standing& standing, const Admission& admission,
                                  WallTime now) {
-    registry::DevicePort port{.device = standing.device,
-                              .switch_address = query.place.switch_address,
-                              .switch_name = query.place.switch_name,
-                              .port = query.place.port,
-                              .port_number = query.place.port_number,
-                              .hardware = query.place.hardware,
-                              .identity = query.claim.identity,
-                              .proof = proof_of(query.claim),
-                              .segment = admission.segment};
+    const registry::DevicePort port = port_of(query, standing, admission);
     const auto noted = lookup_.note_port(port, now);
     if (!noted) return log::warning("where a device was let in was not noted: " + noted.error().message);
     if (!noted->is_new) return;

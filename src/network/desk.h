@@ -29,17 +29,11 @@ struct Query {
     Place place{};
 };
 
-struct Admission {
-    trust::Segment segment = trust::Segment::onboarding;
-    std::optional<WallTime> ends{};  // when it must be asked again at the latest: the staging window's end
-};
-// What standing.h says of who proved itself, with the end that follows from it.
-Result<Admission> admit_until(const Standing& standing, const Claim& claim, WallTime now);
-
 class Desk {
 public:
     virtual ~Desk() = default;
-    // forbidden, for unknown and refused alike. Other faults: nobody can tell now.
+    // forbidden, for unknown and refused alike. Other faults: nobody can tell now. With an admission when admit() need
+    // not be asked, since it would note nothing: then a login costs one question.
     virtual Result<Credential> credential(const Query& query) = 0;
     virtual Result<Admission> admit(const Query& query) = 0;
     virtual void note_refused(const Query& query) = 0;
@@ -64,6 +58,7 @@ public:
 
 private:
     Result<Standing> require_standing(const Query& query, WallTime now);
+    Status settle(const Query& query, const Standing& standing, Credential& credential, WallTime now);
     void note_admitted(const Query& query, const Standing& standing, const Admission& admission, WallTime now);
     void record_admitted(const registry::DevicePort& port, const registry::NotedPort& noted, WallTime now);
     void record_refused(const Query& query, const std::optional<Standing>& standing, WallTime now);

@@ -94,6 +94,21 @@ void append_attribute(std::string& out, std::string_view name, std::string_view 
     out += "]}";
 }
 
+struct TimedAdmission {
+    const Admission& admission;
+    const AdmissionTerms& terms;
+    WallTime now;
+};
+
+void append_admission(std::string& out, const std::string& list, const TimedAdmission& told) {
+    Duration session = told.terms.session;
+    if (told.admission.ends) session = std::clamp<Duration>(*told.admission.ends - told.now, shortest_session, session);
+    append_attribute(
+        out, list + "Tunnel-Private-Group-Id",
+        told.admission.segment == trust::Segment::onboarding ? told.terms.onboarding : told.terms.production);
+    append_attribute(out, list + "Session-Timeout", std::to_string(session / std::chrono::seconds(1)));
+}
+
 }  // namespace
 
 Result<Query> parse_query(std::string_view form) {
@@ -114,25 +129,19 @@ Result<Query> parse_query(std::string_view form) {
     return out;
 }
 
-Secret format_credential(const Credential& credential) {
+Secret format_credential(const Credential& credential, const AdmissionTerms& terms, WallTime now) {
     std::string out;
     if (!credential.password.empty()) append_attribute(out, "control:Cleartext-Password", credential.password.reveal());
     if (credential.is_for_legacy_lane) append_attribute(out, "control:Tmp-Integer-0", "1");
+    if (credential.admission) append_admission(out, "control:", {*credential.admission, terms, now});
     if (out.empty()) out = "{";
     out += '}';
     return Secret(std::move(out));
 }
 
 std::string format_admission(const Admission& admission, const AdmissionTerms& terms, WallTime now) {
-    Duration session = terms.session;
-    if (admission.ends) session = std::clamp<Duration>(*admission.ends - now, shortest_session, session);
     std::string out;
-    append_attribute(out, "reply:Tunnel-Type", "VLAN");
-    append_attribute(out, "reply:Tunnel-Medium-Type", "IEEE-802");
-    append_attribute(out, "reply:Tunnel-Private-Group-Id",
-                     admission.segment == trust::Segment::onboarding ? terms.onboarding : terms.production);
-    append_attribute(out, "reply:Session-Timeout", std::to_string(session / std::chrono::seconds(1)));
-    append_attribute(out, "reply:Termination-Action", "RADIUS-Request");
+    append_admission(out, "reply:", {admission, terms, now});
     out += '}';
     return out;
 }

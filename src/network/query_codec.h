@@ -28,7 +28,7 @@ struct AdmissionTerms {
 // Below that, switches and phones would do nothing but log in.
 inline constexpr Duration shortest_session = std::chrono::seconds(60);
 
-Secret format_credential(const Credential& credential);
+Secret format_credential(const Credential& credential, const AdmissionTerms& terms, WallTime now);
 std::string format_admission(const Admission& admission, const AdmissionTerms& terms, WallTime now);
 
 }  // namespace ringfence::network

@@ -350,21 +350,35 @@ std::string format_sites(const RadiusPlan& plan) {
 		eap
 {legacy}	}}
 	post-auth {{
-		group {{
-			ask_ringfence
-			fail = 1
-			invalid = 1
-			userlock = 1
-			reject = 1
-		}}
-		if (!ok && !updated) {{
-			# The reply holds an EAP-Success by now.
-			if ("%{{hex:&EAP-Message}}" =~ /^..(..)/) {{
-				update reply {{
-					EAP-Message := "0x04%{{1}}0004"
-				}}
+		# An answer that came with the password stands, once that is proved.
+		if (&control:Tunnel-Private-Group-Id) {{
+			update reply {{
+				Tunnel-Private-Group-Id := &control:Tunnel-Private-Group-Id
+				Session-Timeout := &control:Session-Timeout
 			}}
-			reject
+		}}
+		else {{
+			group {{
+				ask_ringfence
+				fail = 1
+				invalid = 1
+				userlock = 1
+				reject = 1
+			}}
+			if (!ok && !updated) {{
+				# The reply holds an EAP-Success by now.
+				if ("%{{hex:&EAP-Message}}" =~ /^..(..)/) {{
+					update reply {{
+						EAP-Message := "0x04%{{1}}0004"
+					}}
+				}}
+				reject
+			}}
+		}}
+		update reply {{
+			Tunnel-Type := VLAN
+			Tunnel-Medium-Type := IEEE-802
+			Termination-Action := RADIUS-Request
 		}}
 		Post-Auth-Type REJECT {{
 			# Without it a phone that was refused outside of eap would wait in vain.

@@ -139,12 +139,14 @@ Result<Credential> find_credential(const Standing& standing, const Claim& claim,
     return out;
 }
 
-Result<trust::Segment> admit(const Standing& standing, const Claim& claim, WallTime now) {
+Result<Admission> admit(const Standing& standing, const Claim& claim, WallTime now) {
     auto credential = find_credential(standing, claim, now);
     if (!credential) return fail(std::move(credential.error()));
     const auto segment = trust::admit(applicant_of(standing, now), proof_of(claim));
     if (!segment) return refused(standing, segment.error());
-    return *segment;
+    Admission out{.segment = *segment};
+    if (out.segment == trust::Segment::onboarding) out.ends = standing.window_closes;
+    return out;
 }
 
 }  // namespace ringfence::network

@@ -44,11 +44,19 @@ struct Claim {
     bool is_on_legacy_lane = false;        // EAP under old TLS
 };
 
+// Where a device is let in.
+struct Admission {
+    trust::Segment segment = trust::Segment::onboarding;
+    std::optional<WallTime> ends{};  // when it must be asked again at the latest: the staging window's end
+    friend bool operator==(const Admission&, const Admission&) = default;
+};
+
 // What the RADIUS server needs to go on. Neither: the device may not come in.
 struct Credential {
-    Secret password{};                // for EAP-MD5 and MS-CHAPv2; empty: no password opens the port now
-    bool takes_certificate = false;   // one of the device's certificates does
-    bool is_for_legacy_lane = false;  // the lane of old TLS serves it
+    Secret password{};                     // for EAP-MD5 and MS-CHAPv2; empty: no password opens the port now
+    bool takes_certificate = false;        // one of the device's certificates does
+    std::optional<Admission> admission{};  // by that password, once it is proved; empty: ask again then
+    bool is_for_legacy_lane = false;       // the lane of old TLS serves it
 };
 
 // What stands in the settings and not in the registry. `lane` may be null: there is no lane of old TLS.
@@ -68,7 +76,7 @@ Result<std::optional<Standing>> get_standing(registry::NetworkLookup& lookup, co
 Result<Credential> find_credential(const Standing& standing, const Claim& claim, WallTime now);
 
 // After it is: which part of the network opens. A claim with a certificate was proved by it, any other by password.
-Result<trust::Segment> admit(const Standing& standing, const Claim& claim, WallTime now);
+Result<Admission> admit(const Standing& standing, const Claim& claim, WallTime now);
 
 trust::NetworkProof proof_of(const Claim& claim);
 

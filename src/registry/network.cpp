@@ -86,6 +86,10 @@ bool is_recent(const DevicePort& known, WallTime now, Duration time) {
     return known.last <= now && now - known.last < time;
 }
 
+bool is_known(const std::vector<DevicePort>& known, const DevicePort& port, WallTime now) {
+    return !known.empty() && says_the_same(known.front(), port) && is_recent(known.front(), now, port_note_interval);
+}
+
 // `known` is newest first.
 // For one that was written down.
 NotedPort judge_move(const std::vector<DevicePort>& known, const DevicePort& port, WallTime now) {
@@ -240,13 +244,19 @@ Result<std::vector<DevicePort>> Registry::ports_of(const MacAddress& mac) {
     return out;
 }
 
+Result<bool> Registry::is_noted(DevicePort port, WallTime now) {
+    cut_attributes(port);
+    const auto known = ports_of(port.device);
+    if (!known) return fail(known.error());
+    return is_known(*known, port, now);
+}
+
 Result<NotedPort> Registry::note_port(DevicePort port, WallTime now) {
     cut_attributes(port);
     port.last = now;
     const auto known = ports_of(port.device);
     if (!known) return fail(known.error());
-    if (!known->empty() && says_the_same(known->front(), port) && is_recent(known->front(), now, port_note_interval))
-        return NotedPort{};
+    if (is_known(*known, port, now)) return NotedPort{};
     parts_->snapshot.reset();
     const LightWrites light(*parts_->database, Duration::zero());
     auto noted = in_transaction(*parts_->database, [&]() { return store_port(*parts_->database, port); });

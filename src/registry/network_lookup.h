@@ -33,6 +33,9 @@ public:
     // for other writers: then it is noted the next time.
     virtual Result<NotedPort> note_port(DevicePort port, WallTime now) = 0;
 
+    // Whether note_port() would find nothing to write.
+    virtual Result<bool> is_noted(DevicePort port, WallTime now) = 0;
+
     // In order, above `after`; limit at most max_journal_page.
     virtual Result<JournalPage> read_journal(std::int64_t after, std::size_t limit) = 0;
     // In order of MAC, above `after`.

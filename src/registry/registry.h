@@ -118,6 +118,7 @@ public:
     Result<std::vector<CertificateRecord>> valid_certificates_of(const MacAddress& mac, WallTime now) override;
     Result<std::vector<DevicePort>> ports_of(const MacAddress& mac) override;
     Result<NotedPort> note_port(DevicePort port, WallTime now) override;
+    Result<bool> is_noted(DevicePort port, WallTime now) override;
     Result<JournalPage> read_journal(std::int64_t after, std::size_t limit) override;
     Result<std::vector<MacAddress>> devices_let_in_since(WallTime since, const std::optional<MacAddress>& after,
                                                          std::size_t limit) override;

@@ -162,7 +162,8 @@ private:
     Reply give_credential(const network::Query& query) {
         const auto credential = door_.desk_.credential(query);
         if (!credential) return refuse(credential.error());
-        return {200, network::format_credential(*credential)};
+        return {200, network::format_credential(*credential, door_.settings_->admission_terms,
+                                                door_.parts_.clock().wall_now())};
     }
 
     Reply admit(const network::Query& query) {

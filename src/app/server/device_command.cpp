@@ -173,8 +173,8 @@ Done list(const Arguments& arguments, Context& context) {
     const auto registry = context.registry();
     if (!registry) return fail(registry.error());
     if (arguments.has("--lane")) return list_legacy(context, **registry);
-    Rows rows(context.output(),
-              {"MAC", "MODEL", "SITE", "STATE", "SERIAL", "NAMES", "USER", "LOGIN", "CERTIFICATE", "LAST PROVED", "PORT"});
+    Rows rows(context.output(), {"MAC", "MODEL", "SITE", "STATE", "SERIAL", "NAMES", "USER", "LOGIN", "CERTIFICATE",
+                                 "LAST PROVED", "PORT"});
     Status found;
     const auto listed = (*registry)->list_devices([&](const Device& device) {
         const auto port = find_port(**registry, device.mac);

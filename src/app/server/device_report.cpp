@@ -90,7 +90,8 @@ json::value to_json(const std::optional<registry::DevicePort>& port) {
 
 std::string describe_port(const std::optional<registry::DevicePort>& port) {
     if (!port) return {};
-    return fmt::format("{} {}", printable(port->switch_name.empty() ? port->switch_address.to_string() : port->switch_name),
+    return fmt::format("{} {}",
+                       printable(port->switch_name.empty() ? port->switch_address.to_string() : port->switch_name),
                        printable(port->port));
 }
 
