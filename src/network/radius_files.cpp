@@ -350,8 +350,8 @@ std::string format_sites(const RadiusPlan& plan) {
 		eap
 {legacy}	}}
 	post-auth {{
-		# An answer that came with the password stands, once that is proved.
-		if (&control:Tunnel-Private-Group-Id) {{
+		# An answer that came with the password stands, once that is proved; by another method something else was.
+		if (&EAP-Type == MD5-Challenge && &control:Tunnel-Private-Group-Id) {{
 			update reply {{
 				Tunnel-Private-Group-Id := &control:Tunnel-Private-Group-Id
 				Session-Timeout := &control:Session-Timeout

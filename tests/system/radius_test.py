@@ -189,6 +189,16 @@ class Certificate(RadiusTest):
         rsa = self.house.issue(mac, key="rsa2048")
         self.assert_accepted(self.radius.login(self.tls(mac.lower(), rsa), mac), "production")
 
+    def test_it_outweighs_what_the_password_opens(self):
+        mac, identity, password = self.add_device()
+        for _ in range(2):
+            self.assert_accepted(self.radius.login(Supplicant.md5(identity, password), mac), "onboarding")
+        self.assert_accepted(self.radius.login(self.tls(identity, self.house.issue(mac)), mac), "production")
+        # Proved inside the tunnel; what is said outside opens nothing.
+        other, name, secret = self.add_device()
+        login = self.radius.login(self.peap(name, secret, outside=identity), mac)
+        self.assertFalse(login.accepted, login.text)
+
     def test_a_revoked_one_is_refused_at_once(self):
         mac, identity, _ = self.add_device()
         folder = self.house.issue(mac)
