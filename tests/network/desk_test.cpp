@@ -78,12 +78,13 @@ private:
 class DeskTest : public testing::Test {
 protected:
     DeskTest() {
-        EXPECT_TRUE(registry_.add_device({.mac = mac_}));
+        EXPECT_TRUE(registry_.add_device({.mac = mac_, .model = "1230"}));
         registry::NetworkLogin login{.identity = "desk", .device = mac_};
         login.password = Secret("secret");
         EXPECT_TRUE(registry_.store_network_login(login));
         registry::Window window;
         window.closes = first_of_may + std::chrono::hours(8);
+        window.networks = {*Network::parse("192.0.2.0/24")};
         window.devices = {mac_};
         EXPECT_TRUE(registry_.open_window(window));
     }
@@ -144,9 +145,10 @@ TEST_F(DeskTest, WhatIsNewsIsToldOnceAndThenComesWithThePassword) {
 }
 
 TEST_F(DeskTest, MovesAndTwoPortsAreTold) {
-    EXPECT_TRUE(desk_.admit(ask("1")));
-    EXPECT_TRUE(desk_.admit(ask("2")));
-    EXPECT_TRUE(desk_.admit(ask("1")));
+    for (const char* port : {"1", "2", "1"}) {
+        EXPECT_TRUE(desk_.admit(ask(port)));
+        installation_.clock.advance(std::chrono::minutes(1));
+    }
     EXPECT_EQ(outcomes(), (std::vector<std::string>{"admitted", "admitted", "moved", "admitted", "two-ports"}));
     EXPECT_EQ(events_.all.back().kind, EventKind::alarm);
 }

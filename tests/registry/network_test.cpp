@@ -37,8 +37,8 @@ Switch a_switch(const std::string& name, const std::string& network) {
 }
 
 TEST_F(NetworkRegistry, LoginsAreOnePerDeviceAndOneOwnerEach) {
-    ASSERT_TRUE(registry_.add_device({.mac = mac_number(1)}));
-    ASSERT_TRUE(registry_.add_device({.mac = mac_number(2)}));
+    ASSERT_TRUE(registry_.add_device({.mac = mac_number(1), .model = "1230"}));
+    ASSERT_TRUE(registry_.add_device({.mac = mac_number(2), .model = "1230"}));
     ASSERT_TRUE(registry_.store_network_login(login(mac_number(1), "a")));
     EXPECT_EQ(registry_.store_network_login(login(mac_number(2), "a")).error().code, FaultCode::conflict);
     EXPECT_EQ(registry_.store_network_login(login(mac_number(3), "c")).error().code, FaultCode::not_found);
@@ -54,7 +54,7 @@ TEST_F(NetworkRegistry, LoginsAreOnePerDeviceAndOneOwnerEach) {
 }
 
 TEST_F(NetworkRegistry, SecretsAreSealedAtRest) {
-    ASSERT_TRUE(registry_.add_device({.mac = mac_number(1)}));
+    ASSERT_TRUE(registry_.add_device({.mac = mac_number(1), .model = "1230"}));
     ASSERT_TRUE(registry_.store_network_login(login(mac_number(1), "canary-identity")));
     ASSERT_TRUE(registry_.add_switch(a_switch("attic", "192.0.2.0/28")));
     const auto password = registry_.lookup_password(installation_.random);
@@ -100,7 +100,7 @@ TEST_F(NetworkRegistry, MovesAreToldFromTurns) {
         return registry_.note_port(port_at(mac_number(1), port), at).value();
     };
     EXPECT_EQ(note("1", now).move, Move::none);
-    EXPECT_EQ(note("2", now).move, Move::other_port);
+    EXPECT_EQ(note("2", now + std::chrono::seconds(30)).move, Move::other_port);
     const NotedPort back = note("1", now + std::chrono::minutes(1));
     EXPECT_EQ(back.move, Move::two_ports);
     EXPECT_EQ(back.before->port, "2");
@@ -126,7 +126,7 @@ TEST_F(NetworkRegistry, TheJournalTellsWhatChangesAStanding) {
     };
     const MacAddress mac = mac_number(1);
     const std::vector<std::string> once{mac.bare_upper()};
-    ASSERT_TRUE(registry_.add_device({.mac = mac}));
+    ASSERT_TRUE(registry_.add_device({.mac = mac, .model = "1230"}));
     EXPECT_EQ(told(), once);
     ASSERT_TRUE(registry_.store_network_login(login(mac, "a")));
     EXPECT_EQ(told(), once);
@@ -141,6 +141,7 @@ TEST_F(NetworkRegistry, TheJournalTellsWhatChangesAStanding) {
     ASSERT_TRUE(registry_.note_proved(mac, trust::Wire::https, first_of_may));
     EXPECT_EQ(told(), once);
     Window wanted;
+    wanted.networks = {*Network::parse("192.0.2.0/24")};
     wanted.closes = first_of_may + std::chrono::hours(1);
     const auto window = registry_.open_window(wanted);
     ASSERT_TRUE(window);
