@@ -24,15 +24,15 @@ std::optional<MacAddress> hardware_of(const DevicePort& port) {
 std::optional<trust::Segment> find_right_by_password(const Standing& standing, const Claim& claim, WallTime now) {
     const auto credential = find_credential(standing, claim, now);
     if (!credential || credential->password.empty()) return std::nullopt;
-    const auto segment = admit(standing, claim, now);
-    return segment ? std::optional(*segment) : std::nullopt;
+    const auto admission = admit(standing, claim, now);
+    return admission ? std::optional(admission->segment) : std::nullopt;
 }
 
 std::optional<trust::Segment> find_right_by_certificate(const Standing& standing, Claim claim, WallTime now) {
     for (const auto& held : standing.certificates) {
         claim.certificate = held.serial;
         claim.is_on_legacy_lane = held.is_legacy;
-        if (const auto segment = admit(standing, claim, now)) return *segment;
+        if (const auto admission = admit(standing, claim, now)) return admission->segment;
     }
     return std::nullopt;
 }

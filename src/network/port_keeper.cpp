@@ -26,8 +26,8 @@ bool is_same_port(const DevicePort& a, const DevicePort& b) {
 }
 
 std::string place_of(const DevicePort& port) {
-    return fmt::format("{} port {}", port.switch_name.empty() ? port.switch_address.to_string() : port.switch_name,
-                       port.port.empty() ? std::to_string(port.port_number) : port.port);
+    return fmt::format("{} of {}", port.port.empty() ? "a port" : "port " + port.port,
+                       port.switch_name.empty() ? port.switch_address.to_string() : port.switch_name);
 }
 
 std::string describe(const ChangeOrder& order) {

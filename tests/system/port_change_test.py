@@ -117,9 +117,9 @@ class PortChangeTest(SystemTest):
         cls.house("radius", "switch", "add", "attic", "--address", SWITCH_ADDRESS, "--secret-file", "-", "--change",
                   cls.CHANGE, "--port", cls.switch.port, input=DAS_SECRET)
 
-    def add_device(self, last=None):
-        """A device in a staging window, its MAC ending in `last`."""
-        mac = f"00:24:7f:06:{next(self.numbers):02x}:{last or '01'}"
+    def add_device(self, last="01", mac=None):
+        """A device in a staging window, its MAC ending in `last` unless it is given."""
+        mac = mac or f"00:24:7f:06:{next(self.numbers):02x}:{last}"
         self.shown = self.house.json("device", "add", mac, "--model", "1230", "--network-login", "own")
         self.house("window", "open", "--net", "192.0.2.0/24", "--minutes", "30", "--device", mac)
         return mac
@@ -143,7 +143,7 @@ class PortChangeTest(SystemTest):
     def outcomes(self, mac):
         return [event["outcome"] for event in self.house.events("--device", mac)]
 
-    def put_at_port(self, last=None):
+    def put_at_port(self, last="01"):
         """A device that is in production there."""
         mac = self.add_device(last)
         self.fetch(mac)
@@ -257,31 +257,74 @@ class WrongSecret(PortChangeTest):
 
 
 class Hostapd(PortChangeTest):
-    """hostapd refuses what names a port, so it must be asked again without. Nobody is at its port: it says so."""
+    """hostapd refuses what names a port, so it must be asked again without."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        run(["ip", "link", "add", "switch0", "type", "veth", "peer", "name", "phone0"], check=True)
+        for end in ("switch0", "phone0"):
+            run(["ip", "link", "set", end, "up"], check=True)
+        cls.switch_control = cls.work.path("switch-control")
+        lines = ["interface=switch0", f"ctrl_interface={cls.switch_control}", "driver=wired", "ieee8021x=1",
+                 "use_pae_group_addr=0", f"own_ip_addr={SWITCH_ADDRESS}", "nas_identifier=sw-attic", "auth_server_addr=127.0.0.1",
+                 f"auth_server_port={cls.radius.port}", f"auth_server_shared_secret={SWITCH_SECRET}",
+                 f"radius_das_port={cls.das_port}", f"radius_das_client={SWITCH_ADDRESS} {DAS_SECRET}",
+                 "radius_das_require_event_timestamp=1", "radius_das_require_message_authenticator=1"]
+        cls.hostapd = cls.work.start(
+            [need_program("hostapd"), cls.work.write("hostapd.conf", "\n".join(lines) + "\n", 0o600)])
+        cls.hostapd.wait_for_line("switch0: AP-ENABLED ")
+
+    @classmethod
+    def tearDownClass(cls):
+        run(["ip", "link", "delete", "switch0"])
+        super().tearDownClass()
 
     @classmethod
     def add_switch(cls):
-        if "eth8" not in run(["ip", "-brief", "link"]).out:
-            run(["ip", "link", "add", "eth8", "type", "veth", "peer", "name", "eth9"], check=True)
-            run(["ip", "link", "set", "eth8", "up"], check=True)
-        port = free_port()
-        secret = cls.work.write("hostapd.conf", "\n".join([
-            "interface=eth8", "driver=wired", "ieee8021x=1", "use_pae_group_addr=0", f"own_ip_addr={SWITCH_ADDRESS}",
-            "nas_identifier=sw-attic", "auth_server_addr=127.0.0.1", "auth_server_port=9",
-            f"auth_server_shared_secret={SWITCH_SECRET}", f"radius_das_port={port}",
-            f"radius_das_client={SWITCH_ADDRESS} {DAS_SECRET}", "radius_das_require_event_timestamp=1",
-            "radius_das_require_message_authenticator=1"]) + "\n", 0o600)
-        cls.hostapd = cls.work.start([need_program("hostapd"), secret])
-        cls.hostapd.wait_for_line("eth8: AP-ENABLED ")
-        cls.house("radius", "switch", "add", "attic", "--address", SWITCH_ADDRESS, "--secret-file", "-", "--port", port,
-                  input=DAS_SECRET)
+        cls.das_port = free_port()
+        cls.house("radius", "switch", "add", "attic", "--address", SWITCH_ADDRESS, "--secret-file", "-", "--port",
+                  cls.das_port, input=DAS_SECRET)
 
-    def test_it_understands_the_second_request(self):
+    def start_phone(self):
+        self.phone_control = self.work.path("phone-control")
+        block = [f"ctrl_interface={self.phone_control}", "ap_scan=0", "network={", "key_mgmt=IEEE8021X",
+                 "eapol_flags=0", "eap=MD5", f'identity="{self.shown["network_identity"]}"', f'password="{self.shown["network_password"]}"', "}"]
+        configuration = self.work.write("supplicant.conf", "\n".join(block) + "\n", 0o600)
+        self.work.start([need_program("wpa_supplicant"), "-Dwired", "-iphone0", "-c", configuration])
+
+    def log_in_anew(self):
+        """A switch asks whoever is at a port that it closed. hostapd says nothing to it, and five seconds later takes it
+        off the port once more, whatever came between; so its port begins anew, and the phone too."""
+        for command in ("disable", "enable"):
+            run([need_program("hostapd_cli"), "-p", self.switch_control, "-i", "switch0", command], check=True)
+        for command in ("logoff", "logon"):
+            run([need_program("wpa_cli"), "-p", self.phone_control, "-i", "phone0", command], check=True)
+
+    def wait_for_admission(self, mac, segment):
+        return self.house.wait_for_event(
+            lambda event: event["outcome"] == "admitted" and f"to {segment} at" in event["detail"], segment,
+            "--device", mac)
+
+    def test_a_phone_comes_from_onboarding_into_production_and_out(self):
+        mac = run(["ip", "-json", "link", "show", "dev", "phone0"], check=True).json()[0]["address"]
+        self.add_device(mac=mac)
+        self.start_phone()
+        self.wait_for_admission(mac, "onboarding")
+        self.fetch(mac)
+        self.wait_for_outcome(mac, "port-changed")
+        self.log_in_anew()
+        self.wait_for_admission(mac, "production")
+        self.house("device", "disable", mac)
+        wait_until(lambda: self.outcomes(mac).count("port-changed") == 2, "the phone to be put out")
+        self.log_in_anew()
+        self.wait_for_outcome(mac, "refused")
+
+    def test_it_says_that_nobody_is_there(self):
         mac = self.put_at_port()
         self.house("device", "disable", mac)
-        event = self.wait_for_outcome(mac, "port-change-refused")
-        self.assertIn("503, session context not found", event["detail"])
-        self.assertIn("Unsupported attribute", self.hostapd.output())
+        self.assertIn("503, session context not found", self.wait_for_outcome(mac, "port-change-refused")["detail"])
+        self.assertIn("DAS: Unsupported attribute 87 in Disconnect-Request", self.hostapd.output())
 
 
 if __name__ == "__main__":
