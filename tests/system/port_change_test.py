@@ -34,7 +34,10 @@ client everybody {{
 modules {{
 	linelog asked {{
 		filename = {folder}/asked
-		format = "%{{Packet-Type}} hardware=%{{Calling-Station-Id}} user=%{{User-Name}} switch=%{{NAS-IP-Address}} name=%{{NAS-Identifier}} port=%{{NAS-Port-Id}} time=%{{integer:Event-Timestamp}} vlan=%{{Tunnel-Private-Group-Id:0}} type=%{{Tunnel-Type:0}} medium=%{{Tunnel-Medium-Type:0}}"
+		format = "%{{Packet-Type}} hardware=%{{Calling-Station-Id}} user=%{{User-Name}} \\
+			switch=%{{NAS-IP-Address}} \\
+			name=%{{NAS-Identifier}} port=%{{NAS-Port-Id}} time=%{{integer:Event-Timestamp}} \\
+			vlan=%{{Tunnel-Private-Group-Id:0}} type=%{{Tunnel-Type:0}} medium=%{{Tunnel-Medium-Type:0}}"
 	}}
 	always reject {{
 		rcode = reject
@@ -83,12 +86,13 @@ class Switch:
         """What it was asked about that device, each as a dict."""
         path = self.folder / "asked"
         lines = path.read_text().splitlines() if path.exists() else []
-        words = [line.split(" ") for line in lines]
+        words = [line.split() for line in lines]
         found = [{"code": first, **dict(pair.split("=", 1) for pair in rest)} for first, *rest in words]
         return [request for request in found if request["hardware"] == hardware.replace(":", "-").upper()]
 
     def wait_for_request(self, hardware, count=1):
-        return wait_until(lambda: len(self.asked(hardware)) >= count and self.asked(hardware), "the switch to be asked")[-1]
+        wait_until(lambda: len(self.asked(hardware)) >= count, "the switch to be asked")
+        return self.asked(hardware)[-1]
 
 
 class PortChangeTest(SystemTest):
@@ -267,10 +271,11 @@ class Hostapd(PortChangeTest):
             run(["ip", "link", "set", end, "up"], check=True)
         cls.switch_control = cls.work.path("switch-control")
         lines = ["interface=switch0", f"ctrl_interface={cls.switch_control}", "driver=wired", "ieee8021x=1",
-                 "use_pae_group_addr=0", f"own_ip_addr={SWITCH_ADDRESS}", "nas_identifier=sw-attic", "auth_server_addr=127.0.0.1",
-                 f"auth_server_port={cls.radius.port}", f"auth_server_shared_secret={SWITCH_SECRET}",
-                 f"radius_das_port={cls.das_port}", f"radius_das_client={SWITCH_ADDRESS} {DAS_SECRET}",
-                 "radius_das_require_event_timestamp=1", "radius_das_require_message_authenticator=1"]
+                 "use_pae_group_addr=0", f"own_ip_addr={SWITCH_ADDRESS}", "nas_identifier=sw-attic",
+                 "auth_server_addr=127.0.0.1", f"auth_server_port={cls.radius.port}",
+                 f"auth_server_shared_secret={SWITCH_SECRET}", f"radius_das_port={cls.das_port}",
+                 f"radius_das_client={SWITCH_ADDRESS} {DAS_SECRET}", "radius_das_require_event_timestamp=1",
+                 "radius_das_require_message_authenticator=1"]
         cls.hostapd = cls.work.start(
             [need_program("hostapd"), cls.work.write("hostapd.conf", "\n".join(lines) + "\n", 0o600)])
         cls.hostapd.wait_for_line("switch0: AP-ENABLED ")
@@ -289,13 +294,14 @@ class Hostapd(PortChangeTest):
     def start_phone(self):
         self.phone_control = self.work.path("phone-control")
         block = [f"ctrl_interface={self.phone_control}", "ap_scan=0", "network={", "key_mgmt=IEEE8021X",
-                 "eapol_flags=0", "eap=MD5", f'identity="{self.shown["network_identity"]}"', f'password="{self.shown["network_password"]}"', "}"]
+                 "eapol_flags=0", "eap=MD5", f'identity="{self.shown["network_identity"]}"',
+                 f'password="{self.shown["network_password"]}"', "}"]
         configuration = self.work.write("supplicant.conf", "\n".join(block) + "\n", 0o600)
         self.work.start([need_program("wpa_supplicant"), "-Dwired", "-iphone0", "-c", configuration])
 
     def log_in_anew(self):
-        """A switch asks whoever is at a port that it closed. hostapd says nothing to it, and five seconds later takes it
-        off the port once more, whatever came between; so its port begins anew, and the phone too."""
+        """A switch asks whoever is at a port that it closed. hostapd says nothing to it, and five seconds later takes
+        it off the port once more, whatever came between; so its port begins anew, and the phone too."""
         for command in ("disable", "enable"):
             run([need_program("hostapd_cli"), "-p", self.switch_control, "-i", "switch0", command], check=True)
         for command in ("logoff", "logon"):
