@@ -96,7 +96,8 @@ SQLITE = """
 		read_profiles = no
 		delete_stale_sessions = no
 		sql_user_name = "%{{User-Name}}"
-		authorize_check_query = "SELECT id, username, attribute, value, op FROM radcheck WHERE username = '%{{SQL-User-Name}}' ORDER BY id"
+		authorize_check_query = "SELECT id, username, attribute, value, op FROM radcheck \\
+			WHERE username = '%{{SQL-User-Name}}' ORDER BY id"
 		pool {{
 			start = 0
 			min = 0
