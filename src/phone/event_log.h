@@ -11,7 +11,8 @@
 
 namespace ringfence::phone {
 
-// The certificate events carry the set's own numbers. Numbers from 0x2000 on are ours: no list of the set's was found.
+// The events of certificates and 802.1X carry the set's own numbers. Numbers from 0x2000 on are ours: no list of the
+// set's was found.
 enum class EventCode : std::uint16_t {
     customer_certificate_imported = 0x0007,
     vendor_certificate_revoked = 0x0008,
@@ -21,6 +22,11 @@ enum class EventCode : std::uint16_t {
     trust_list_deleted = 0x0015,
     trust_list_expired = 0x0020,
     trust_list_unreadable = 0x0021,
+    eap_md5_failed = 0x1030,
+    eap_device_certificate_invalid = 0x1031,
+    eap_root_invalid = 0x1032,
+    eap_tls_failed = 0x1033,
+    eap_peap_failed = 0x1034,
     boot_started = 0x2000,
     boot_interrupted = 0x2001,
     boot_finished = 0x2002,
