@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "phone/enrolment_store.h"
+#include "phone/port_store.h"
 #include "phone/trust_store.h"
 
 namespace ringfence::phone {
@@ -329,6 +330,13 @@ Status Flash::remember(const ParameterMemory& parameters) {
     return store(next);
 }
 
+Status Flash::store_port(const PortSettings& port) {
+    FlashState next = state_;
+    next.port = port.mode == PortMode::disabled ? PortSettings() : port;
+    if (next.port == state_.port) return {};
+    return store(next);
+}
+
 Status Flash::log(const Event& event) {
     if (log_.size() >= log_limit) {
         auto rotated = disk_->rename(path(log_name), path(old_log_name));
@@ -363,7 +371,8 @@ Status Flash::erase(Disk& disk, const std::string& folder) {
         auto names = disk.list(directory);
         if (!names) return fail(std::move(names.error()));
         for (const auto& name : *names) {
-            const bool is_ours = is_temporary(name) || name.starts_with(enrolment_file_prefix);
+            const bool is_ours =
+                is_temporary(name) || name.starts_with(enrolment_file_prefix) || name.starts_with(port_file_prefix);
             if (directory == folder && !is_ours) continue;
             auto removed = disk.remove(fmt::format("{}/{}", directory, name));
             if (!removed) return removed;

@@ -113,6 +113,9 @@ public:
     // Replaces the parameters' memory; nothing is written when it is the same. After a Fault as for install().
     Status remember(const ParameterMemory& parameters);
 
+    // Of 802.1X. Disabled is stored without anything else.
+    Status store_port(const PortSettings& port);
+
     Status log(const Event& event);
     std::vector<std::string> events() const;  // oldest first, as stored
 

@@ -28,6 +28,11 @@ std::string format_parameter(Parameter parameter, Source source, const Secret& t
     return fmt::format("parameter {} {} {}\n", to_string(parameter), to_string(source), escape_word(text.reveal()));
 }
 
+std::string format_port(const PortSettings& port) {
+    return fmt::format("port {} {} {} {} {} {}\n", to_string(port.mode), escape_word(port.id1), escape_word(port.id2),
+                       escape_word(port.password.reveal()), to_string(port.tunnel), escape_word(port.server_name));
+}
+
 bool take_parameter(const std::vector<std::string>& words, ParameterMemory& memory) {
     const auto parameter = parse_parameter(words[1]);
     const auto source = parse_source(words[2]);
@@ -73,6 +78,15 @@ bool take_setting(const std::vector<std::string>& words, FlashState& state) {
     return true;
 }
 
+// port MODE ID1 ID2 PASSWORD TUNNEL SERVER
+bool take_port(const std::vector<std::string>& words, PortSettings& port) {
+    constexpr std::array fields = {PortField::mode,     PortField::id1,    PortField::id2,
+                                   PortField::password, PortField::tunnel, PortField::server_name};
+    for (std::size_t i = 0; i < fields.size(); ++i)
+        if (!set_port_field(port, fields[i], words[i + 1])) return false;
+    return true;
+}
+
 bool take_line(const std::vector<std::string>& words, FlashState& state) {
     const auto& key = words.front();
     if (key == "profile" && (words.size() == 8 || words.size() == 9)) return take_profile(words, state);
@@ -112,6 +126,7 @@ bool take_line(const std::vector<std::string>& words, FlashState& state) {
     const bool is_marked = words.size() == 7 && words.back() == https_mark;
     if (key == "setting" && (words.size() == 6 || is_marked)) return take_setting(words, state);
     if (key == "parameter" && words.size() == 4) return take_parameter(words, state.parameters);
+    if (key == "port" && words.size() == 7) return take_port(words, state.port);
     return false;
 }
 
@@ -195,6 +210,7 @@ std::string format_index(const FlashState& state) {
         out += format_parameter(parameter, Source::manual, text);
     for (const auto& [parameter, value] : state.parameters.automatic)
         out += format_parameter(parameter, value.origin, value.text);
+    if (state.port != PortSettings()) out += format_port(state.port);
     return out + fmt::format("{} {}\n", sum_key, to_hex(crypto::sha256(out)));
 }
 

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "phone/device_profile.h"
 #include "phone/parameters.h"
+#include "phone/port_settings.h"
 #include "phone/settings_store.h"
 #include "phone/wire_rule.h"
 
@@ -46,6 +47,7 @@ struct FlashState {
     std::set<std::string, std::less<>> seen_over_https;           // every section of which a file ever came over HTTPS
     EffectiveSettings settings;
     ParameterMemory parameters;
+    PortSettings port;                           // typed
     std::optional<WallTime> proved_time;         // the latest Date of a server whose certificate was good at that time
     std::map<unsigned, DeviceProfile> profiles;  // those that differ from the factory's
     // The latest signing time of what was taken, by signature_key(): nothing that was signed before comes back, also
