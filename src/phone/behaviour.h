@@ -28,8 +28,9 @@ enum class Switch {
     thumbprint,
     root_version,
     clock,
+    eap_tls,
 };
-inline constexpr std::size_t switch_count = 16;
+inline constexpr std::size_t switch_count = 17;
 
 struct SwitchSpec {
     Switch id;
@@ -112,6 +113,11 @@ inline constexpr std::array<SwitchSpec, switch_count> switch_table = {{
      {"judged", "believed"},
      "4.5 I",
      "whether a clock that is lost or wrong is known for it, or dates are judged by what it tells, as a set does"},
+    {Switch::eap_tls,
+     "eap-tls",
+     {"modern", "legacy"},
+     "6 ?",
+     "whether EAP may use TLS 1.0 and 1.1, for a RADIUS server that knows nothing later"},
 }};
 
 class Behaviour {

@@ -68,8 +68,23 @@ struct EnrolOptions {
     bool json = false;
 };
 
+// The 802.1X port.
+struct PortOptions {
+    std::string interface;   // empty: nobody looks after a port
+    std::string supplicant;  // control socket of a wpa_supplicant that runs already; empty: start one
+};
+
+struct JoinOptions {
+    PortOptions port;
+    std::string state;
+    std::vector<std::string> switches;  // "name=value"
+    unsigned wait_seconds = 60;         // the first login takes up to 30 s, and a cable may be plugged in meanwhile
+    bool json = false;
+};
+
 struct RunOptions {
     BootOptions boot;
+    PortOptions port;
     std::string sip_listen;             // "192.0.2.7:5060"; empty: no NOTIFY is heard
     std::vector<std::string> sip_from;  // networks; empty: the provisioned SIP servers
 };
@@ -138,6 +153,7 @@ struct TranslateOptions {
 
 int boot(const BootOptions& options);
 int enrol(const EnrolOptions& options);
+int join(const JoinOptions& options);
 int run(const RunOptions& options);
 int configure(const ConfigureOptions& options);
 int dhcp_request(const DhcpRequestOptions& options);

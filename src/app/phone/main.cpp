@@ -16,6 +16,8 @@ using ringfence::app::ConfigureOptions;
 using ringfence::app::DhcpHookOptions;
 using ringfence::app::DhcpRequestOptions;
 using ringfence::app::EnrolOptions;
+using ringfence::app::JoinOptions;
+using ringfence::app::PortOptions;
 using ringfence::app::ProfileOptions;
 using ringfence::app::ResetOptions;
 using ringfence::app::RunOptions;
@@ -124,8 +126,30 @@ void add_enrol(CLI::App& app, EnrolOptions& options) {
     app.add_flag("--json", options.json, "Print one JSON object");
 }
 
+CLI::Option* add_port(CLI::App& app, PortOptions& options) {
+    auto* interface = app.add_option("--interface", options.interface,
+                                     "Wired interface whose 802.1X port is logged in to, as `configure` was told");
+    app.add_option(
+           "--supplicant", options.supplicant,
+           "Control socket of a wpa_supplicant that runs already, such as /run/wpa_supplicant/eth0; without one "
+           "it is started, and ends with this program")
+        ->needs(interface);
+    return interface;
+}
+
+void add_join(CLI::App& app, JoinOptions& options) {
+    add_flash(app, options.state);
+    add_port(app, options.port)->required();
+    app.add_option("--switch", options.switches, "eap-tls=legacy: EAP may use TLS 1.0 and 1.1")
+        ->allow_extra_args(false);
+    app.add_option("--wait", options.wait_seconds, "Seconds after which it is given up (60)")
+        ->check(CLI::Range(1U, 3600U));
+    app.add_flag("--json", options.json, "Print one JSON object");
+}
+
 void add_run(CLI::App& app, RunOptions& options) {
     add_boot(app, options.boot);
+    add_port(app, options.port);
     app.add_option("--sip-listen", options.sip_listen,
                    "ADDRESS:PORT (UDP) where NOTIFY check-sync is heard, if REMOTE_CHECK_FOR_UPDATE is YES");
     app.add_option("--sip-from", options.sip_from,
@@ -135,7 +159,8 @@ void add_run(CLI::App& app, RunOptions& options) {
 
 void add_configure(CLI::App& app, ConfigureOptions& options) {
     add_new_flash(app, options.state);
-    app.add_option("--set", options.set, "NAME=VALUE: an entry by hand, such as provisioning-server=https://prov/sets")
+    app.add_option("--set", options.set,
+                   "NAME=VALUE: an entry by hand, such as provisioning-server=https://prov/sets or eap-mode=md5")
         ->allow_extra_args(false);
     app.add_option("--set-from", options.set_from,
                    "NAME=FILE: the same with the value in the file's first line, for passwords; - reads standard input")
@@ -227,6 +252,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     BootOptions boot_options;
     EnrolOptions enrol_options;
+    JoinOptions join_options;
     RunOptions run_options;
     ConfigureOptions configure_options;
     DhcpRequestOptions dhcp_options;
@@ -239,6 +265,8 @@ int run(int argc, char** argv) {
     auto* run =
         app.add_subcommand("run", "Stay on: boot, then look for updates daily, on SIGHUP and on NOTIFY check-sync");
     add_run(*run, run_options);
+    auto* join = app.add_subcommand("join", "Log in once at the switch's port by 802.1X");
+    add_join(*join, join_options);
     auto* enrol =
         app.add_subcommand("enrol", "Get a device certificate by token or SCEP, renew it, or ask for a decision");
     add_enrol(*enrol, enrol_options);
@@ -268,6 +296,7 @@ int run(int argc, char** argv) {
     }
     if (boot->parsed()) return ringfence::app::boot(boot_options);
     if (enrol->parsed()) return ringfence::app::enrol(enrol_options);
+    if (join->parsed()) return ringfence::app::join(join_options);
     if (run->parsed()) return ringfence::app::run(run_options);
     if (configure->parsed()) return ringfence::app::configure(configure_options);
     if (dhcp->parsed()) return ringfence::app::dhcp_request(dhcp_options);

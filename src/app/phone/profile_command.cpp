@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "phone/device_profile.h"
 #include "phone/flash.h"
+#include "phone/port_store.h"
 
 namespace ringfence::app {
 
@@ -40,6 +41,8 @@ int profile(const ProfileOptions& options) {
     if (!wanted) return complain(wanted.error().message, exit_misused);
     auto stored = flash.store_profile(options.index, std::move(*wanted));
     if (stored && options.deletes) stored = flash.delete_identity(options.index);
+    // The port's copy of the key too; the next login makes another one if another profile has a certificate.
+    if (stored && options.deletes) stored = phone::PortStore(disk, options.state).remove_identity();
     if (!stored) return complain(stored.error().message, exit_failed);
     const auto now = flash.state().profile(options.index);
     print(fmt::format("profile {}: {}, {}, purpose {}, CA {}, host name {}, {}\n", options.index, to_string(now.source),

@@ -84,13 +84,39 @@ json::object parameters_object(const phone::ParameterValues& values) {
     return out;
 }
 
+json::object port_object(const phone::PortSettings& port) {
+    json::object out{{"mode", to_string(port.mode)}};
+    if (port.mode == phone::PortMode::disabled) return out;
+    out["id1"] = text(port.id1);
+    if (port.mode == phone::PortMode::peap) {
+        out["id2"] = text(port.tunnel_identity());
+        out["inner"] = to_string(port.tunnel);
+    }
+    if (!port.password.empty()) out["password"] = masked_secret;
+    if (!port.server_name.empty()) out["server_name"] = text(port.server_name);
+    return out;
+}
+
+json::object port_object(const phone::PortSettings& settings, const std::optional<phone::PortNote>& note) {
+    json::object out = port_object(settings);
+    if (!note) return out;
+    out["state"] = to_string(note->state);
+    out["reason"] = text(note->reason);
+    out["interface"] = text(note->link.interface);
+    return out;
+}
+
 }  // namespace
 
 std::string run_json(std::string_view event, std::string_view said) {
     return json::serialize(json::object{{"event", text(event)}, {"text", text(said)}});
 }
 
-std::string parameters_json(const phone::ParameterValues& values) { return json::serialize(parameters_object(values)); }
+std::string configured_json(const phone::ParameterValues& values, const phone::PortSettings& port) {
+    json::object out = parameters_object(values);
+    if (port.mode != phone::PortMode::disabled) out["port"] = port_object(port);
+    return json::serialize(out);
+}
 
 std::string dhcp_request_json(const protocol::DhcpRequest& request) {
     const auto words = phone::udhcpc_arguments(request);
@@ -153,6 +179,7 @@ std::string show_json(const phone::Flash& flash, const FlashView& view) {
     const auto values = phone::discover(state.parameters, state.settings, {}).values;
     return json::serialize(json::object{{"stage", to_string(flash.stage().stage)},
                                         {"parameters", parameters_object(values)},
+                                        {"port", port_object(state.port, view.port)},
                                         {"load", to_string(state.load.value_or(phone::Load::sip))},
                                         {"trust", trust_object(view)},
                                         {"profiles", profiles_array(state, view)},

@@ -100,10 +100,25 @@ std::string parameters_text(const phone::ParameterValues& values) {
     return out;
 }
 
+std::string port_text(const phone::PortSettings& port) {
+    std::string out = fmt::format("802.1X: {}", to_string(port.mode));
+    if (port.mode == phone::PortMode::disabled) return out + "\n";
+    out += fmt::format(", ID1 {}", printable(port.id1));
+    if (port.mode == phone::PortMode::peap)
+        out += fmt::format(", ID2 {}, {} inside", printable(port.tunnel_identity()), to_string(port.tunnel));
+    if (!port.password.empty()) out += fmt::format(", password {}", masked_secret);
+    if (!port.server_name.empty()) out += fmt::format(", server {}", printable(port.server_name));
+    return out + "\n";
+}
+
 std::string show_text(const phone::Flash& flash, const FlashView& view) {
     const auto& state = flash.state();
     std::string out = fmt::format("stage: {}\n", to_string(flash.stage().stage));
     out += parameters_text(phone::discover(state.parameters, state.settings, {}).values);
+    out += port_text(state.port);
+    if (view.port)
+        out += fmt::format("port: {}: {}\n", to_string(view.port->state),
+                           printable(view.port->reason, view.port->reason.size()));
     if (state.load) out += fmt::format("load: {}\n", to_string(*state.load));
     for (const auto& root : view.roots) {
         out += fmt::format("root: {}\n  SHA-1    {}\n  SHA-256  {}\n", printable(root.file), phone::in_pairs(root.sha1),

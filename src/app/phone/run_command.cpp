@@ -10,6 +10,8 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "app/phone/answerer.h"
@@ -18,6 +20,7 @@
 #include "app/phone/enrol_runner.h"
 #include "app/phone/notify_socket.h"
 #include "app/phone/output.h"
+#include "app/phone/port_keeper.h"
 #include "app/phone/report.h"
 #include "app/phone/state_folder.h"
 #include "base/clock.h"
@@ -44,6 +47,9 @@ constexpr Duration longest_sleep = std::chrono::minutes(1);
 constexpr Duration most_lateness = std::chrono::minutes(2);
 // A window of today that is over, and the longest of tomorrow.
 constexpr Duration farthest_check = std::chrono::hours(54);
+// A port may have closed unnoticed when the server is not reached. To log in again costs the network an answer, and a
+// network that has none to give would close the port: not every failed boot is worth it.
+constexpr Duration port_question_spacing = std::chrono::minutes(10);
 constexpr std::size_t tag_bytes = 8;
 constexpr std::size_t addresses_of_one_server = 16;
 
@@ -108,15 +114,23 @@ public:
           std::optional<NotifySocket> socket)
         : options_(options), given_networks_(std::move(allowed)), behaviour_(behaviour), socket_(std::move(socket)) {}
 
+    // Before run(). `keeper` tells by the pipe of the signals.
+    void keep_port(std::unique_ptr<PortKeeper> keeper) {
+        port_ = std::move(keeper);
+        due_boot_.reset();
+    }
+
     int run() {
-        boot("power-up");
         while (!must_stop) {
             sleep();
             if (must_stop) break;
+            if (port_) follow_port();
             answer_notifies();
             follow_clock();
-            if (must_check.exchange(false))
-                boot("asked for");
+            if (must_check.exchange(false)) take_key();
+            if (port_ && !port_news_.has_network) continue;
+            if (due_boot_)
+                boot(*std::exchange(due_boot_, std::nullopt));
             else if (is_notified_ && clock_.steady_now() >= last_boot_ + notify_spacing)
                 boot("check-sync");
             else if (retry_at_ && clock_.steady_now() >= *retry_at_)
@@ -133,6 +147,64 @@ public:
     }
 
 private:
+    // A person asks for a check, who may have typed something in before.
+    void take_key() {
+        due_boot_ = "asked for";
+        if (!port_) return;
+        renew_port_plan();
+        if (!port_news_.has_network) port_->ask();
+    }
+
+    void follow_port() {
+        const unsigned openings = port_news_.openings;
+        const auto former_chain = port_news_.server_chain;
+        PortNews news = port_->take_news();
+        for (const auto& line : news.lines) say(options_, "port", line);
+        unlogged_.insert(unlogged_.end(), news.events.begin(), news.events.end());
+        port_news_ = std::move(news);
+        if (!unlogged_.empty()) log_port_events();
+        if (port_news_.server_chain != former_chain) judge_network();
+        if (port_news_.openings == openings) return;
+        due_boot_ = openings == 0 ? "power-up" : "the network is back";
+        last_question_.reset();
+    }
+
+    // What another program's work on the flash delays is logged at the next turn.
+    void log_port_events() {
+        SystemDisk disk;
+        auto held = hold_flash(disk, options_.boot.state, clock_);
+        if (!held) return;
+        for (const auto& event : std::exchange(unlogged_, {}))
+            if (auto logged = held->flash.log(event); !logged) say(options_, "failed", logged.error().message);
+    }
+
+    // By the time and the revocation lists that the last boot left.
+    void judge_network() {
+        if (!clock_error_ || port_news_.server_chain.empty()) return;
+        SystemDisk disk;
+        auto held = hold_flash(disk, options_.boot.state, clock_);
+        if (!held) return say(options_, "failed", held.error().message);
+        const crypto::JudgingTime time{clock_.wall_now() + *clock_error_, false};
+        port_->judge_server(port_news_.server_chain,
+                            judge_radius_server(held->flash, behaviour_, port_news_.server_chain, time));
+    }
+
+    // Roots, certificates and the time may be others after a boot.
+    void renew_port_plan() {
+        SystemDisk disk;
+        auto held = hold_flash(disk, options_.boot.state, clock_);
+        if (!held) return say(options_, "failed", held.error().message);
+        auto plan = plan_port(held->flash, disk, options_.boot.state, behaviour_, clock_);
+        if (!plan) return say(options_, "failed", plan.error().message);
+        port_->take_plan(std::move(*plan));
+    }
+
+    void question_port() {
+        if (last_question_ && clock_.steady_now() < *last_question_ + port_question_spacing) return;
+        last_question_ = clock_.steady_now();
+        port_->ask();
+    }
+
     void boot(std::string_view why) {
         is_notified_ = false;
         say(options_, "boot", why);
@@ -150,6 +222,10 @@ private:
             say(options_, "retry", fmt::format("in {} s", std::chrono::ceil<std::chrono::seconds>(wait).count()));
         }
         if (end) take_settings(end->settings);
+        if (end && end->time.at && !end->time.is_floor) clock_error_ = *end->time.at - clock_.wall_now();
+        if (port_) renew_port_plan();
+        if (port_) judge_network();
+        if (port_ && !has_served) question_port();
         plan_check();
         plan_renewal();
     }
@@ -227,6 +303,9 @@ private:
     Duration wait() const {
         Duration wait = longest_sleep;
         const auto until = [&](SteadyTime time) { wait = std::min(wait, time - clock_.steady_now()); };
+        // Without a network nothing is due but the port's news.
+        if (port_ && !port_news_.has_network) return wait;
+        if (due_boot_) return Duration::zero();
         if (retry_at_) until(*retry_at_);
         if (is_notified_) until(last_boot_ + notify_spacing);
         until(next_review_);
@@ -290,6 +369,12 @@ private:
     }
 
     const RunOptions& options_;
+    std::unique_ptr<PortKeeper> port_;  // null: nobody looks after a port
+    PortNews port_news_;
+    std::vector<phone::Event> unlogged_;
+    std::optional<Duration> clock_error_;      // how far the machine's clock is behind; empty: unknown
+    std::optional<SteadyTime> last_question_;  // to the port, since it opened
+    std::optional<std::string_view> due_boot_ = "power-up";
     std::vector<Network> given_networks_;
     phone::Behaviour behaviour_;
     std::optional<NotifySocket> socket_;
@@ -328,6 +413,25 @@ Checked<std::optional<NotifySocket>> open_socket(const RunOptions& options) {
     return std::optional<NotifySocket>(std::move(*socket));
 }
 
+Checked<std::unique_ptr<PortKeeper>> start_port(const RunOptions& options, const phone::Behaviour& behaviour) {
+    const auto failed = [](Fault fault) {
+        const int code = fault.code == FaultCode::malformed ? exit_misused : exit_failed;
+        return tl::unexpected<Complaint>(Complaint{std::move(fault), code});
+    };
+    if (options.port.interface.empty()) return std::unique_ptr<PortKeeper>();
+    SystemDisk disk;
+    const SystemClock clock;
+    auto held = hold_recovered_flash(disk, options.boot.state, clock);
+    if (!held) return failed(std::move(held.error()));
+    auto plan = plan_port(held->flash, disk, options.boot.state, behaviour, clock);
+    if (!plan) return failed(std::move(plan.error()));
+    auto keeper = PortKeeper::start(
+        {options.port.interface, options.port.supplicant, options.boot.state, true, wake_descriptors[1]},
+        std::move(*plan));
+    if (!keeper) return failed(std::move(keeper.error()));
+    return std::move(*keeper);
+}
+
 }  // namespace
 
 int run(const RunOptions& options) {
@@ -344,7 +448,11 @@ int run(const RunOptions& options) {
     auto socket = open_socket(options);
     if (!socket) return complain(socket.error().fault.message, socket.error().code);
     if (auto watched = watch_signals(); !watched) return complain(watched.error().message, exit_failed);
-    return Agent(options, std::move(*networks), prepared->settings.behaviour, std::move(*socket)).run();
+    auto port = start_port(options, prepared->settings.behaviour);
+    if (!port) return complain(port.error().fault.message, port.error().code);
+    Agent agent(options, std::move(*networks), prepared->settings.behaviour, std::move(*socket));
+    if (*port) agent.keep_port(std::move(*port));
+    return agent.run();
 }
 
 }  // namespace ringfence::app

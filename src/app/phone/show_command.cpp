@@ -42,10 +42,11 @@ std::vector<std::pair<unsigned, std::string>> view_leaves(phone::Flash& flash) {
     return out;
 }
 
-Result<FlashView> view(phone::Flash& flash) {
+Result<FlashView> view(phone::Flash& flash, Disk& disk, const std::string& folder) {
     auto roots = view_roots(flash);
     if (!roots) return fail(std::move(roots.error()));
-    FlashView out{std::move(*roots), {}, {}, view_leaves(flash)};
+    FlashView out{std::move(*roots), {}, {}, view_leaves(flash), {}};
+    if (const auto note = phone::PortStore(disk, folder).load_note()) out.port = *note;
     auto trust = phone::TrustStore::load(flash, {});
     if (trust)
         out.trust = std::move(*trust);
@@ -72,7 +73,7 @@ int show(const ShowOptions& options) {
     auto flash = open_existing_flash(disk, options.state, clock);
     if (!flash) return complain(flash.error().message, exit_failed);
     if (options.effective) return show_effective(options, *flash);
-    const auto shown = view(*flash);
+    const auto shown = view(*flash, disk, options.state);
     if (!shown) return complain(shown.error().message, exit_failed);
     print(options.json ? show_json(*flash, *shown) + "\n" : show_text(*flash, *shown));
     return finish_output(exit_done);
