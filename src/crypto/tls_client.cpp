@@ -1,6 +1,9 @@
 #include "crypto/tls_client.h"
 
+#include "base/ip_address.h"
 #include "crypto/openssl.h"
+#include "crypto/socket_bio.h"
+#include "crypto/tls_state.h"
 
 namespace ringfence::crypto {
 
@@ -65,6 +68,11 @@ Status set_identity(SSL_CTX* context, const ClientIdentity& identity) {
     return {};
 }
 
+// RFC 6066 section 3: addresses are not named.
+bool name_server(SSL* ssl, const std::string& host) {
+    return IpAddress::parse(host).has_value() || SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+}
+
 }  // namespace
 
 VerifyPolicy server_policy(const ClientPolicy& policy) {
@@ -94,6 +102,24 @@ Status configure_client(void* ssl_ctx, const ClientPolicy& policy, ClientVerdict
     }
     if (policy.identity) return set_identity(context, *policy.identity);
     return {};
+}
+
+Result<TlsConnection> connect_tls(int fd, ClientPolicy policy) {
+    auto connection = std::make_unique<TlsConnection::State>();
+    connection->client = std::make_unique<ClientSide>(ClientSide{std::move(policy)});
+    ClientSide& client = *connection->client;
+    client.context.reset(SSL_CTX_new(TLS_client_method()));
+    if (client.context == nullptr) return fail(openssl_fault("making a TLS context"));
+    SSL_CTX_set_mode(client.context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    auto configured = configure_client(client.context.get(), client.policy, client.verdict);
+    if (!configured) return fail(std::move(configured.error()));
+    connection->ssl.reset(SSL_new(client.context.get()));
+    SSL* ssl = connection->ssl.get();
+    if (ssl == nullptr || !name_server(ssl, client.policy.host)) return fail(openssl_fault("beginning TLS"));
+    BIO* socket = make_socket_bio(fd).release();
+    SSL_set_bio(ssl, socket, socket);
+    SSL_set_connect_state(ssl);
+    return TlsConnection(std::move(connection));
 }
 
 }  // namespace ringfence::crypto

@@ -1,7 +1,7 @@
-// The phone's side of TLS, for use inside libcurl's CURLOPT_SSL_CTX_FUNCTION. libcurl's own name check falls back to
-// the common name, so ours decides: switch its off (CURLOPT_SSL_VERIFYHOST 0, CURLOPT_SSL_VERIFYPEER 1, CURLOPT_CAINFO
-// and CURLOPT_CAPATH null) and switch off session reuse (CURLOPT_SSL_SESSIONID_CACHE 0), since a resumed session is not
-// verified anew.
+// The client's side of TLS: for use inside libcurl's CURLOPT_SSL_CTX_FUNCTION (the phone's), and over a socket of our
+// own. libcurl's own name check falls back to the common name, so ours decides: switch its off (CURLOPT_SSL_VERIFYHOST
+// 0, CURLOPT_SSL_VERIFYPEER 1, CURLOPT_CAINFO and CURLOPT_CAPATH null) and switch off session reuse
+// (CURLOPT_SSL_SESSIONID_CACHE 0), since a resumed session is not verified anew.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
+#include "crypto/tls_server.h"
 #include "crypto/verify.h"
 
 namespace ringfence::crypto {
@@ -55,5 +56,9 @@ VerifyPolicy server_policy(const ClientPolicy& policy);
 // `ssl_ctx` is the SSL_CTX* that libcurl hands over. `policy` and `verdict` must live until the transfer is over.
 // Faults: conflict (the identity's key and certificate differ), internal.
 Status configure_client(void* ssl_ctx, const ClientPolicy& policy, ClientVerdict& verdict);
+
+// Ready for the handshake on a connected non-blocking socket; the caller closes it after the connection is gone. Its
+// failure() then is what was found wrong with the server. Faults: as configure_client().
+Result<TlsConnection> connect_tls(int fd, ClientPolicy policy);
 
 }  // namespace ringfence::crypto

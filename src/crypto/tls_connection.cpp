@@ -59,7 +59,8 @@ TlsStep TlsConnection::handshake() {
     const TlsStep step = judge_result(*state_, result);
     if (step != TlsStep::closed) return step;
     state_->broken = true;
-    state_->failure = Fault{FaultCode::unavailable, "the client closed the connection during the handshake"};
+    const std::string peer = state_->client ? "server" : "client";
+    state_->failure = Fault{FaultCode::unavailable, "the " + peer + " closed the connection during the handshake"};
     return TlsStep::failed;
 }
 

@@ -63,6 +63,12 @@ std::string version_sentence(const TlsConnection::State& connection) {
                        modern ? "TLS 1.2 and 1.3; old phones need the https-legacy door" : "TLS 1.0 to 1.2");
 }
 
+Fault explain_to_client(const ClientSide& client) {
+    Fault fault = openssl_fault("TLS with the server failed");
+    fault.code = FaultCode::unavailable;
+    return client.verdict.fault.value_or(std::move(fault));
+}
+
 }  // namespace
 
 Fault explain_tls_failure(const TlsConnection::State& connection) {
@@ -70,6 +76,7 @@ Fault explain_tls_failure(const TlsConnection::State& connection) {
         ERR_clear_error();
         return connection.failure;
     }
+    if (connection.client) return explain_to_client(*connection.client);
     const int reason = ERR_GET_REASON(ERR_peek_error());
     if (is_version_reason(reason)) {
         ERR_clear_error();

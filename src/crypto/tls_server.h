@@ -47,6 +47,7 @@ struct TlsServerProfile {
 using ClientJudge = std::function<Status(std::string_view fingerprint)>;
 
 class TlsConnection;
+struct ClientPolicy;
 
 class TlsServerContext {
 public:
@@ -117,6 +118,7 @@ public:
 
 private:
     friend class TlsServerContext;
+    friend Result<TlsConnection> connect_tls(int fd, ClientPolicy policy);
     explicit TlsConnection(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };

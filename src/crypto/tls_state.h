@@ -6,6 +6,7 @@
 
 #include "crypto/bounded_map.h"
 #include "crypto/openssl.h"
+#include "crypto/tls_client.h"
 #include "crypto/tls_server.h"
 
 namespace ringfence::crypto {
@@ -33,9 +34,17 @@ struct TlsServerContext::State {
     ContextOwner context;
 };
 
+// What a connection of ours to a server believes and has found.
+struct ClientSide {
+    ClientPolicy policy;
+    ClientVerdict verdict{};
+    ContextOwner context{};
+};
+
 struct TlsConnection::State {
-    std::shared_ptr<TlsServerContext::State> context;
+    std::shared_ptr<TlsServerContext::State> context;  // null on a client's side
     const ClientJudge* judge = nullptr;
+    std::unique_ptr<ClientSide> client;  // null on a server's side
     SslOwner ssl;
     bool broken = false;      // OpenSSL allows no further call but SSL_free
     int offered_version = 0;  // the highest of the ClientHello, as on the wire
