@@ -49,7 +49,7 @@ registry::DevicePort port_of(const Query& query, const Standing& standing, const
 }  // namespace
 
 Result<Standing> RegistryDesk::require_standing(const Query& query, WallTime now) {
-    auto standing = find_standing(lookup_, rules_, query.claim.identity, now);
+    auto standing = find_standing(lookup_, settings_.rules, query.claim.identity, now);
     if (!standing) return fail(std::move(standing.error()));
     if (!*standing) return fail(FaultCode::forbidden, "no device has this identity");
     return std::move(**standing);
@@ -84,6 +84,11 @@ Result<Admission> RegistryDesk::admit(const Query& query) {
     auto admission = network::admit(*standing, query.claim, now);
     if (admission) note_admitted(query, *standing, *admission, now);
     return admission;
+}
+
+Result<FeedPage> RegistryDesk::feed(const FeedQuestion& question) {
+    const registry::Snapshot snapshot(lookup_);
+    return make_feed_page(lookup_, question, settings_, clock_.wall_now());
 }
 
 // What cannot be written down now is no reason to keep a phone off the network.
@@ -125,7 +130,7 @@ void RegistryDesk::record_admitted(const registry::DevicePort& port, const regis
 void RegistryDesk::note_refused(const Query& query) {
     const registry::Snapshot snapshot(lookup_);
     const WallTime now = clock_.wall_now();
-    const auto standing = find_standing(lookup_, rules_, query.claim.identity, now);
+    const auto standing = find_standing(lookup_, settings_.rules, query.claim.identity, now);
     if (!standing) return log::warning("a refusal was not recorded: " + standing.error().message);
     record_refused(query, *standing, now);
 }

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/ip_address.h"
 #include "base/result.h"
+#include "network/admission_terms.h"
+#include "network/feed.h"
 #include "network/standing.h"
 #include "registry/event_budget.h"
 #include "registry/lookup.h"
@@ -37,6 +39,10 @@ public:
     virtual Result<Credential> credential(const Query& query) = 0;
     virtual Result<Admission> admit(const Query& query) = 0;
     virtual void note_refused(const Query& query) = 0;
+    // How an admission is told.
+    virtual AdmissionTerms terms() const = 0;
+    // For the cache beside a RADIUS server. not_found: nobody can follow this desk.
+    virtual Result<FeedPage> feed(const FeedQuestion& question) = 0;
 };
 
 // Answers from the registry, notes where devices are, and records events: who was let in when that is news
@@ -47,11 +53,13 @@ public:
         : lookup_(lookup), events_(events), clock_(clock) {}
 
     // For what is asked from now on.
-    void follow(const Rules& rules) { rules_ = rules; }
+    void follow(NetworkSettings settings) { settings_ = std::move(settings); }
 
     Result<Credential> credential(const Query& query) override;
     Result<Admission> admit(const Query& query) override;
     void note_refused(const Query& query) override;
+    AdmissionTerms terms() const override { return settings_.terms; }
+    Result<FeedPage> feed(const FeedQuestion& question) override;
 
     // Whoever stands at a port can be refused as often as he likes: what is recorded of that fills no log.
     static constexpr registry::EventBudget::Limits refusals{60, std::chrono::seconds(10)};
@@ -66,7 +74,7 @@ private:
     registry::NetworkLookup& lookup_;
     registry::EventSink& events_;
     const Clock& clock_;
-    Rules rules_{};
+    NetworkSettings settings_{};
     registry::EventBudget refusals_of_devices_{refusals};
     registry::EventBudget refusals_of_nobody_{refusals};
 };

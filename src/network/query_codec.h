@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "network/admission_terms.h"
 #include "network/desk.h"
 
 namespace ringfence::network {
@@ -18,15 +19,6 @@ inline constexpr std::size_t max_query = 4096;  // nine attributes of at most 25
 // ("legacy"), nas, from (addresses; the first that is there), nas_name, port_id, port. Names that are not known are
 // passed over. Faults: too_large; malformed for what is no form, a name that is there twice, or no identity.
 Result<Query> parse_query(std::string_view form);
-
-// How a segment is told to the switch (RFC 3580 section 3.31), and when it asks again.
-struct AdmissionTerms {
-    std::string onboarding = "onboarding";  // a VLAN's name or number
-    std::string production = "production";
-    Duration session = std::chrono::hours(1);
-};
-// Below that, switches and phones would do nothing but log in.
-inline constexpr Duration shortest_session = std::chrono::seconds(60);
 
 Secret format_credential(const Credential& credential, const AdmissionTerms& terms, WallTime now);
 std::string format_admission(const Admission& admission, const AdmissionTerms& terms, WallTime now);

@@ -34,6 +34,7 @@ struct Standing {
     std::optional<WallTime> window_closes{};      // the last of the staging windows that take it; empty: none is open
     std::optional<WallTime> legacy_closes{};      // until when the lane of old TLS serves it; empty: it does not
     std::vector<HeldCertificate> certificates{};  // that are neither revoked nor over
+    friend bool operator==(const Standing&, const Standing&) = default;
 };
 
 // Who wants in, as the RADIUS server says it. Nothing of it is proved but what the certificate is for.

@@ -22,7 +22,6 @@ using trust::Wire;
 constexpr unsigned max_loops = 256;                // more threads than any machine of ours has cores
 constexpr std::size_t max_door_limit = 1'000'000;  // beyond what descriptors and memory bear
 constexpr std::int64_t max_drain_seconds = 3600;
-constexpr std::int64_t max_session_seconds = 86'400;  // a port of a device that left stays open no longer
 constexpr std::size_t max_segment_name = 32;          // as IEEE 802.1Q has it
 constexpr std::size_t max_listeners = 64;             // each opens one socket per loop
 constexpr auto legacy_lane_life = std::chrono::hours(24 * 3 * 365);
@@ -344,7 +343,8 @@ Status read_radius(Table table, ServerSettings& out) {
     auto onboarding = read_segment(table, "onboarding", terms.onboarding);
     auto production = read_segment(table, "production", terms.production);
     auto session = table.number("session_seconds", terms.session / std::chrono::seconds(1),
-                                network::shortest_session / std::chrono::seconds(1), max_session_seconds);
+                                network::shortest_session / std::chrono::seconds(1),
+                                network::longest_session / std::chrono::seconds(1));
     auto legacy = table.truth("legacy_eap", false);
     if (!onboarding) return fail(std::move(onboarding).error());
     if (!production) return fail(std::move(production).error());
