@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -36,6 +37,23 @@ std::string format_time(WallTime time) {
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
                        clock.minutes().count(), clock.seconds().count());
+}
+
+Result<Duration> parse_duration(std::string_view text) {
+    struct Unit {
+        char letter;
+        chrono::seconds length;
+    };
+    static constexpr std::array units = {Unit{'s', chrono::seconds(1)}, Unit{'m', chrono::minutes(1)},
+                                         Unit{'h', chrono::hours(1)}, Unit{'d', chrono::hours(24)}};
+    const auto unit = std::find_if(units.begin(), units.end(),
+                                   [&](const Unit& each) { return !text.empty() && text.back() == each.letter; });
+    const auto count = parse_number(text.substr(0, text.empty() ? 0 : text.size() - 1));
+    if (unit == units.end() || !count)
+        return fail(FaultCode::malformed, "a time is written as in 90s, 30m, 24h or 30d");
+    constexpr std::uint64_t most = 1'000'000;  // far from where a Duration overflows
+    if (*count > most) return fail(FaultCode::too_large, "the time is too long");
+    return Duration(unit->length) * static_cast<std::int64_t>(*count);
 }
 
 // Digit by digit, because every HTTP answer carries two of them.

@@ -48,6 +48,9 @@ private:
 std::string format_time(WallTime time);
 Result<WallTime> parse_time(std::string_view text);
 
+// A whole number and its unit: "90s", "30m", "24h" or "30d". Faults: malformed, too_large.
+Result<Duration> parse_duration(std::string_view text);
+
 // RFC 9110 section 5.6.7, IMF-fixdate: "Mon, 23 Nov 2026 06:10:00 GMT".
 std::string format_http_date(WallTime time);
 

@@ -10,8 +10,6 @@ namespace ringfence::network {
 
 namespace {
 
-constexpr std::string_view authorities_file = "authorities.pem";
-
 // FreeRADIUS's threads, and as many connections to us, since a thread without one refuses its phone.
 constexpr unsigned threads = 32;
 
@@ -129,7 +127,7 @@ std::string format_rest(const RadiusPlan& plan, const RestTarget& target) {
         out += fmt::format(
             "\ttls {{\n\t\tca_info_file = ${{confdir}}/{}\n\t\tcertificate_file = ${{confdir}}/{}\n"
             "\t\tprivate_key_file = ${{confdir}}/{}\n\t\tcheck_cert = yes\n\t\tcheck_cert_cn = yes\n\t}}\n",
-            authorities_file, radius_chain_file, radius_key_file);
+            radius_authorities_file, radius_chain_file, radius_key_file);
     for (const Ask& ask : target.asks) out += format_ask(plan, target, ask);
     // start = 0: FreeRADIUS starts before we do.
     out += fmt::format(
@@ -148,7 +146,7 @@ struct EapLane {
     std::string_view least_version;
     std::string_view ciphers;
 };
-constexpr EapLane modern_lane{"", radius_key_file, radius_chain_file, authorities_file, "1.2", "DEFAULT"};
+constexpr EapLane modern_lane{"", radius_key_file, radius_chain_file, radius_authorities_file, "1.2", "DEFAULT"};
 // What sets of 2007 speak: TLS 1.0 with RSA key exchange and AES-CBC-SHA.
 constexpr EapLane legacy_lane{"_legacy",
                               radius_legacy_key_file,
@@ -414,13 +412,17 @@ On the machine of the RADIUS server, with the packages freeradius and freeradius
       ExecStart=/usr/sbin/freeradius -f -d {folder}
     systemctl restart freeradius
 
+The cache lets in whoever was in while the server is silent. Run it beside FreeRADIUS, as a service of its own:
+    ringfence radius cache --folder /var/lib/ringfence-cache --radius {folder} --server {server}
+
 Never run it with -X where others see its output: that prints passwords.
 
 Devices, logins, certificates and their revocation act at once. Run 'ringfence radius config' again and restart
 FreeRADIUS after a change of switches, of the certificate authority, of the lane of old TLS, and within the last third of
 the life of the certificate in {chain}; 'ringfence radius config' then makes a new one.
 )",
-                       fmt::arg("folder", plan.folder), fmt::arg("chain", radius_chain_file));
+                       fmt::arg("folder", plan.folder), fmt::arg("chain", radius_chain_file),
+                       fmt::arg("server", plan.server));
 }
 
 Status check_plain(std::string_view what, std::string_view text) {
@@ -471,6 +473,7 @@ Result<std::vector<RadiusFile>> format_radius_files(const RadiusPlan& plan) {
     out.push_back(make_file("sites.conf", format_sites(plan)));
     append_tls(out, modern_lane, plan.tls);
     if (plan.legacy_tls) append_tls(out, legacy_lane, *plan.legacy_tls);
+    out.push_back({std::string(radius_password_file), plan.password});
     out.push_back(make_file("README.txt", format_readme(plan)));
     return out;
 }

@@ -43,7 +43,9 @@ inline constexpr std::string_view radius_key_file = "eap.key";
 inline constexpr std::string_view radius_chain_file = "eap.pem";
 inline constexpr std::string_view radius_legacy_key_file = "eap-legacy.key";
 inline constexpr std::string_view radius_legacy_chain_file = "eap-legacy.pem";
-inline constexpr std::string_view radius_main_file = "radiusd.conf";  // begins with radius_mark
+inline constexpr std::string_view radius_authorities_file = "authorities.pem";
+inline constexpr std::string_view radius_password_file = "ringfence.password";  // the plan's password alone
+inline constexpr std::string_view radius_main_file = "radiusd.conf";            // begins with radius_mark
 inline constexpr std::string_view radius_mark = "# Written by ringfence radius config";
 
 // Whether FreeRADIUS takes the text between quotes as it stands: printable ASCII without blanks, quotes, '\\', '$',

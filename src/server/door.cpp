@@ -42,7 +42,7 @@ std::unique_ptr<Door> make_door(LoopParts& parts, net::Descriptor socket,
         case trust::Wire::https_legacy: break;
         case trust::Wire::radius:
         case trust::Wire::radius_tls:
-            return std::make_unique<LookupDoor>(parts, std::move(socket), std::move(settings));
+            return make_registry_door(parts, std::move(socket), std::move(settings));
     }
     return std::make_unique<HttpDoor>(parts, std::move(socket), std::move(settings));
 }

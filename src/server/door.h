@@ -10,7 +10,7 @@
 #include "delivery/pipeline.h"
 #include "net/event_loop.h"
 #include "net/socket.h"
-#include "network/query_codec.h"
+#include "network/admission_terms.h"
 #include "registry/lookup.h"
 #include "registry/network_lookup.h"
 #include "server/enrolment_service.h"
@@ -49,6 +49,7 @@ struct DoorSettings {
     std::shared_ptr<crypto::TlsServerContext> tls;  // of the doors under TLS
     // Of the doors for RADIUS servers.
     network::AdmissionTerms admission_terms{};
+    std::string feed_epoch{};  // of the doors for RADIUS servers (network/feed.h)
     Secret lookup_authorization{};  // what the bare one asks for
 };
 

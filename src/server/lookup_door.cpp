@@ -22,15 +22,20 @@ constexpr Duration idle_time = std::chrono::minutes(5);
 constexpr Duration stranger_time = std::chrono::seconds(10);
 constexpr Duration answer_time = std::chrono::seconds(10);
 constexpr Duration draining_time = std::chrono::seconds(2);
+// Every phone of a house is such a warning while nobody can tell: one in this time, with the number of the others.
+constexpr Duration unanswered_refill = std::chrono::seconds(10);
 
 constexpr std::string_view json_type = "application/json";
+constexpr std::string_view feed_type = "text/plain";
 constexpr std::string_view basic_challenge = "Basic realm=\"radius\"";
 
-enum class Route { none, credential, admission, refusal };
+enum class Route { none, credential, admission, refusal, feed };
 
 Route find_route(const HttpRequest& request) {
-    if (request.method != "POST" || request.target_is_malformed) return Route::none;
+    if (request.target_is_malformed) return Route::none;
     const std::string_view path = request.target_path;
+    if (request.method == "GET" && path == "network/v1/feed") return Route::feed;
+    if (request.method != "POST") return Route::none;
     if (path == "network/v1/credential") return Route::credential;
     if (path == "network/v1/admission") return Route::admission;
     if (path == "network/v1/refusal") return Route::refusal;
@@ -51,6 +56,7 @@ unsigned status_of(const Fault& fault) {
 struct Reply {
     unsigned status = 404;
     Secret body{};
+    std::string_view type = json_type;
 };
 
 }  // namespace
@@ -71,6 +77,7 @@ public:
         : door_(door),
           source_(source),
           reader_([](const HttpRequest& head) { return find_route(head) != Route::none; }),
+          feed_look_(door.parts_.loop.deadlines(), [this] { feed(); }),
           stream_(door.parts_.loop, std::move(socket), *this, std::move(tls)) {}
 
     void start() {
@@ -90,7 +97,9 @@ public:
 
     void drain() {
         if (is_securing_) return stream_.set_deadline(now() + draining_time);
-        if (!stream_.is_sending() && !reader_.is_inside_request()) stream_.finish(net::Stream::Rest::none);
+        if (stream_.is_sending() || reader_.is_inside_request()) return;
+        feed_look_.clear();
+        stream_.finish(net::Stream::Rest::none);
     }
 
 private:
@@ -134,7 +143,26 @@ private:
             return respond({401}, false);
         }
         is_known_ = true;
+        if (find_route(**request) == Route::feed) return begin_feed(**request);
         respond(answer(**request), (*request)->keep_alive);
+    }
+
+    void begin_feed(const HttpRequest& request) {
+        auto question = network::parse_feed_question(request.query);
+        if (!question) return respond({400}, request.keep_alive);
+        held_ = HeldFeed{std::move(*question), {}, request.keep_alive};
+        held_->until = now() + held_->question.wait;
+        stream_.set_deadline(held_->until + answer_time);
+        feed();
+    }
+
+    // Answers when there is news, or when the time to wait for it is over.
+    void feed() {
+        const auto page = door_.parts_.desk.feed(held_->question);
+        const bool is_time = !page || page->has_news() || now() >= held_->until;
+        if (!is_time) return feed_look_.set(now() + feed_look);
+        if (!page) return respond(refuse(page.error()), held_->keep_alive);
+        respond({200, network::format_feed_page(*page), feed_type}, held_->keep_alive);
     }
 
     // No RADIUS server holds back a body of a few hundred bytes.
@@ -155,27 +183,27 @@ private:
         if (!query) return {status_of(query.error())};
         if (route == Route::credential) return give_credential(*query);
         if (route == Route::admission) return admit(*query);
-        door_.desk_.note_refused(*query);
+        door_.parts_.desk.note_refused(*query);
         return {200, Secret("{}")};
     }
 
     Reply give_credential(const network::Query& query) {
-        const auto credential = door_.desk_.credential(query);
+        const auto credential = door_.parts_.desk.credential(query);
         if (!credential) return refuse(credential.error());
-        return {200, network::format_credential(*credential, door_.settings_->admission_terms,
+        return {200, network::format_credential(*credential, door_.parts_.desk.terms(),
                                                 door_.parts_.clock().wall_now())};
     }
 
     Reply admit(const network::Query& query) {
-        const auto admission = door_.desk_.admit(query);
+        const auto admission = door_.parts_.desk.admit(query);
         if (!admission) return refuse(admission.error());
-        return {200, Secret(network::format_admission(*admission, door_.settings_->admission_terms,
+        return {200, Secret(network::format_admission(*admission, door_.parts_.desk.terms(),
                                                       door_.parts_.clock().wall_now()))};
     }
 
-    static Reply refuse(const Fault& fault) {
+    Reply refuse(const Fault& fault) {
         const unsigned status = status_of(fault);
-        if (status == 503) log::warning("a RADIUS server was not answered: " + fault.message);
+        if (status == 503) door_.warn_unanswered(fault);
         return {status};
     }
 
@@ -185,15 +213,25 @@ private:
         head.status = reply.status;
         head.date = door_.parts_.clock().wall_now();
         head.content_length = reply.body.reveal().size();
-        if (!reply.body.empty()) head.content_type = json_type;
+        if (!reply.body.empty()) head.content_type = reply.type;
         head.no_store = true;
         if (reply.status == 401) head.www_authenticate = basic_challenge;
         head.keep_alive = is_keeping_;
-        std::string bytes = format_response_head(head);
+        const std::string start = format_response_head(head);
+        std::string bytes;
+        bytes.reserve(start.size() + reply.body.reveal().size());
+        bytes += start;
         bytes += reply.body.reveal();
         stream_.set_deadline(now() + answer_time);
         stream_.send(std::move(bytes));
     }
+
+    // A question that waits for news.
+    struct HeldFeed {
+        network::FeedQuestion question;
+        SteadyTime until{};
+        bool keep_alive = false;
+    };
 
     LookupDoor& door_;
     IpAddress source_;
@@ -202,26 +240,24 @@ private:
     bool is_securing_ = false;
     bool is_known_ = false;
     bool is_keeping_ = false;
+    std::optional<HeldFeed> held_;
+    net::Deadline feed_look_;
     net::Stream stream_;
 };
 
-LookupDoor::LookupDoor(LoopParts& parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings)
+LookupDoor::LookupDoor(LookupDoorParts parts, net::Descriptor socket, std::shared_ptr<const DoorSettings> settings)
     : parts_(parts),
-      desk_(*parts.network_lookup, parts.events, parts.clock()),
-      handshake_events_(parts.events, settings->listener.wire),
+      settings_(std::move(settings)),
+      handshake_events_(parts.events, settings_->listener.wire),
       strangers_({HandshakeEvents::burst, HandshakeEvents::refill}),
+      unanswered_({1, unanswered_refill}),
       judge_([this](std::string_view fingerprint) { return judge(fingerprint); }) {
-    change(std::move(settings));
+    RINGFENCE_ASSERT(parts.certificates != nullptr || settings_->tls == nullptr);
     listener_ = std::make_unique<net::TcpListener>(parts.loop, std::move(socket),
                                                    [this](net::Accepted accepted) { accept(std::move(accepted)); });
 }
 
 LookupDoor::~LookupDoor() = default;
-
-void LookupDoor::change(std::shared_ptr<const DoorSettings> settings) {
-    settings_ = std::move(settings);
-    desk_.follow({.lane = settings_->lane ? &*settings_->lane : nullptr});
-}
 
 void LookupDoor::drain() {
     draining_ = true;
@@ -253,7 +289,7 @@ bool LookupDoor::has_room() {
 
 // Its signature, dates and purpose (clientAuth) were verified before.
 Status LookupDoor::judge(std::string_view fingerprint) {
-    auto found = parts_.lookup.find_certificate(fingerprint);
+    auto found = parts_.certificates->find_certificate(fingerprint);
     if (!found) return fail(std::move(found).error());
     if (!*found) return fail(FaultCode::untrusted, "the client certificate is not in our register");
     if ((*found)->purpose != registry::CertificatePurpose::server)
@@ -278,6 +314,47 @@ void LookupDoor::record_stranger(const IpAddress& source) {
     parts_.events.record(std::move(event));
 }
 
+void LookupDoor::warn_unanswered(const Fault& fault) {
+    const auto untold = unanswered_.take(parts_.clock().steady_now());
+    if (untold) log::warning("a RADIUS server was not answered: " + fault.message + *untold);
+}
+
 void LookupDoor::end(Connection& connection) { connections_.erase(connection.shared_from_this()); }
+
+namespace {
+
+class RegistryDoor final : public Door {
+public:
+    RegistryDoor(LoopParts& parts, net::Descriptor socket, const std::shared_ptr<const DoorSettings>& settings)
+        : desk_(*parts.network_lookup, parts.events, parts.clock()),
+          door_({parts.loop, desk_, parts.events, &parts.lookup}, std::move(socket), settings) {
+        follow(*settings);
+    }
+
+    void change(std::shared_ptr<const DoorSettings> settings) override {
+        door_.change(settings);
+        follow(*settings);
+    }
+    void drain() override { door_.drain(); }
+    bool is_idle() const override { return door_.is_idle(); }
+
+private:
+    // The door keeps the settings.
+    void follow(const DoorSettings& settings) {
+        desk_.follow({.rules = {.lane = settings.lane ? &*settings.lane : nullptr},
+                      .terms = settings.admission_terms,
+                      .epoch = settings.feed_epoch});
+    }
+
+    network::RegistryDesk desk_;
+    LookupDoor door_;
+};
+
+}  // namespace
+
+std::unique_ptr<Door> make_registry_door(LoopParts& parts, net::Descriptor socket,
+                                         std::shared_ptr<const DoorSettings> settings) {
+    return std::make_unique<RegistryDoor>(parts, std::move(socket), settings);
+}
 
 }  // namespace ringfence::server

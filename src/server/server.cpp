@@ -303,6 +303,7 @@ Result<std::shared_ptr<crypto::TlsServerContext>> Server::Core::make_context(con
 Status Server::Core::prepare_lookups(DoorSettings& door, const ServerSettings& settings) const {
     if (!parts.open_network_lookup) return fail(FaultCode::conflict, "RADIUS servers cannot be answered here");
     door.admission_terms = settings.radius.terms;
+    door.feed_epoch = parts.make_feed_epoch();
     if (settings.radius.has_legacy_eap) door.lane = settings.legacy;
     if (door.listener.wire != Wire::radius) return {};
     auto password = parts.load_lookup_password();

@@ -39,6 +39,8 @@ struct ServerParts {
     std::function<Result<std::unique_ptr<registry::Lookup>>()> open_lookup;
     // The same for RADIUS servers' questions. None: no door for them can be opened.
     std::function<Result<std::unique_ptr<registry::NetworkLookup>>()> open_network_lookup{};
+    // At start and at each reload, where there are: 32 hex digits by chance (network/feed.h).
+    std::function<std::string()> make_feed_epoch{};
     // What a RADIUS server on this machine must show. Called with load_settings.
     std::function<Result<Secret>()> load_lookup_password{};
     // None: nobody can enrol, whatever the settings say.

@@ -29,6 +29,7 @@ std::vector<Command> version_commands();
 std::vector<Command> import_commands();
 std::vector<Command> dhcp_commands();
 std::vector<Command> radius_commands();            // radius
+Command radius_cache_command();                    // one of them
 std::vector<Command> network_device_commands();    // device network-login, device disable, device enable
 std::vector<Command> reauthentication_commands();  // radius reauthenticate
 

@@ -375,6 +375,7 @@ std::vector<Command> radius_commands() {
          .purpose = "Forgets a switch.",
          .parameters = {name},
          .run = remove_switch},
+        radius_cache_command(),
     };
 }
 

@@ -6,6 +6,7 @@
 #include "app/server/port_change_service.h"
 #include "app/server/revocation_service.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "crypto/hash.h"
 #include "crypto/version.h"
 #include "delivery/address_memory.h"
@@ -19,6 +20,7 @@ namespace ringfence::app {
 namespace {
 
 constexpr std::size_t nonce_key_size = 32;
+constexpr std::size_t feed_epoch_bytes = 16;
 
 // An authority of its own for each load, because certificates may have been issued since.
 Result<server::TlsMaterial> load_tls(Context& context, crypto::TlsLane lane) {
@@ -111,6 +113,7 @@ Done serve(const Arguments& arguments, Context& context) {
                                   if (!another) return fail(std::move(another).error());
                                   return std::unique_ptr<registry::NetworkLookup>(std::move(*another));
                               },
+                              .make_feed_epoch = [&] { return to_hex(context.random().bytes(feed_epoch_bytes)); },
                               .load_lookup_password = [&] { return (*registry)->lookup_password(context.random()); },
                               .enrolment = std::move(*enrolment),
                               .find_revocation_list = [&](std::string_view name) { return (*revocation)->find(name); },
