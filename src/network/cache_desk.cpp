@@ -23,8 +23,7 @@ Result<Credential> CacheDesk::credential(const Query& query) {
 Result<Admission> CacheDesk::admit(const Query& query) {
     const WallTime now = clock_.wall_now();
     const auto standing = require_standing(query, now);
-    auto admission =
-        standing ? network::admit(*standing, query.claim, now) : Result<Admission>(fail(standing.error()));
+    auto admission = standing ? network::admit(*standing, query.claim, now) : Result<Admission>(fail(standing.error()));
     if (admission) ++counts_.let_in;
     return admission;
 }

@@ -41,8 +41,7 @@ std::unique_ptr<Door> make_door(LoopParts& parts, net::Descriptor socket,
         case trust::Wire::https:
         case trust::Wire::https_legacy: break;
         case trust::Wire::radius:
-        case trust::Wire::radius_tls:
-            return make_registry_door(parts, std::move(socket), std::move(settings));
+        case trust::Wire::radius_tls: return make_registry_door(parts, std::move(socket), std::move(settings));
     }
     return std::make_unique<HttpDoor>(parts, std::move(socket), std::move(settings));
 }

@@ -49,7 +49,7 @@ struct DoorSettings {
     std::shared_ptr<crypto::TlsServerContext> tls;  // of the doors under TLS
     // Of the doors for RADIUS servers.
     network::AdmissionTerms admission_terms{};
-    std::string feed_epoch{};  // of the doors for RADIUS servers (network/feed.h)
+    std::string feed_epoch{};       // of the doors for RADIUS servers (network/feed.h)
     Secret lookup_authorization{};  // what the bare one asks for
 };
 

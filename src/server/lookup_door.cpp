@@ -190,8 +190,8 @@ private:
     Reply give_credential(const network::Query& query) {
         const auto credential = door_.parts_.desk.credential(query);
         if (!credential) return refuse(credential.error());
-        return {200, network::format_credential(*credential, door_.parts_.desk.terms(),
-                                                door_.parts_.clock().wall_now())};
+        return {200,
+                network::format_credential(*credential, door_.parts_.desk.terms(), door_.parts_.clock().wall_now())};
     }
 
     Reply admit(const network::Query& query) {

@@ -22,8 +22,8 @@ using trust::Wire;
 constexpr unsigned max_loops = 256;                // more threads than any machine of ours has cores
 constexpr std::size_t max_door_limit = 1'000'000;  // beyond what descriptors and memory bear
 constexpr std::int64_t max_drain_seconds = 3600;
-constexpr std::size_t max_segment_name = 32;          // as IEEE 802.1Q has it
-constexpr std::size_t max_listeners = 64;             // each opens one socket per loop
+constexpr std::size_t max_segment_name = 32;  // as IEEE 802.1Q has it
+constexpr std::size_t max_listeners = 64;     // each opens one socket per loop
 constexpr auto legacy_lane_life = std::chrono::hours(24 * 3 * 365);
 // When the lane's certificates end (authority/authority.h).
 const WallTime legacy_lane_end = *parse_time("2038-01-01T00:00:00Z");

@@ -206,7 +206,8 @@ TEST(FeedText, a_question_beyond_its_bounds_is_refused) {
 }
 
 TEST(FeedText, no_fault_tells_what_stood_there) {
-    const auto parsed = parse_feed_page("feed 1\nepoch " + epoch + "\nlast 1\ncurrent\nterms a b 60\ndevice canary-password\nend\n");
+    const auto parsed =
+        parse_feed_page("feed 1\nepoch " + epoch + "\nlast 1\ncurrent\nterms a b 60\ndevice canary-password\nend\n");
     ASSERT_FALSE(parsed);
     EXPECT_EQ(parsed.error().message.find("canary"), std::string::npos);
 }
