@@ -16,22 +16,23 @@ constexpr std::size_t max_attribute = 253;
 constexpr std::size_t dotted_mac = 14;  // "0011.2233.4455"
 
 struct Fields {
-    std::string identity, hardware, certificate, lane, nas, from, nas_name, port_id, port;
+    std::string identity, hardware, certificate, wants, lane, nas, from, nas_name, port_id, port;
 };
 
 struct Field {
     std::string_view name;
     std::string Fields::*value;
 };
-constexpr std::array<Field, 9> fields{{{"identity", &Fields::identity},
-                                       {"hardware", &Fields::hardware},
-                                       {"certificate", &Fields::certificate},
-                                       {"lane", &Fields::lane},
-                                       {"nas", &Fields::nas},
-                                       {"from", &Fields::from},
-                                       {"nas_name", &Fields::nas_name},
-                                       {"port_id", &Fields::port_id},
-                                       {"port", &Fields::port}}};
+constexpr std::array<Field, 10> fields{{{"identity", &Fields::identity},
+                                        {"hardware", &Fields::hardware},
+                                        {"certificate", &Fields::certificate},
+                                        {"wants", &Fields::wants},
+                                        {"lane", &Fields::lane},
+                                        {"nas", &Fields::nas},
+                                        {"from", &Fields::from},
+                                        {"nas_name", &Fields::nas_name},
+                                        {"port_id", &Fields::port_id},
+                                        {"port", &Fields::port}}};
 
 Result<Fields> read_form(std::string_view form) {
     Fields out;
@@ -119,6 +120,7 @@ Result<Query> parse_query(std::string_view form) {
     Query out;
     out.claim.hardware = read_hardware(told->hardware);
     out.claim.certificate = read_serial(told->certificate);
+    out.claim.wants_certificate = told->wants == "certificate";
     out.claim.is_on_legacy_lane = told->lane == "legacy";
     out.claim.identity = std::move(told->identity);
     out.place.switch_address = read_switch(*told);

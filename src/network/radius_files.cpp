@@ -19,6 +19,7 @@ constexpr std::string_view query =
     "identity=%{urlquote:%{%{session-state:User-Name}:-%{User-Name}}}"
     "&hardware=%{urlquote:%{Calling-Station-Id}}"
     "&certificate=%{urlquote:%{TLS-Client-Cert-Serial}}"
+    "&wants=%{control:Tmp-String-2}"
     "&lane=%{control:Tmp-String-1}"
     "&nas=%{%{NAS-IP-Address}:-%{NAS-IPv6-Address}}"
     "&from=%{%{Packet-Src-IP-Address}:-%{Packet-Src-IPv6-Address}}"
@@ -337,7 +338,13 @@ std::string format_sites(const RadiusPlan& plan) {
 		if (!&EAP-Message) {{
 			reject
 		}}
-{eap}		# First reached for the MD5 response, and when the phone asks for another method: while it still believes a
+{eap}		# It asks for EAP-TLS: only a certificate will help it, and later it would believe no refusal.
+		if (&EAP-Type == NAK && "%{{hex:&EAP-Message}}" =~ /^........030d/) {{
+			update control {{
+				Tmp-String-2 := "certificate"
+			}}
+		}}
+		# First reached for the MD5 response, and when the phone asks for another method: while it still believes a
 		# refusal. The name outside a tunnel may say nothing.
 		ask_ringfence
 		if (!ok && !updated && &User-Name != "anonymous") {{

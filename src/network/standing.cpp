@@ -129,13 +129,16 @@ Result<Credential> find_credential(const Standing& standing, const Claim& claim,
                     "the certificate that was shown is not a good one of " + standing.device.colons());
     const auto applicant = applicant_of(standing, now);
     const auto by_password = trust::admit(applicant, NetworkProof::password);
+    const bool may_use_password = by_password && !claim.wants_certificate;
     const bool by_certificate =
         trust::admit(applicant, NetworkProof::certificate).has_value() && holds(standing, claim, now);
     if (!by_password && !by_certificate) return refused(standing, by_password.error());
-    Credential out{.takes_certificate = by_certificate, .is_for_legacy_lane = is_for_legacy_lane};
-    if (by_password && claim.identity == standing.identity) out.password = standing.password;
+    Credential out{.takes_certificate = by_certificate};
+    out.is_for_legacy_lane = is_for_legacy_lane;
+    if (may_use_password && claim.identity == standing.identity) out.password = standing.password;
     if (out.password.empty() && !out.takes_certificate)
-        return fail(FaultCode::forbidden, standing.device.colons() + " has neither network login nor certificate");
+        return fail(FaultCode::forbidden,
+                    standing.device.colons() + " has neither network login nor certificate for this");
     return out;
 }
 

@@ -42,6 +42,7 @@ struct Claim {
     std::string identity{};                // User-Name: that of the network login, or the MAC in any usual form
     std::optional<MacAddress> hardware{};  // Calling-Station-Id; empty: the switch did not tell
     std::string certificate{};             // serial, lower-case hex, of a certificate whose chain was verified
+    bool wants_certificate = false;        // it will show one: no password helps it
     bool is_on_legacy_lane = false;        // EAP under old TLS
 };
 

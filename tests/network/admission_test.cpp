@@ -82,6 +82,16 @@ TEST(Credential, ThePasswordIsOfTheLoginAlone) {
     EXPECT_EQ(find_credential(bare, {.identity = "00247F0102AB"}, now).error().code, FaultCode::forbidden);
 }
 
+TEST(Credential, WhoeverWillShowACertificateIsNotHelpedByAPassword) {
+    Claim claim = by_password();
+    claim.wants_certificate = true;
+    EXPECT_TRUE(find_credential(good(), claim, now)->password.empty());
+    Standing bare = good();
+    bare.certificates.clear();
+    EXPECT_EQ(find_credential(bare, claim, now).error().code, FaultCode::forbidden);
+    EXPECT_TRUE(find_credential(bare, by_password(), now));
+}
+
 TEST(Credential, OtherHardwareGetsNothing) {
     Claim claim = by_password();
     claim.hardware = other;

@@ -55,7 +55,9 @@ TEST(Settings, TheDefaultFilesExamplesAreUnderstood) {
     }
     const auto settings = parse_settings(uncommented);
     ASSERT_TRUE(settings) << settings.error().message << uncommented;
-    EXPECT_EQ(settings->listeners.size(), 5U);
+    EXPECT_EQ(settings->listeners.size(), 7U);
+    EXPECT_EQ(settings->radius.terms.session, network::AdmissionTerms().session);
+    EXPECT_FALSE(settings->radius.has_legacy_eap);
     ASSERT_TRUE(settings->passive_ports);
     EXPECT_EQ(settings->passive_ports->last, 50099);
     EXPECT_EQ(settings->limits.transfers, DoorLimits().transfers);
@@ -63,6 +65,32 @@ TEST(Settings, TheDefaultFilesExamplesAreUnderstood) {
     EXPECT_EQ(settings->drain_time, ServerSettings().drain_time);
     EXPECT_EQ(settings->loops, 0U);
     EXPECT_EQ(settings->enrolment.workers, 0U);
+}
+
+TEST(Settings, TheRadiusDoorIsForThisMachineAlone) {
+    const auto door = [](const std::string& kind, const std::string& at) {
+        return head + "[[listen]]\ndoor = \"" + kind + "\"\nat = \"" + at + "\"\n";
+    };
+    for (const char* at : {"127.0.0.1", "127.9.9.9:1", "[::1]:18120"}) EXPECT_TRUE(parse_settings(door("radius", at)));
+    for (const char* at : {"0.0.0.0", "192.0.2.10", "[::]:18120"})
+        EXPECT_THAT(complaint(door("radius", at)), HasSubstr("radius-tls")) << at;
+    const auto far = parse_settings(door("radius-tls", "0.0.0.0"));
+    ASSERT_TRUE(far);
+    EXPECT_EQ(far->listeners.back().client_certificates, crypto::ClientCertificates::require);
+    EXPECT_EQ(far->listeners.back().endpoint.port, standard_port(trust::Wire::radius_tls));
+}
+
+TEST(Settings, WhatSwitchesAreToldIsBounded) {
+    const auto terms =
+        parse_settings(head + "[radius]\nonboarding = \"7\"\nproduction = \"42\"\nsession_seconds = 60\n")
+            ->radius.terms;
+    EXPECT_EQ(terms.onboarding, "7");
+    EXPECT_EQ(terms.production, "42");
+    EXPECT_EQ(terms.session, std::chrono::seconds(60));
+    EXPECT_THAT(complaint(head + "[radius]\nsession_seconds = 59\n"), HasSubstr("from 60 to 86400"));
+    EXPECT_THAT(complaint(head + "[radius]\nonboarding = \"a b\"\n"), HasSubstr("[radius] onboarding must be"));
+    EXPECT_THAT(complaint(head + "[radius]\nproduction = \"\"\n"), HasSubstr("[radius] production must be"));
+    EXPECT_THAT(complaint(head + "[radius]\nlegacy_eap = true\n"), HasSubstr("needs a [legacy] table"));
 }
 
 TEST(Settings, EnrolmentIsThereUnlessItIsTurnedOff) {
