@@ -207,8 +207,9 @@ class Devices(WithInstallation):
                 self.assertNotIn(shown["password"], self.house(*command, *more).out)
         listed = {d["mac"]: d for d in self.house.json_lines("device", "list")}
         self.assertEqual(listed[mac(8)]["user"], shown["user"])
-        self.assertEqual(set(listed[mac(8)]), {"mac", "model", "site", "user", "login", "requires_certificate", "added", "last_proved_legacy",
-                                               "last_proved", "state", "serial", "names"})
+        self.assertEqual(set(listed[mac(8)]),
+                         {"mac", "model", "site", "user", "login", "requires_certificate", "added", "last_proved",
+                          "last_proved_legacy", "state", "disabled", "serial", "names", "port"})
 
     def test_show_tells_how_the_login_reaches_the_set_and_what_is_missing(self):
         self.house("device", "add", mac(9), "--model", "1230")
