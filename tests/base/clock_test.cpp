@@ -18,6 +18,15 @@ TEST(clock, writes_both_shapes) {
     EXPECT_EQ(format_time(WallTime{}), "1970-01-01T00:00:00Z");
 }
 
+TEST(clock, a_duration_is_a_number_and_its_unit) {
+    EXPECT_EQ(parse_duration("90s").value(), std::chrono::seconds(90));
+    EXPECT_EQ(parse_duration("30m").value(), std::chrono::minutes(30));
+    EXPECT_EQ(parse_duration("24h").value(), std::chrono::hours(24));
+    EXPECT_EQ(parse_duration("30d").value(), std::chrono::hours(24 * 30));
+    for (const auto* bad : {"", "s", "30", "-1s", "1.5h", "1 h", "1w", "1hh", "9999999d", "99999999999999999999s"})
+        EXPECT_FALSE(parse_duration(bad)) << bad;
+}
+
 TEST(clock, refuses_what_is_no_time) {
     for (const auto* bad : {"", "2026-11-23", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-23T24:00:00Z",
                             "2026-11-23T06:10:09+", "2026-11-23 06:10:09Z"})

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -42,19 +43,45 @@ protected:
 
     Certificate leaf(const CertificateRequest& wanted) { return ca.issue(wanted, key("server")); }
 
-    // The page that the server gave; empty when the handshake failed.
-    std::string fetch() {
+    int connect() {
         signal(SIGPIPE, SIG_IGN);
-        const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-        const auto configured = configure_client(context.get(), policy, verdict);
-        EXPECT_TRUE(configured.has_value());
-        const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
         const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         address.sin_port = htons(static_cast<std::uint16_t>(server->port()));
         EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        return fd;
+    }
+
+    // The page that the server gave to a connection of ours, or why there is none.
+    std::string fetch_by_own_connection() {
+        const int fd = connect();
+        std::string page;
+        {
+            TlsConnection connection = connect_tls(fd, policy).value();
+            if (connection.handshake() != TlsStep::done) {
+                page = connection.failure().message;
+            } else {
+                EXPECT_EQ(connection.write("GET / HTTP/1.0\r\n\r\n").bytes, 18u);
+                char buffer[4096];
+                TlsTransfer got;
+                while ((got = connection.read(buffer, sizeof buffer)).step == TlsStep::done)
+                    page.append(buffer, got.bytes);
+                if (got.step == TlsStep::failed) page = connection.failure().message;
+            }
+        }
+        ::close(fd);
+        return page;
+    }
+
+    // The page that the server gave; empty when the handshake failed.
+    std::string fetch() {
+        const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+        const auto configured = configure_client(context.get(), policy, verdict);
+        EXPECT_TRUE(configured.has_value());
+        const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
+        const int fd = connect();
         SSL_set_fd(ssl.get(), fd);
         std::string page;
         if (SSL_connect(ssl.get()) == 1 && SSL_write(ssl.get(), "GET / HTTP/1.0\r\n\r\n", 18) == 18) {
@@ -138,6 +165,26 @@ TEST_F(TlsClient, ShowsItsCertificateWhenAsked) {
     policy.identity->key = key("another");
     const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
     EXPECT_EQ(configure_client(context.get(), policy, verdict).error().code, FaultCode::conflict);
+}
+
+TEST_F(TlsClient, AConnectionOfOurOwnJudgesTheSameAndSaysWhy) {
+    folder.put("root.pem", ca.root().to_pem());
+    serve(leaf(server_request("prov.example")), {ca.issuing()},
+          "-Verify 2 -verify_return_error -attime 1780272000 -CAfile " + folder / "root.pem");
+    const Certificate device = ca.issue(request(CertificateRole::device, "00247F0102AB"), key("device"));
+    EXPECT_EQ(fetch_by_own_connection().find("200 ok"), std::string::npos);
+    policy.identity = ClientIdentity{device, {ca.issuing()}, key("device")};
+    EXPECT_NE(fetch_by_own_connection().find("00247F0102AB"), std::string::npos);
+    policy.host = "other.example";
+    EXPECT_TRUE(fetch_by_own_connection().starts_with("wrong name: "));
+    policy.host = "prov.example";
+    policy.time.at = test::at(2027, 1, 2);
+    EXPECT_TRUE(fetch_by_own_connection().starts_with("expired: "));
+    policy.time.at = test::test_now;
+    policy.trust.anchors = {LittleCa("another").root()};
+    EXPECT_TRUE(fetch_by_own_connection().starts_with("unknown issuer: "));
+    policy.identity->key = key("another");
+    EXPECT_EQ(connect_tls(-1, policy).error().code, FaultCode::conflict);
 }
 
 TEST_F(TlsClient, OldTlsIsNotSpoken) {
