@@ -6,86 +6,10 @@ import os
 import unittest
 
 from harness import HOST, PHONE, Installation, SystemTest, free_port, need_program, run, wait_until
+from kamailio import OWN_SETTINGS, PASSWORD, USER, Kamailio, shared_settings
 
 MAC = "00:24:7F:01:02:AB"
 SIP_HOST = "sip.example.test"
-SIP_DOMAIN = "voice.example.test"
-USER, LOGIN = "4711", "auth-4711"
-PASSWORD = "Canary-7,<{[dial=tone]}>&%*'$!"
-KAMAILIO_MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/"
-KAMAILIO = """#!KAMAILIO
-debug=2
-log_stderror=yes
-children=1
-tcp_children=1
-auto_aliases=no
-enable_tls=yes
-listen={transport}:127.0.0.1:{port}
-mpath="{modules}"
-loadmodule "tls.so"
-loadmodule "ctl.so"
-loadmodule "pv.so"
-loadmodule "sl.so"
-loadmodule "tm.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-loadmodule "auth.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-modparam("tls", "config", "{tls}")
-modparam("ctl", "binrpc", "unix:{control}")
-modparam("usrloc", "db_mode", 0)
-request_route {{
-    xlog("L_NOTICE", "heard $rm of $fU over $proto, mailbox $rU\\n");
-    if (!is_method("REGISTER")) {{
-        sl_send_reply("404", "Not Here");
-        exit;
-    }}
-    if ($td != "{domain}" || !pv_www_authenticate("$td", "{ha1}", "1") || $au != "{login}") {{
-        www_challenge("$td", "0");
-        exit;
-    }}
-    save("location");
-    xlog("L_NOTICE", "registered $tU at $ct\\n");
-    exit;
-}}
-"""
-
-
-class Kamailio:
-    """One real kamailio on a free port of loopback, with `certificate` a folder of `ringfence cert`."""
-
-    def __init__(self, work, certificate, transport="tls", client_ca=None):
-        self.port = free_port()
-        self.control = work.path("ctl")
-        folder = work.path("kamailio")
-        folder.mkdir()
-        chain = folder / "chain.pem"
-        chain.write_bytes((certificate / "cert.pem").read_bytes() + (certificate / "chain.pem").read_bytes())
-        tls = ("[server:default]\nmethod = TLSv1.2+\n"
-               f"certificate = {chain}\nprivate_key = {certificate / 'key.pem'}\n")
-        if client_ca:
-            tls += f"verify_certificate = yes\nrequire_certificate = yes\nverify_depth = 3\nca_list = {client_ca}\n"
-        (folder / "tls.cfg").write_text(tls + "[client:default]\nverify_certificate = yes\n")
-        ha1 = hashlib.md5(f"{LOGIN}:{SIP_DOMAIN}:{PASSWORD}".encode()).hexdigest()
-        (folder / "kamailio.cfg").write_text(KAMAILIO.format(
-            transport=transport, port=self.port, modules=KAMAILIO_MODULES, tls=folder / "tls.cfg",
-            control=self.control, domain=SIP_DOMAIN, login=LOGIN, ha1=ha1))
-        self.child = work.start([need_program("kamailio"), "-DD", "-E", "-f", folder / "kamailio.cfg", "-Y", folder,
-                                 "-P", folder / "pid", "-m", "32", "-M", "4"])
-        self.child.wait_for_port(self.port)
-        wait_until(self.control.exists, "kamailio's control socket")
-
-    def heard(self):
-        return self.child.output()
-
-    def ask(self, command):
-        return run([need_program("kamcmd"), "-s", f"unix:{self.control}", command], check=True).out
-
-    def registered(self):
-        """The location table in kamailio's own words."""
-        return self.ask("ul.dump")
 
 
 @unittest.skipUnless(os.geteuid() == 0, "kamailio's control socket needs root")
@@ -117,15 +41,12 @@ class Register(SystemTest):
 
     def provision(self, house, server, port, **more):
         """What phones of this house shall be told, and a phone that booted; returns its flash."""
-        settings = {"SIP_DOMAIN1": SIP_DOMAIN, "SERVER_IP1_1": SIP_HOST, "SERVER_TLS_PORT1_1": str(port),
-                    "SERVER_TCP_PORT1_1": str(port), "SIP_DOMAIN1_PROTOS": "TCP,TLS",
-                    "AUTOLOGIN_ENABLE": "USE_AUTOLOGIN_ID", "VMAIL": "101", **more}
+        settings = {**shared_settings(SIP_HOST, port), **more}
         for name, value in settings.items():
             house.set(name, value)
         if MAC not in house.users:
             house.add_device(MAC)
-        own = {"AUTOLOGIN_ID_KEY01": f"{USER}@{SIP_DOMAIN}", "AUTOLOGIN_AUTHID_KEY01": LOGIN}
-        for name, value in own.items():
+        for name, value in OWN_SETTINGS.items():
             house.set(name, value, "--device", MAC)
         house.set("AUTOLOGIN_PASSWD_KEY01", getattr(self, "password", PASSWORD), "--device", MAC)
         state = self.work.path("flash")
