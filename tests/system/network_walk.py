@@ -1,0 +1,222 @@
+"""The lab's network with all of ours in it: the built server and FreeRADIUS as `ringfence radius config` set it up, Kea
+with what `ringfence dhcp config` wrote, Kamailio in the office, and our phone on the cable. Each step of the way from
+link-up to the dial tone is one method; the story, its failures, its captures and the demo take them in turn."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+
+from harness import PHONE, RINGFENCE, ROOT, Installation, Server, free_port, need_program, wait_until
+from kamailio import OWN_SETTINGS, PASSWORD, USER, Kamailio, shared_settings
+
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+
+from lab import FIRST_LEASE, LAST_LEASE, OFFICE, PHONE_MAC, SERVER, SWITCH  # noqa: E402
+
+MODEL = "1230"
+PROVISIONING_HOST, RADIUS_HOST, SIP_HOST = "prov.example.test", "radius.example.test", "sip.example.test"
+LOOKUP_PORT = 18120
+DNS_PORT = 53
+LEASE_SECONDS = 3600
+JOIN_SECONDS = 40            # a refusal takes a few
+KEA = """{{ "Dhcp4": {{
+    "interfaces-config": {{ "interfaces": [ "eth0" ], "dhcp-socket-type": "raw" }},
+    "lease-database": {{ "type": "memfile", "persist": false }},
+    "valid-lifetime": {seconds}, "authoritative": true,
+    "client-classes": [ <?include "{fragment}"?> ],
+    "subnet4": [ {{ "subnet": "10.99.0.0/24", "interface": "eth0", "pools": [ {{ "pool": "{first} - {last}" }} ] }} ],
+    "loggers": [ {{ "name": "kea-dhcp4", "severity": "INFO", "output_options": [ {{ "output": "stdout" }} ] }} ]
+}} }}
+"""
+
+
+@dataclass
+class Joined:
+    """How `ringfence-phone join` ended."""
+
+    code: int
+    state: str
+    display: str
+    reason: str
+
+
+class Phone:
+    """Our phone in a node of the lab: its flash, and the programs that run on it."""
+
+    def __init__(self, walk, node):
+        self.walk, self.node, self.work = walk, node, walk.work
+        self.mac = node.mac
+        self.state = self.work.path("flash")
+        self.own_file = f"SIP{self.mac.replace(':', '')}.cfg"
+
+    def run(self, *words, **more):
+        return self.node.run(PHONE, *words, "--state", self.state, **more)
+
+    def secret_file(self, secret):
+        return self.work.write(self.work.path("secret").name, secret, mode=0o600)
+
+    def type_in(self, **fields):
+        """802.1X as it is typed at the set: mode, id1, password ..."""
+        words = []
+        for name, value in fields.items():
+            name = f"eap-{name.replace('_', '-')}"
+            words += ["--set-from", f"{name}={self.secret_file(value)}"] if name == "eap-password" else \
+                ["--set", f"{name}={value}"]
+        done = self.run("configure", *words)
+        assert done.code == 0, done
+        return words
+
+    def use_password(self, identity, password):
+        return self.type_in(mode="md5", id1=identity, password=password)
+
+    def use_certificate(self):
+        return self.type_in(mode="tls", id1=self.mac.replace(":", ""), server_name=RADIUS_HOST)
+
+    def join(self, seconds=JOIN_SECONDS):
+        done = self.run("join", "--interface", "eth0", "--wait", seconds, "--json", timeout=seconds + 20)
+        assert done.code in (0, 1), done
+        told = done.json()
+        return Joined(done.code, told["state"], told["display"], told["reason"])
+
+    def lease_command(self):
+        asked = self.node(PHONE, "dhcp-request", "--mac", self.mac).out.split()
+        return [need_program("busybox"), "udhcpc", "-i", "eth0", "-f", "-t3", "-T1", "-s", self.walk.dhcp_hook, *asked]
+
+    def lease_environment(self):
+        return {"RINGFENCE_PHONE_STATE": str(self.state), "RINGFENCE_PHONE_CONFIGURE": "1"}
+
+    def take_lease(self):
+        """What udhcpc handed to the phone's hook, or None."""
+        done = self.node.run(*self.lease_command(), "-q", "-n", env=self.lease_environment())
+        lease = self.state / "dhcp" / "lease"
+        if done.code != 0 or not lease.exists():
+            return None
+        return dict(entry.split("=", 1) for entry in lease.read_text().split("\0") if "=" in entry)
+
+    def boot(self, *options, code=0):
+        """The report of a boot."""
+        done = self.run("boot", "--mac", self.mac, "--model", MODEL, "--json", *options, timeout=120)
+        assert done.code == code and done.out, done
+        return done.json()
+
+    def enrol(self, token):
+        done = self.run("enrol", "--mac", self.mac, "--token-file", token, "--server", f"http://{PROVISIONING_HOST}",
+                        "--json", timeout=120)
+        assert done.code == 0, done
+        return done.json()
+
+    def start_baresip(self):
+        """A SIP program on the phone, with what the phone was provisioned with."""
+        folder = self.work.path("baresip")
+        done = self.run("translate", "baresip", "--out", folder, "--interface", "eth0", "--sip-port", free_port(),
+                        "--dns-server", f"{SERVER}:{DNS_PORT}", "--audio", "aubridge,none")
+        assert done.code == 0, done
+        return self.node.start([folder / "start"])
+
+    def show(self):
+        return self.run("show", "--json").json()
+
+    def private_key(self):
+        """A line from the middle of each private key that the flash holds."""
+        keys = []
+        for path in self.state.rglob("*"):
+            lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+            keys += [lines[number + 2] for number, line in enumerate(lines) if "PRIVATE KEY" in line and "BEGIN" in line]
+        return keys
+
+
+def by_file(report):
+    """The sections of a boot's report, by the name of their file."""
+    return {entry["file"]: entry for entry in report["sections"]}
+
+
+class Walk:
+    def __init__(self, work, lab):
+        self.work, self.lab = work, lab
+        self.house = Installation(work, host=PROVISIONING_HOST, address=SERVER)
+        self._open_lookup_door()
+        self.house("radius", "switch", "add", "lab", "--address", SWITCH, "--secret-file", "-", input=lab.radius_secret)
+        self.dhcp_hook = work.folder / "ringfence-dhcp-hook"
+        self.dhcp_hook.symlink_to(PHONE)
+        self.phone = Phone(self, lab.phone)
+        self.second_phone = Phone(self, lab.second_phone)
+
+    def _open_lookup_door(self):
+        with open(self.house.data / "ringfence.toml", "a") as settings:
+            settings.write(f'\n[[listen]]\ndoor = "radius"\nat = "127.0.0.1:{LOOKUP_PORT}"\n')
+
+    # ---- the servers
+
+    def start_server(self):
+        """Ours, on the standard ports, as its settings file says."""
+        self.server = self.work.start([RINGFENCE, "serve", "--data", self.house.data], kind=Server,
+                                      preexec=self.lab.server.enter)
+        self.server.wait_ready()
+        return self.server
+
+    def start_radius(self):
+        if not hasattr(self, "radius_folder"):
+            self.radius_folder, self.radius_logs = self.work.path("radius"), self.work.path("radius-logs")
+            self.radius_logs.mkdir()
+            self.house("radius", "config", "--out", self.radius_folder, "--logs", self.radius_logs, "--host",
+                       RADIUS_HOST, "--address", SERVER)
+        self.radius = self.lab.start_radius(self.radius_folder)
+        return self.radius
+
+    def start_kea(self):
+        folder = self.work.path("kea")
+        folder.mkdir()
+        fragment = folder / "ringfence-phones.json"
+        fragment.write_text(self.house("dhcp", "config", "--for", "kea").out)
+        settings = folder / "kea.conf"
+        settings.write_text(KEA.format(seconds=LEASE_SECONDS, fragment=fragment, first=FIRST_LEASE, last=LAST_LEASE))
+        self.kea = self.lab.server.start([need_program("kea-dhcp4"), "-c", settings],
+                                         env={"KEA_PIDFILE_DIR": str(folder), "KEA_LOCKFILE_DIR": str(folder)})
+
+        def is_up():
+            assert self.kea.is_running(), self.kea.output()
+            return "DHCP4_STARTED" in self.kea.output()
+        wait_until(is_up, "Kea to start")
+        return self.kea
+
+    def start_office(self):
+        """Kamailio in the office, which only the production network reaches, and a name server that knows it."""
+        certificate = self.work.path("sip-certificate")
+        self.house("cert", "host", SIP_HOST, "--out", certificate)
+        self.kamailio = Kamailio(self.work, certificate, node=self.lab.office, address=OFFICE)
+        self.lab.server.start_bound(
+            [need_program("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
+             "--bind-interfaces", f"--listen-address={SERVER}", "--pid-file=", f"--address=/{SIP_HOST}/{OFFICE}"],
+            DNS_PORT)
+        for name, value in shared_settings(SIP_HOST, self.kamailio.port).items():
+            self.house.set(name, value)
+
+    # ---- the administrator
+
+    def add_device(self, mac=PHONE_MAC):
+        """A device with a login for the network; (identity, password)."""
+        shown = self.house.json("device", "add", mac, "--model", MODEL, "--network-login", "own")
+        self.house.users[mac], self.house.passwords[shown["user"]] = shown["user"], shown["password"]
+        return shown["network_identity"], shown["network_password"]
+
+    def add_account(self, mac=PHONE_MAC):
+        """What Kamailio lets register, in this device's own settings."""
+        for name, value in {**OWN_SETTINGS, "AUTOLOGIN_PASSWD_KEY01": PASSWORD}.items():
+            self.house.set(name, value, "--device", mac)
+
+    def open_window(self, mac=PHONE_MAC):
+        self.house("window", "open", "--net", "10.99.0.0/24", "--minutes", "30", "--device", mac)
+
+    def make_token(self, mac=PHONE_MAC):
+        return self.work.write(self.work.path("token").name, self.house.json("token", "add", mac)["token"] + "\n", 0o600)
+
+    def root_fingerprint(self):
+        return hashlib.sha1(self.house.root.read_bytes()).hexdigest()
+
+    def where(self, mac=PHONE_MAC):
+        return self.house.json("device", "show", mac)
+
+    def wait_for_outcome(self, outcome, mac=PHONE_MAC, **facts):
+        return self.house.wait_for_event(
+            lambda event: event.get("outcome") == outcome and (event.get("mac") or "").lower() == mac.lower() and
+            all(event.get(name) == value for name, value in facts.items()), f"{outcome} of {mac}")
