@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from harness import PHONE, RINGFENCE, ROOT, Installation, Server, free_port, need_program, wait_until
-from kamailio import OWN_SETTINGS, PASSWORD, USER, Kamailio, shared_settings
+from kamailio import OWN_SETTINGS, PASSWORD, Kamailio, shared_settings
 
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 
@@ -15,7 +15,7 @@ from lab import FIRST_LEASE, LAST_LEASE, OFFICE, PHONE_MAC, SERVER, SWITCH  # no
 
 MODEL = "1230"
 PROVISIONING_HOST, RADIUS_HOST, SIP_HOST = "prov.example.test", "radius.example.test", "sip.example.test"
-LOOKUP_PORT = 18120
+LOOKUP_PORT, CACHE_PORT = 18120, 18121
 DNS_PORT = 53
 LEASE_SECONDS = 3600
 JOIN_SECONDS = 40            # a refusal takes a few
@@ -93,6 +93,20 @@ class Phone:
             return None
         return dict(entry.split("=", 1) for entry in lease.read_text().split("\0") if "=" in entry)
 
+    def start_dhcp_client(self):
+        return self.node.start([*self.lease_command(), "-A1"], env=self.lease_environment())
+
+    def start_agent(self, *options):
+        """`ringfence-phone run` keeps the port from here on."""
+        return self.node.start([PHONE, "run", "--interface", "eth0", "--mac", self.mac, "--model", MODEL, "--state",
+                                self.state, "--url", f"https://{PROVISIONING_HOST}", *options])
+
+    def install_root(self):
+        """The root comes by TFTP, and somebody says yes to its fingerprint; the rest needs a login."""
+        report = self.boot("--accept-fingerprint", self.walk.root_fingerprint(), code=1)
+        assert by_file(report)["trust/root.pem"]["action"] == "fetched", report
+        return report
+
     def boot(self, *options, code=0):
         """The report of a boot."""
         done = self.run("boot", "--mac", self.mac, "--model", MODEL, "--json", *options, timeout=120)
@@ -163,6 +177,25 @@ class Walk:
         self.radius = self.lab.start_radius(self.radius_folder)
         return self.radius
 
+    def start_cache(self):
+        """What answers FreeRADIUS while our server does not."""
+        self.cache = self.lab.server.start([RINGFENCE, "radius", "cache", "--folder", self.work.path("cache"), "--radius",
+                                            self.radius_folder, "--server", f"http://127.0.0.1:{LOOKUP_PORT}"])
+        self.cache.wait_for_line("ready")
+        return self.cache
+
+    def is_cached(self, identity):
+        """Whether the cache would answer FreeRADIUS about this identity."""
+        password = (self.radius_folder / "ringfence.password").read_text()
+        login = self.work.write(self.work.path("login").name, f'user = "radius:{password}"\n', mode=0o600)
+        done = self.lab.server(need_program("curl"), "--silent", "--config", login, "--output", "/dev/null", "--write-out",
+                               "%{http_code}", "--data", f"identity={identity}",
+                               f"http://127.0.0.1:{CACHE_PORT}/network/v1/credential")
+        return done.out == "200"
+
+    def radius_log(self):
+        return (self.radius_logs / "radius.log").read_text()
+
     def start_kea(self):
         folder = self.work.path("kea")
         folder.mkdir()
@@ -206,6 +239,21 @@ class Walk:
 
     def open_window(self, mac=PHONE_MAC):
         self.house("window", "open", "--net", "10.99.0.0/24", "--minutes", "30", "--device", mac)
+
+    def onboard(self, phone):
+        """Brings a phone that nobody knows into the onboarding network, with an address; (identity, password)."""
+        identity, password = self.add_device(phone.mac)
+        self.open_window(phone.mac)
+        phone.use_password(identity, password)
+        joined = phone.join()
+        assert joined.code == 0 and phone.node.network() == "onboarding", joined
+        assert phone.take_lease() is not None, self.kea.output()
+        return identity, password
+
+    def enrol(self, phone):
+        """Gives an onboarded phone its certificate and root, and switches its 802.1X to them."""
+        phone.enrol(self.make_token(phone.mac))
+        phone.use_certificate()
 
     def make_token(self, mac=PHONE_MAC):
         return self.work.write(self.work.path("token").name, self.house.json("token", "add", mac)["token"] + "\n", 0o600)

@@ -1,0 +1,121 @@
+"""Each way in which a phone does not get into the network, by our phone or by wpa_supplicant alone, through a real
+switch and FreeRADIUS: it is told so, its port stays closed, and a login that is good still opens it."""
+
+import contextlib
+import unittest
+
+from harness import RINGFENCE, Installation, SystemTest, need_program, run
+from network_walk import RADIUS_HOST, Walk
+
+from lab import SERVER, SERVER_PORT, need_lab
+
+DISPLAY = "EAP Authenticate-Fail"
+SECOND_ADDRESS = "10.99.0.12"
+
+
+class Failures(SystemTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.lab = need_lab(cls.work)
+        cls.walk = Walk(cls.work, cls.lab)
+        cls.walk.start_server()
+        cls.walk.start_radius()
+        cls.walk.start_kea()
+        cls.phone = cls.walk.phone
+        cls.login = cls.walk.onboard(cls.phone)
+        cls.walk.enrol(cls.phone)
+        cls.phone.join()
+        cls.other = cls.walk.second_phone
+        cls.walk.add_device(cls.other.mac)
+        cls.other.node.set_address(SECOND_ADDRESS)
+
+    @contextlib.contextmanager
+    def nothing_passes(self, phone):
+        """The port is closed from now on, whatever the phone does meanwhile, and no frame of it comes through."""
+        phone.node.stop_supplicant()
+        self.lab.reset_port(phone.node.port)
+        with self.lab.capture(self.lab.switch, SERVER_PORT) as behind:
+            yield
+            self.assertEqual(phone.node.network(), "closed")
+            self.assertFalse(phone.node.reaches(SERVER))
+        self.assertEqual(behind.frames(source=phone.mac), [])
+
+    def refuse(self, phone):
+        with self.nothing_passes(phone):
+            joined = phone.join()
+            self.assertEqual((joined.code, joined.state, joined.display), (1, "closed", DISPLAY), joined)
+        return joined
+
+    def admit(self, phone):
+        phone.node.stop_supplicant()
+        self.lab.reset_port(phone.node.port)
+        joined = phone.join()
+        self.assertEqual((joined.code, joined.state, phone.node.network()), (0, "open", "production"), joined)
+
+    def test_what_is_typed_wrong_opens_nothing(self):
+        identity, password = self.login
+        self.addCleanup(self.phone.use_certificate)
+        for what, name, secret, said in (
+                ("a wrong password", identity, "wrong" + password, "its password or certificate was wrong"),
+                ("an unknown user", "nobody-of-ours", password, "no device has the identity nobody-of-ours")):
+            with self.subTest(what):
+                self.phone.use_password(name, secret)
+                self.refuse(self.phone)
+                self.walk.house.wait_for_event(lambda event: (event["detail"] or "").startswith(said), said)
+        self.phone.use_password(identity, password)
+        with self.subTest("another's login"):
+            self.other.use_password(identity, password)
+            self.refuse(self.other)
+            self.walk.wait_for_outcome("other-hardware", kind="alarm")
+        self.admit(self.phone)
+
+    def test_a_disabled_device_is_out_at_once_whatever_it_holds(self):
+        self.admit(self.phone)
+        self.walk.house("device", "disable", self.phone.mac)
+        self.phone.node.wait_for_network("closed")
+        self.refuse(self.phone)
+        self.walk.house("device", "enable", self.phone.mac)
+        self.admit(self.phone)
+
+    def log_in_with(self, folder):
+        """By wpa_supplicant alone: our phone would not even try with some of these."""
+        return self.other.node.login("TLS", self.other.mac, ca_cert=str(self.walk.house.root), domain_match=RADIUS_HOST,
+                                     client_cert=str(folder / "cert.pem"), private_key=str(folder / "key.pem"))
+
+    def test_a_certificate_that_does_not_count_opens_nothing(self):
+        house, mac = self.walk.house, self.other.mac
+        expired = self.work.path("expired")
+        run([need_program("faketime"), "2015-01-01 00:00:00", RINGFENCE, "cert", "issue", mac, "--out", expired, "--data",
+             house.data], check=True)
+        revoked = house.issue(mac)
+        house("cert", "revoke", mac)
+        stranger = Installation(self.work, "stranger")
+        stranger.add_device(mac)
+        for what, folder in (("expired", expired), ("revoked", revoked), ("another authority's", stranger.issue(mac)),
+                             ("another device's", house.issue(self.phone.mac))):
+            with self.subTest(what), self.nothing_passes(self.other):
+                self.assertIsNone(self.log_in_with(folder))
+        good = house.issue(mac)
+        self.assertEqual(self.log_in_with(good), "production")
+        with self.subTest("revoked while its device is in"):
+            house("cert", "revoke", mac)
+            self.other.node.wait_for_network("closed")
+            with self.nothing_passes(self.other):
+                self.assertIsNone(self.log_in_with(good))
+
+    def test_nobody_new_comes_in_while_radius_does_not_answer(self):
+        self.walk.radius.stop()
+        self.refuse(self.phone)
+        self.walk.start_radius()
+        self.admit(self.phone)
+
+    def test_nobody_new_comes_in_while_our_server_does_not_answer_and_no_cache_knows_better(self):
+        self.walk.server.stop()
+        self.refuse(self.phone)
+        self.walk.start_server()
+        self.admit(self.phone)
+
+
+if __name__ == "__main__":
+    unittest.main()
