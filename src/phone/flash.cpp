@@ -133,7 +133,8 @@ Status Flash::remove_leftovers() {
     auto names = disk_->list(folder_);
     if (!names) return fail(std::move(names.error()));
     for (const auto& name : *names) {
-        if (!is_temporary(name)) continue;
+        // What is kept of the port is written meanwhile, by its own thread.
+        if (!is_temporary(name) || name.starts_with(port_file_prefix)) continue;
         auto removed = disk_->remove(path(name));
         if (!removed) return removed;
     }

@@ -312,7 +312,11 @@ void PortLogin::ask(SteadyTime now) {
     refused_chain_.clear();
     if (!has_supplicant_) return;
     if (state_ == PortState::closed) return log_in(now);
-    if (state_ != PortState::open || answer_by_) return;
+    question(now);
+}
+
+void PortLogin::question(SteadyTime now) {
+    if (!has_supplicant_ || state_ != PortState::open || answer_by_) return;
     attempt_ = {};
     attempt_.is_ours = true;
     commands_.push_back(PortCommand::reauthenticate);

@@ -98,8 +98,10 @@ public:
     void could_not_begin(EventCode code, std::string reason, SteadyTime now);
     void hear(const SupplicantEvent& event, SteadyTime now);
     void tick(SteadyTime now);
-    // Log in again: the port may have closed unnoticed, or the clock was set. An open port stays open meanwhile.
+    // A person wants it to log in again, whatever was refused before. An open port stays open meanwhile.
     void ask(SteadyTime now);
+    // An open port may have closed unnoticed. What is closed stays so until its own next try.
+    void question(SteadyTime now);
     void ask_anew(SteadyTime now);  // the same with all of the login's settings
 
     std::vector<PortCommand> take_commands() { return std::exchange(commands_, {}); }

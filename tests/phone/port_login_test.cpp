@@ -494,6 +494,17 @@ TEST_F(PortLoginTest, AnOpenPortIsAskedInTheBackground) {
     expect_closed(EventCode::eap_md5_failed, "did not answer");
 }
 
+TEST_F(PortLoginTest, AQuestionOpensNothingThatIsClosed) {
+    begin_open();
+    login_.question(now_);
+    EXPECT_EQ(login_.take_commands(), Commands{PortCommand::reauthenticate});
+    hear(Kind::failure);
+    login_.take_commands();
+    login_.question(now_);
+    EXPECT_TRUE(login_.take_commands().empty());
+    EXPECT_EQ(login_.state(), PortState::closed);
+}
+
 TEST_F(PortLoginTest, AClosedPortIsAskedAtOnce) {
     begin();
     hear(Kind::failure);

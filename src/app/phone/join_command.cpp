@@ -49,13 +49,26 @@ PortNews wait_for_decision(const Attempt& attempt) {
     return news;
 }
 
+PortNews without_network(PortNews news, const std::string& fault) {
+    news.has_network = false;
+    news.reason = "the RADIUS server's certificate is not accepted: " + fault;
+    return news;
+}
+
 // What wpa_supplicant cannot know of the RADIUS server.
 PortNews judge(PortNews news, const Attempt& attempt, const phone::Behaviour& behaviour) {
-    if (!news.has_network || news.server_chain.empty()) return news;
-    auto verdict = judge_radius_server(attempt.flash, behaviour, news.server_chain, {attempt.clock.wall_now(), false});
-    if (verdict) return news;
-    attempt.keeper.judge_server(news.server_chain, std::move(verdict));
-    while (news.has_network) news = wait_for_news(attempt);
+    while (news.has_network && !news.server_chain.empty()) {
+        const auto chain = news.server_chain;
+        auto verdict = judge_radius_server(attempt.flash, behaviour, chain, {attempt.clock.wall_now(), false});
+        if (verdict) return news;
+        const std::string fault = verdict.error().message;
+        attempt.keeper.judge_server(chain, std::move(verdict));
+        // Another login of meanwhile may have shown another one.
+        while (news.has_network && news.server_chain == chain) {
+            if (attempt.left() <= Duration::zero()) return without_network(std::move(news), fault);
+            news = wait_for_news(attempt);
+        }
+    }
     return news;
 }
 

@@ -29,6 +29,7 @@ using phone::PortState;
 constexpr Duration longest_sleep = std::chrono::minutes(1);
 // While the phone boots nobody takes the news; a cable that comes and goes must not fill the memory.
 constexpr std::size_t most_lines = 100;
+constexpr std::size_t most_events = 100;
 constexpr std::size_t boot_id_limit = 64;
 constexpr std::string_view supplicant_folder = "supplicant";
 
@@ -69,6 +70,12 @@ public:
     void ask() override {
         const std::lock_guard lock(mutex_);
         is_asked_ = true;
+        bell_.ring();
+    }
+
+    void question() override {
+        const std::lock_guard lock(mutex_);
+        is_questioned_ = true;
         bell_.ring();
     }
 
@@ -128,15 +135,18 @@ private:
         std::optional<PortPlan> plan;
         std::optional<Verdict> verdict;
         bool is_asked = false;
+        bool is_questioned = false;
         {
             const std::lock_guard lock(mutex_);
             plan = std::exchange(next_plan_, std::nullopt);
             verdict = std::exchange(verdict_, std::nullopt);
             is_asked = std::exchange(is_asked_, false);
+            is_questioned = std::exchange(is_questioned_, false);
         }
         if (plan) change_plan(std::move(*plan));
         if (verdict) session_.judge_server(verdict->chain, verdict->finding, now());
         if (is_asked) session_.ask(now());
+        if (is_questioned) session_.question(now());
     }
 
     void change_plan(PortPlan plan) {
@@ -210,7 +220,8 @@ private:
     void publish() {
         const auto events = session_.take_events();
         const std::lock_guard lock(mutex_);
-        news_.events.insert(news_.events.end(), events.begin(), events.end());
+        const std::size_t room = most_events - std::min(most_events, news_.events.size());
+        news_.events.insert(news_.events.end(), events.begin(), events.begin() + std::min(room, events.size()));
         const bool is_chain_new = news_.server_chain != session_.server_chain();
         news_.server_chain = session_.server_chain();
         const unsigned openings = former_openings_ + session_.openings();
@@ -270,6 +281,7 @@ private:
     std::optional<PortPlan> next_plan_;
     std::optional<Verdict> verdict_;
     bool is_asked_ = false;
+    bool is_questioned_ = false;
     PortNews news_;
 
     std::thread thread_;

@@ -43,8 +43,8 @@ public:
     // Other settings mean another login at once; new roots, certificates and times are for the next, or for a port that
     // has no other hope.
     virtual void take_plan(PortPlan plan) = 0;
-    // Log in again: what lies behind the port does not answer, or a person asks.
-    virtual void ask() = 0;
+    virtual void ask() = 0;       // a person wants it to log in again
+    virtual void question() = 0;  // what lies behind the port does not answer: it may have closed unnoticed
     // What was found of a chain that the RADIUS server showed; a fault closes the port.
     virtual void judge_server(std::vector<std::string> chain, Status verdict) = 0;
     virtual PortNews take_news() = 0;

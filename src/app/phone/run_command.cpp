@@ -202,7 +202,7 @@ private:
     void question_port() {
         if (last_question_ && clock_.steady_now() < *last_question_ + port_question_spacing) return;
         last_question_ = clock_.steady_now();
-        port_->ask();
+        port_->question();
     }
 
     void boot(std::string_view why) {
