@@ -22,6 +22,7 @@ struct LanePolicy {
     // Host or address that manifests name for this lane, since phones know only port 443; empty: only those of sites
     // with a legacy server of their own lead there.
     std::string server{};
+    friend bool operator==(const LanePolicy&, const LanePolicy&) = default;
 };
 
 struct Installation {

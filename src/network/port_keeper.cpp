@@ -66,6 +66,12 @@ Duration PortKeeper::find_pause(Duration longest) const {
 
 // ---- What to look at
 
+void PortKeeper::follow(PortPolicy policy) {
+    if (policy_ == policy) return;
+    policy_ = std::move(policy);
+    look_at_all();
+}
+
 void PortKeeper::look_at_all() {
     is_sweeping_ = true;
     swept_until_.reset();
@@ -192,6 +198,8 @@ PortKeeper::Effort* PortKeeper::find_due_effort(const Place& place, const Device
         effort = {.cause = cause, .begun = now, .not_before = now};
         if (cause.verdict.turn == Turn::other_segment) effort.not_before = now + grace;
     }
+    // Let in anew since, it is worth as long an effort as the first time.
+    if (port.last > std::exchange(effort.last, port.last)) effort.begun = now;
     const bool came_back = effort.stage == Stage::settled && port.last > effort.settled_at;
     if (came_back && effort.times < max_times) effort.stage = Stage::waits;
     if (effort.stage == Stage::settled) return nullptr;

@@ -28,6 +28,7 @@ namespace ringfence::network {
 struct PortPolicy {
     AdmissionTerms terms{};
     std::optional<delivery::LanePolicy> lane{};  // of old TLS; empty: there is none
+    friend bool operator==(const PortPolicy&, const PortPolicy&) = default;
 };
 
 class PortKeeper {
@@ -50,8 +51,8 @@ public:
     PortKeeper(registry::Registry& registry, registry::EventSink& events, SwitchWire& wire, const Clock& clock,
                PortPolicy policy);
 
-    // From the next step on.
-    void follow(PortPolicy policy) { policy_ = std::move(policy); }
+    // From the next step on, which looks at all ports again where that is another policy than before.
+    void follow(PortPolicy policy);
 
     // Follows the journal, sends what is due, and waits for answers, at most so long. Faults: those of the registry;
     // what could not be done is done by a later call.
@@ -73,6 +74,7 @@ private:
         Cause cause;
         Stage stage = Stage::waits;
         SteadyTime begun{};
+        WallTime last{};  // when the device was let in that it is about
         SteadyTime not_before{};
         WallTime settled_at{};
         int times = 0;

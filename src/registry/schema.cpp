@@ -283,8 +283,9 @@ END;
 CREATE TRIGGER devices_removed AFTER DELETE ON devices BEGIN
     INSERT INTO network_journal(mac) VALUES(old.mac);
 END;
-CREATE TRIGGER devices_changed AFTER UPDATE OF state, disabled, requires_certificate, last_proved ON devices
-WHEN new.state <> old.state OR new.disabled <> old.disabled
+CREATE TRIGGER devices_changed
+AFTER UPDATE OF state, disabled, model, site, requires_certificate, last_proved ON devices
+WHEN new.state <> old.state OR new.disabled <> old.disabled OR new.model <> old.model OR new.site IS NOT old.site
     OR new.requires_certificate <> old.requires_certificate OR (old.last_proved IS NULL AND new.last_proved IS NOT NULL)
 BEGIN
     INSERT INTO network_journal(mac) VALUES(new.mac);

@@ -474,8 +474,11 @@ Status Server::Core::try_reload() {
         workers[i]->post_change(std::move(change));
     }
     for (Listener& listener : loaded->listeners) listener.sockets.clear();
-    const std::lock_guard lock(mutex);
-    running = std::move(*loaded);
+    {
+        const std::lock_guard lock(mutex);
+        running = std::move(*loaded);
+    }
+    if (parts.on_reloaded) parts.on_reloaded(running.settings);
     return {};
 }
 

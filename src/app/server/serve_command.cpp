@@ -45,7 +45,7 @@ Result<server::ServerSettings> load_with_doors(Context& context, const std::vect
 }
 
 network::PortPolicy ports_by(const server::ServerSettings& settings) {
-    return {settings.radius.terms, settings.legacy};
+    return {settings.radius.terms, settings.radius.has_legacy_eap ? settings.legacy : std::nullopt};
 }
 
 void say_ready() {
@@ -89,35 +89,32 @@ Done serve(const Arguments& arguments, Context& context) {
     if (!revocation) return fail(std::move(revocation).error());
     const auto port_changes = PortChangeService::start(context, **events, ports_by(**context.settings()));
     if (!port_changes) return fail(port_changes.error());
-    server::ServerParts parts{.shared = {.clock = context.clock(),
-                                         .family = **family,
-                                         .nonces = nonces,
-                                         .limits = limits,
-                                         .addresses = addresses,
-                                         .events = **events,
-                                         .installation = (*context.settings())->installation},
-                              .load_settings =
-                                  [&] {
-                                      auto settings = load_with_doors(context, doors);
-                                      if (settings) (*port_changes)->follow(ports_by(*settings));
-                                      return settings;
-                                  },
-                              .load_tls = [&](crypto::TlsLane lane) { return load_tls(context, lane); },
-                              .open_lookup = [&]() -> Result<std::unique_ptr<registry::Lookup>> {
-                                  auto another = (*registry)->open_another();
-                                  if (!another) return fail(std::move(another).error());
-                                  return std::unique_ptr<registry::Lookup>(std::move(*another));
-                              },
-                              .open_network_lookup = [&]() -> Result<std::unique_ptr<registry::NetworkLookup>> {
-                                  auto another = (*registry)->open_another();
-                                  if (!another) return fail(std::move(another).error());
-                                  return std::unique_ptr<registry::NetworkLookup>(std::move(*another));
-                              },
-                              .make_feed_epoch = [&] { return to_hex(context.random().bytes(feed_epoch_bytes)); },
-                              .load_lookup_password = [&] { return (*registry)->lookup_password(context.random()); },
-                              .enrolment = std::move(*enrolment),
-                              .find_revocation_list = [&](std::string_view name) { return (*revocation)->find(name); },
-                              .on_ready = say_ready};
+    server::ServerParts parts{
+        .shared = {.clock = context.clock(),
+                   .family = **family,
+                   .nonces = nonces,
+                   .limits = limits,
+                   .addresses = addresses,
+                   .events = **events,
+                   .installation = (*context.settings())->installation},
+        .load_settings = [&] { return load_with_doors(context, doors); },
+        .on_reloaded = [&](const server::ServerSettings& settings) { (*port_changes)->follow(ports_by(settings)); },
+        .load_tls = [&](crypto::TlsLane lane) { return load_tls(context, lane); },
+        .open_lookup = [&]() -> Result<std::unique_ptr<registry::Lookup>> {
+            auto another = (*registry)->open_another();
+            if (!another) return fail(std::move(another).error());
+            return std::unique_ptr<registry::Lookup>(std::move(*another));
+        },
+        .open_network_lookup = [&]() -> Result<std::unique_ptr<registry::NetworkLookup>> {
+            auto another = (*registry)->open_another();
+            if (!another) return fail(std::move(another).error());
+            return std::unique_ptr<registry::NetworkLookup>(std::move(*another));
+        },
+        .make_feed_epoch = [&] { return to_hex(context.random().bytes(feed_epoch_bytes)); },
+        .load_lookup_password = [&] { return (*registry)->lookup_password(context.random()); },
+        .enrolment = std::move(*enrolment),
+        .find_revocation_list = [&](std::string_view name) { return (*revocation)->find(name); },
+        .on_ready = say_ready};
     server::Server server(std::move(parts));
     const auto started = server.start();
     if (!started) return fail(started.error());
