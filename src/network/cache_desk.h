@@ -16,13 +16,13 @@ public:
 
     Result<Credential> credential(const Query& query) override;
     Result<Admission> admit(const Query& query) override;
-    void note_refused(const Query&) override { ++counts_.refused; }
+    void note_refused(const Query&) override {}  // FreeRADIUS tells that to the server alone
     AdmissionTerms terms() const override { return cache_.terms(); }
     Result<FeedPage> feed(const FeedQuestion&) override;
 
     struct Counts {
         std::uint64_t let_in = 0;
-        std::uint64_t refused = 0;     // here, or by the RADIUS server
+        std::uint64_t refused = 0;     // before anything was proved
         std::uint64_t unanswered = 0;  // too old, or never heard
         bool is_empty() const { return let_in + refused + unanswered == 0; }
     };

@@ -315,7 +315,9 @@ Result<AdmissionTerms> parse_terms(std::string_view line) {
     auto onboarding = decode(words[1], max_segment_name);
     auto production = decode(words[2], max_segment_name);
     AdmissionTerms out;
-    if (!onboarding || !production || !read_seconds(words[3], longest_session, out.session)) return malformed();
+    if (!onboarding || !production || !read_seconds(words[3], longest_session, out.session) ||
+        out.session < shortest_session)
+        return malformed();
     out.onboarding = std::move(*onboarding);
     out.production = std::move(*production);
     return out;

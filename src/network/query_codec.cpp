@@ -74,11 +74,13 @@ IpAddress read_switch(const Fields& fields) {
 
 // Passwords are printable ASCII, and VLAN names are settings: what stands here is escaped all the same (RFC 8259
 // section 7).
-void append_json(std::string& out, std::string_view text) {
+void append_json(std::string& out, std::string_view text, std::string_view backslash = R"(\\)") {
     out += '"';
     for (const char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        if (static_cast<unsigned char>(c) < 0x20)
+        if (c == '"') out += '\\';
+        if (c == '\\')
+            out += backslash;
+        else if (static_cast<unsigned char>(c) < 0x20)
             out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
         else
             out += c;
@@ -91,9 +93,12 @@ void append_attribute(std::string& out, std::string_view name, std::string_view 
     out += out.empty() ? '{' : ',';
     append_json(out, name);
     out += R"(:{"op":":=","do_xlat":false,"value":[)";
-    append_json(out, replace_all(std::string(value), "\\", "\\\\"));
+    append_json(out, value, R"(\\\\)");
     out += "]}";
 }
+
+// Of an answer without a password.
+constexpr std::size_t answer_room = 2048;
 
 struct TimedAdmission {
     const Admission& admission;
@@ -132,7 +137,9 @@ Result<Query> parse_query(std::string_view form) {
 }
 
 Secret format_credential(const Credential& credential, const AdmissionTerms& terms, WallTime now) {
+    // So that nothing of the password stays behind where it grew.
     std::string out;
+    out.reserve(answer_room + 4 * credential.password.reveal().size());
     if (!credential.password.empty()) append_attribute(out, "control:Cleartext-Password", credential.password.reveal());
     if (credential.is_for_legacy_lane) append_attribute(out, "control:Tmp-Integer-0", "1");
     if (credential.admission) append_admission(out, "control:", {*credential.admission, terms, now});

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "base/url.h"
 
 namespace ringfence::network {
 
@@ -402,6 +403,9 @@ std::string format_sites(const RadiusPlan& plan) {
 }
 
 std::string format_readme(const RadiusPlan& plan) {
+    // The cache looks up no names, since those who answer may be away too.
+    const auto url = Url::parse(plan.server);
+    const bool needs_address = url && !IpAddress::parse(url->host);
     return fmt::format(R"(These files make FreeRADIUS 3.2 ask Ringfence who may use the network.
 
 On the machine of the RADIUS server, with the packages freeradius and freeradius-rest of Debian 12:
@@ -420,7 +424,7 @@ On the machine of the RADIUS server, with the packages freeradius and freeradius
     systemctl restart freeradius
 
 The cache lets in whoever was in while the server is silent. Run it beside FreeRADIUS, as a service of its own:
-    ringfence radius cache --folder /var/lib/ringfence-cache --radius {folder} --server {server}
+    ringfence radius cache --folder /var/lib/ringfence-cache --radius {folder} --server {server}{where}
 
 Never run it with -X where others see its output: that prints passwords.
 
@@ -429,7 +433,7 @@ FreeRADIUS after a change of switches, of the certificate authority, of the lane
 the life of the certificate in {chain}; 'ringfence radius config' then makes a new one.
 )",
                        fmt::arg("folder", plan.folder), fmt::arg("chain", radius_chain_file),
-                       fmt::arg("server", plan.server));
+                       fmt::arg("server", plan.server), fmt::arg("where", needs_address ? " --address ADDRESS" : ""));
 }
 
 Status check_plain(std::string_view what, std::string_view text) {

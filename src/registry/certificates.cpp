@@ -23,7 +23,6 @@ constexpr auto by_fingerprint = join_sql(select_certificate, " WHERE fingerprint
 constexpr auto by_serial = join_sql(select_certificate, " WHERE serial = ? ORDER BY id");
 constexpr auto by_issuer_and_serial = join_sql(select_certificate, " WHERE serial = ? AND issuer = ?");
 constexpr auto by_device = join_sql(select_certificate, " WHERE mac = ? ORDER BY id");
-constexpr auto by_device_and_serial = join_sql(select_certificate, " WHERE serial = ? AND mac = ?");
 constexpr auto valid_by_device =
     join_sql(select_certificate, " WHERE mac = ? AND purpose = 0 AND revoked IS NULL AND not_after >= ? ORDER BY id");
 constexpr auto all_of_them = join_sql(select_certificate, " ORDER BY id");
@@ -117,10 +116,6 @@ Result<std::optional<CertificateRecord>> Registry::find_certificate_of(std::stri
                                                                        std::string_view serial) {
     return find_row(parts_->database->statement(by_issuer_and_serial.data(), to_lower(serial), issuer),
                     read_certificate);
-}
-
-Result<std::optional<CertificateRecord>> Registry::find_certificate_of(const MacAddress& mac, std::string_view serial) {
-    return find_row(parts_->database->statement(by_device_and_serial.data(), to_lower(serial), mac), read_certificate);
 }
 
 Result<std::vector<CertificateRecord>> Registry::valid_certificates_of(const MacAddress& mac, WallTime now) {

@@ -22,9 +22,6 @@ public:
 
     virtual Result<std::optional<NetworkLogin>> find_network_login(std::string_view identity) = 0;
     virtual Result<std::optional<NetworkLogin>> find_network_login_of(const MacAddress& mac) = 0;
-    // The device's certificate of that serial (lower-case hex), revoked and expired ones too.
-    virtual Result<std::optional<CertificateRecord>> find_certificate_of(const MacAddress& mac,
-                                                                         std::string_view serial) = 0;
     // Neither revoked nor over.
     virtual Result<std::vector<CertificateRecord>> valid_certificates_of(const MacAddress& mac, WallTime now) = 0;
 

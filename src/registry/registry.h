@@ -113,8 +113,6 @@ public:
     // ---- NetworkLookup, beside what it shares with Lookup
     Result<std::optional<NetworkLogin>> find_network_login(std::string_view identity) override;
     Result<std::optional<NetworkLogin>> find_network_login_of(const MacAddress& mac) override;
-    Result<std::optional<CertificateRecord>> find_certificate_of(const MacAddress& mac,
-                                                                 std::string_view serial) override;
     Result<std::vector<CertificateRecord>> valid_certificates_of(const MacAddress& mac, WallTime now) override;
     Result<std::vector<DevicePort>> ports_of(const MacAddress& mac) override;
     Result<NotedPort> note_port(DevicePort port, WallTime now) override;

@@ -47,10 +47,6 @@ public:
     Result<std::optional<registry::NetworkLogin>> find_network_login_of(const MacAddress& mac) override {
         return behind_.find_network_login_of(mac);
     }
-    Result<std::optional<registry::CertificateRecord>> find_certificate_of(const MacAddress& mac,
-                                                                           std::string_view serial) override {
-        return behind_.find_certificate_of(mac, serial);
-    }
     Result<std::vector<registry::CertificateRecord>> valid_certificates_of(const MacAddress& mac,
                                                                            WallTime now) override {
         asked.emplace_back("certificates");

@@ -203,6 +203,16 @@ Checked<std::string> read_server(const Arguments& arguments, const server::Serve
     return misuse("--server must be as in https://prov.example.net:18122, or http:// with a loopback address");
 }
 
+// The password must not leave this machine in clear.
+Checked<std::string> read_cache(const Arguments& arguments) {
+    const auto told = arguments.find_text("--cache").value_or(std::string(default_cache));
+    const auto url = Url::parse(told);
+    const auto address = url ? IpAddress::parse(url->host) : Result<IpAddress>(IpAddress());
+    const bool is_plain = url && url->protocol == Protocol::http && url->path.empty() && url->user.empty();
+    if (is_plain && address && server::is_loopback(*address) && !told.ends_with('/')) return told;
+    return misuse("--cache must be as in http://127.0.0.1:18121, with a loopback address");
+}
+
 Result<bool> has_legacy_lane(Context& context) {
     const auto settings = context.settings();
     if (!settings) return fail(settings.error());
@@ -275,14 +285,21 @@ Done write_config(const Arguments& arguments, Context& context) {
     if (!registry) return fail(registry.error());
     auto server = read_server(arguments, **settings);
     if (!server) return tl::unexpected<Stop>(server.error());
-    Target target{.folder = std::filesystem::absolute(arguments.text("--out")).lexically_normal().string()};
+    auto cache = read_cache(arguments);
+    if (!cache) return tl::unexpected<Stop>(cache.error());
+    std::error_code error;
+    const auto folder = std::filesystem::weakly_canonical(arguments.text("--out"), error);
+    if (error) return fail(FaultCode::unavailable, arguments.text("--out") + ": " + error.message());
+    Target target{.folder = folder.string()};
     while (target.folder.size() > 1 && target.folder.back() == '/') target.folder.pop_back();
     target.plan.folder = arguments.find_text("--folder").value_or(target.folder);
     target.plan.logs = arguments.find_text("--logs").value_or(std::string(default_logs));
     target.plan.server = std::move(*server);
-    target.plan.cache = arguments.find_text("--cache").value_or(std::string(default_cache));
+    target.plan.cache = std::move(*cache);
     if (const auto address = arguments.find_text("--address")) target.plan.address = *IpAddress::parse(*address);
     target.plan.port = static_cast<std::uint16_t>(arguments.number("--port", target.plan.port));
+    const auto alone = hold_place(target.folder);
+    if (!alone) return fail(alone.error());
     Made made;
     const auto written = write_target(context, arguments, target, made);
     if (!written) {

@@ -1,6 +1,7 @@
 #include "app/server/whole_folder.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -51,6 +52,15 @@ Status fill_beside(const std::string& path, Disk& disk, const std::function<Stat
 }
 
 }  // namespace
+
+Result<net::Descriptor> hold_place(const std::string& path) {
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    net::Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.get() < 0) return fail(FaultCode::not_found, "there is no folder " + parent);
+    if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0)
+        return fail(FaultCode::conflict, "another command is writing in " + parent + " just now; nothing was changed");
+    return folder;
+}
 
 Status write_whole_folder(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill) {
     if (!disk.exists(path)) return fill_beside(path, disk, fill);

@@ -6,8 +6,13 @@
 
 #include "base/disk.h"
 #include "base/result.h"
+#include "net/descriptor.h"
 
 namespace ringfence::app {
+
+// For who looks at `path` before writing it: nobody else who holds it writes beside it while the descriptor is open.
+// conflict when somebody does; not_found when the folder that `path` is to stand in is not there.
+Result<net::Descriptor> hold_place(const std::string& path);
 
 // Calls `fill` with the folder to write into: one beside `path`, moved there when all went well; or `path` itself,
 // which becomes its owner's alone, when it is there and empty, since it may be a mount point or stand in a folder that
