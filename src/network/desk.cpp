@@ -37,6 +37,7 @@ bool is_other_hardware(const Query& query, const Standing& standing) {
 registry::DevicePort port_of(const Query& query, const Standing& standing, const Admission& admission) {
     return {.device = standing.device,
             .switch_address = query.place.switch_address,
+            .told_address = query.place.told_address,
             .switch_name = query.place.switch_name,
             .port = query.place.port,
             .port_number = query.place.port_number,

@@ -19,9 +19,10 @@ namespace ringfence::network {
 
 // Where it happens, as the switch says it.
 struct Place {
-    IpAddress switch_address{};  // NAS-IP-Address, else where the request came from
-    std::string switch_name{};   // NAS-Identifier
-    std::string port{};          // NAS-Port-Id, else NAS-Port
+    IpAddress switch_address{};               // where its request came from
+    std::optional<IpAddress> told_address{};  // NAS-IP-Address
+    std::string switch_name{};                // NAS-Identifier
+    std::string port{};                       // NAS-Port-Id, else NAS-Port
     std::uint32_t port_number{};
     std::string hardware{};  // Calling-Station-Id, letter by letter
 };

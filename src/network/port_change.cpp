@@ -49,7 +49,7 @@ std::uint32_t seconds_since_1970(WallTime now) {
 
 void name_session(protocol::RadiusPacket& packet, const ChangeOrder& order) {
     const DevicePort& port = order.port;
-    packet.add_nas_address(port.switch_address);
+    if (port.told_address) packet.add_nas_address(*port.told_address);
     if (!port.switch_name.empty()) packet.add(RadiusAttribute::nas_identifier, port.switch_name);
     if (!port.hardware.empty()) packet.add(RadiusAttribute::calling_station_id, port.hardware);
     if (order.naming == Naming::bare && !port.hardware.empty()) return;

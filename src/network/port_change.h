@@ -64,6 +64,7 @@ inline constexpr std::uint32_t unsupported_attribute = 401;
 inline constexpr std::uint32_t invalid_request = 404;
 inline constexpr std::uint32_t invalid_attribute_value = 407;
 inline constexpr std::uint32_t session_context_not_found = 503;
+inline constexpr std::uint32_t resources_unavailable = 506;
 }  // namespace error_cause
 std::string format_error_cause(std::uint32_t cause);  // "503, session context not found"
 

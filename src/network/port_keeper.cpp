@@ -171,7 +171,8 @@ Status PortKeeper::look_at_port(const std::optional<Standing>& standing, const D
     const bool is_right = verdict.turn == Turn::stays || (verdict.turn == Turn::other_segment && !is_newest_there);
     auto at = is_right ? Result<std::optional<registry::Switch>>() : find_switch(port.switch_address);
     if (!at) return fail(std::move(at.error()));
-    if (!*at || (*at)->change == PortChange::none) {
+    if (!is_right && !*at) return wait_for_switch(port);
+    if (is_right || (*at)->change == PortChange::none) {
         efforts_.erase(place);
         return {};
     }
@@ -185,6 +186,23 @@ Status PortKeeper::look_at_port(const std::optional<Standing>& standing, const D
                  .turn = verdict.turn,
                  .segment = verdict.segment,
                  .segment_name = name_of(verdict.segment)});
+    return {};
+}
+
+// One that is added meanwhile is asked then.
+Status PortKeeper::wait_for_switch(const DevicePort& port) {
+    const SteadyTime now = clock_.steady_now();
+    const auto [entry, is_new] = silent_.try_emplace(port.switch_address);
+    Silence& silence = entry->second;
+    if (is_new || now >= silence.until) {
+        silence.pause = is_new ? first_pause : std::min(2 * silence.pause, longest_pause);
+        silence.until = now + silence.pause;
+        silence.told = now;
+        tell(port, "port-change-impossible",
+             "no switch is known at " + port.switch_address.to_string() +
+                 " (radius switch add), so the port stays as it is until the device logs in again");
+    }
+    look_at(port.device, silence.until);
     return {};
 }
 
@@ -249,7 +267,7 @@ Status PortKeeper::finish(ChangeEnd end) {
 
 Status PortKeeper::finish_done(const ChangeOrder& order) {
     settle(order);
-    tell(order, "port-changed", describe(order));
+    tell(order.port, "port-changed", describe(order));
     if (order.turn == Turn::out) return forget(order);
     // After a Disconnect the device logs in anew, which is noted then.
     return order.is_coa() ? note_segment(order) : Status();
@@ -260,11 +278,22 @@ Status PortKeeper::finish_refused(ChangeOrder order, std::optional<std::uint32_t
         wire_.begin(std::move(*next));
         return {};
     }
+    if (cause == error_cause::resources_unavailable && try_later(order)) return {};
     settle(order);
-    tell(order, "port-change-refused",
+    tell(order.port, "port-change-refused",
          fmt::format("{}: {}", describe(order), cause ? format_error_cause(*cause) : "no reason told"));
     const bool is_gone = order.turn == Turn::out && cause == error_cause::session_context_not_found;
     return is_gone ? forget(order) : Status();
+}
+
+// The switch may have room again by then.
+bool PortKeeper::try_later(const ChangeOrder& order) {
+    const auto effort = efforts_.find({order.port.device, order.port.switch_address, order.port.port});
+    if (effort == efforts_.end() || effort->second.times >= max_times) return false;
+    effort->second.stage = Stage::waits;
+    effort->second.not_before = clock_.steady_now() + first_pause;
+    look_at(order.port.device, effort->second.not_before);
+    return true;
 }
 
 void PortKeeper::finish_silent(const ChangeOrder& order) {
@@ -284,7 +313,7 @@ void PortKeeper::finish_silent(const ChangeOrder& order) {
     look_at(order.port.device, silence.until);
     if (!is_new && now - silence.told < silence_told_again) return;
     silence.told = now;
-    tell(order, "port-change-unanswered", fmt::format("{}; tried again later", describe(order)));
+    tell(order.port, "port-change-unanswered", fmt::format("{}; tried again later", describe(order)));
 }
 
 void PortKeeper::settle(const ChangeOrder& order) {
@@ -321,11 +350,11 @@ Result<bool> PortKeeper::is_as_before(const ChangeOrder& order) {
     });
 }
 
-void PortKeeper::tell(const ChangeOrder& order, std::string outcome, std::string detail) {
+void PortKeeper::tell(const DevicePort& port, std::string outcome, std::string detail) {
     registry::Event event;
     event.kind = registry::EventKind::network;
-    event.device = order.port.device;
-    event.source = order.port.switch_address.to_string();
+    event.device = port.device;
+    event.source = port.switch_address.to_string();
     event.outcome = std::move(outcome);
     event.detail = std::move(detail);
     events_.record(std::move(event));

@@ -45,7 +45,8 @@ public:
     static constexpr Duration longest_pause = std::chrono::minutes(15);
     static constexpr Duration longest_effort = std::chrono::hours(24);       // then a change is given up
     static constexpr Duration silence_told_again = std::chrono::minutes(1);  // per switch
-    static constexpr int max_times = 3;  // that a device which came back with a right that it lost is put out
+    // That a device which came back with a right that it lost is put out, and that a switch which has no room is asked.
+    static constexpr int max_times = 3;
 
     // All outlive it. Begins with every port that is noted.
     PortKeeper(registry::Registry& registry, registry::EventSink& events, SwitchWire& wire, const Clock& clock,
@@ -98,6 +99,7 @@ private:
     Status look_at_device(const MacAddress& mac);
     Status look_at_port(const std::optional<Standing>& standing, const registry::DevicePort& port,
                         bool is_newest_there);
+    Status wait_for_switch(const registry::DevicePort& port);
     Effort* find_due_effort(const Place& place, const registry::DevicePort& port, const Cause& cause);
     bool must_wait_for(const registry::DevicePort& port);
     void forget_efforts(const MacAddress& mac, const std::vector<registry::DevicePort>& ports);
@@ -108,11 +110,12 @@ private:
     Status finish_done(const ChangeOrder& order);
     Status finish_refused(ChangeOrder order, std::optional<std::uint32_t> cause);
     void finish_silent(const ChangeOrder& order);
+    bool try_later(const ChangeOrder& order);
     void settle(const ChangeOrder& order);
     Status forget(const ChangeOrder& order);
     Status note_segment(const ChangeOrder& order);
     Result<bool> is_as_before(const ChangeOrder& order);
-    void tell(const ChangeOrder& order, std::string outcome, std::string detail);
+    void tell(const registry::DevicePort& port, std::string outcome, std::string detail);
 
     registry::Registry& registry_;
     registry::EventSink& events_;

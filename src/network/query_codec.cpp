@@ -67,9 +67,9 @@ std::string read_serial(const std::string& text) {
     return out;
 }
 
-IpAddress read_switch(const Fields& fields) {
-    const auto address = IpAddress::parse(fields.nas.empty() ? fields.from : fields.nas);
-    return address ? *address : IpAddress();
+std::optional<IpAddress> read_address(const std::string& text) {
+    const auto address = IpAddress::parse(text);
+    return address ? std::optional(*address) : std::nullopt;
 }
 
 // Passwords are printable ASCII, and VLAN names are settings: what stands here is escaped all the same (RFC 8259
@@ -128,7 +128,8 @@ Result<Query> parse_query(std::string_view form) {
     out.claim.wants_certificate = told->wants == "certificate";
     out.claim.is_on_legacy_lane = told->lane == "legacy";
     out.claim.identity = std::move(told->identity);
-    out.place.switch_address = read_switch(*told);
+    out.place.told_address = read_address(told->nas);
+    out.place.switch_address = read_address(told->from).value_or(out.place.told_address.value_or(IpAddress()));
     out.place.switch_name = std::move(told->nas_name);
     out.place.port_number = static_cast<std::uint32_t>(parse_number(told->port).value_or(0));
     out.place.port = told->port_id.empty() ? std::move(told->port) : std::move(told->port_id);

@@ -16,9 +16,9 @@ namespace ringfence::network {
 inline constexpr std::size_t max_query = 8192;  // ten attributes of at most 253 bytes, each byte as %NN, fit
 
 // Names: identity, hardware (any usual form of a MAC; any other counts as not told), certificate (serial, hex), wants
-// ("certificate"), lane ("legacy"), nas, from (addresses; the first that is there), nas_name, port_id, port. Names that
-// are not known are passed over. Faults: too_large; malformed for what is no form, a name that is there twice, or no
-// identity.
+// ("certificate"), lane ("legacy"), nas (what the switch calls itself), from (where its packet came from), nas_name,
+// port_id, port. Names that are not known are passed over. Faults: too_large; malformed for what is no form, a name
+// that is there twice, or no identity.
 Result<Query> parse_query(std::string_view form);
 
 Secret format_credential(const Credential& credential, const AdmissionTerms& terms, WallTime now);

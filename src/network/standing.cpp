@@ -46,7 +46,7 @@ Result<std::optional<Standing>> stand(registry::NetworkLookup& lookup, const Rul
     if (!*device) return std::optional<Standing>();
     Standing out{.device = mac};
     out.is_in_service = (*device)->is_in_service();
-    out.has_proved_itself = (*device)->last_proved.has_value() || (*device)->state == registry::DeviceState::active;
+    out.has_proved_itself = (*device)->last_proved.has_value();
     out.requires_certificate = (*device)->requires_certificate;
     if (login) {
         out.identity = std::move(login->identity);

@@ -25,8 +25,8 @@ constexpr char select_switch[] = "SELECT name, network, secret, change, port FRO
 constexpr auto switches_by_name = join_sql(select_switch, " ORDER BY name");
 
 constexpr char select_port[] =
-    "SELECT mac, switch, port, switch_name, port_number, hardware, identity, proof, segment, since, last"
-    " FROM device_ports";
+    "SELECT mac, switch, port, switch_name, port_number, hardware, identity, proof, segment, since, last,"
+    " told_address FROM device_ports";
 constexpr auto ports_of_device = join_sql(select_port, " WHERE mac = ? ORDER BY last DESC, since DESC");
 
 Result<NetworkLogin> read_login(const Registry::Parts& parts, const Statement& row) {
@@ -68,7 +68,25 @@ Result<DevicePort> read_port(const Statement& row) {
     out.segment = static_cast<trust::Segment>(row.integer(8));
     out.since = row.time(9);
     out.last = row.time(10);
+    if (row.is_null(11)) return out;
+    const auto told = IpAddress::parse(row.text(11));
+    if (!told) return fail(FaultCode::corrupt, "A device's switch has no readable address of its own.");
+    out.told_address = *told;
     return out;
+}
+
+// What says nothing outside of a tunnel (RFC 7542 section 2.4).
+constexpr std::string_view anonymous = "anonymous";
+
+// A MAC names its device to whoever shows a certificate; as another's login it would shut that one out.
+Status check_identity(const NetworkLogin& login) {
+    auto named = check_name("A network login's identity", login.identity);
+    if (!named) return named;
+    const auto mac = MacAddress::parse(login.identity);
+    if (mac && *mac != login.device)
+        return fail(FaultCode::conflict, "The identity " + login.identity + " is another device's MAC.");
+    if (login.identity == anonymous) return fail(FaultCode::malformed, "The identity anonymous names nobody.");
+    return {};
 }
 
 bool is_same_place(const DevicePort& a, const DevicePort& b) {
@@ -103,10 +121,12 @@ NotedPort judge_move(const std::vector<DevicePort>& known, const DevicePort& por
 Status store_port(Database& database, const DevicePort& port) {
     auto stored = database.run(
         "INSERT INTO device_ports(mac, switch, port, switch_name, port_number, hardware, identity, proof, segment,"
-        " since, last) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) ON CONFLICT DO UPDATE SET"
-        " switch_name = ?4, port_number = ?5, hardware = ?6, identity = ?7, proof = ?8, segment = ?9, last = ?10",
+        " since, last, told_address) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11) ON CONFLICT DO UPDATE"
+        " SET switch_name = ?4, port_number = ?5, hardware = ?6, identity = ?7, proof = ?8, segment = ?9, last = ?10,"
+        " told_address = ?11",
         port.device, port.switch_address.to_string(), port.port, port.switch_name, port.port_number, port.hardware,
-        port.identity, static_cast<int>(port.proof), static_cast<int>(port.segment), port.last);
+        port.identity, static_cast<int>(port.proof), static_cast<int>(port.segment), port.last,
+        port.told_address ? std::optional(port.told_address->to_string()) : std::nullopt);
     if (!stored) return stored;
     return database.run(
         "DELETE FROM device_ports WHERE mac = ?1 AND last < (SELECT min(last) FROM (SELECT last FROM device_ports"
@@ -135,7 +155,7 @@ Result<std::optional<NetworkLogin>> Registry::find_network_login_of(const MacAdd
 
 Status Registry::store_network_login(const NetworkLogin& login) {
     RINGFENCE_ASSERT(!login.password.empty());
-    auto named = check_name("A network login's identity", login.identity);
+    auto named = check_identity(login);
     if (!named) return named;
     return in_transaction(*parts_->database, [&]() -> Status {
         auto known = parts_->require_device(login.device);

@@ -46,12 +46,13 @@ struct Switch {
 // Where a device was let in, as the switch said it (RFC 2865 sections 5.4, 5.5, 5.31, 5.32; RFC 2869 section 5.17).
 struct DevicePort {
     MacAddress device;
-    IpAddress switch_address{};   // NAS-IP-Address, else where the request came from
-    std::string switch_name{};    // NAS-Identifier
-    std::string port{};           // NAS-Port-Id, else NAS-Port
-    std::uint32_t port_number{};  // NAS-Port; 0: not told
-    std::string hardware{};       // Calling-Station-Id, letter by letter: the switch wants it back so
-    std::string identity{};       // User-Name
+    IpAddress switch_address{};               // where its requests come from, which its secret proved
+    std::optional<IpAddress> told_address{};  // NAS-IP-Address, which may be another of its own; empty: not told
+    std::string switch_name{};                // NAS-Identifier
+    std::string port{};                       // NAS-Port-Id, else NAS-Port
+    std::uint32_t port_number{};              // NAS-Port; 0: not told
+    std::string hardware{};                   // Calling-Station-Id, letter by letter: the switch wants it back so
+    std::string identity{};                   // User-Name
     trust::NetworkProof proof = trust::NetworkProof::password;
     trust::Segment segment = trust::Segment::onboarding;
     WallTime since{};  // let in there first; filled in by note_port()

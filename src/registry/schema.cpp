@@ -258,6 +258,7 @@ CREATE TABLE device_ports(
     mac TEXT NOT NULL,               -- no reference: a device that was removed must still be put out of its port
     switch TEXT NOT NULL,
     port TEXT NOT NULL,
+    told_address TEXT,               -- NULL: the switch told none of its own
     switch_name TEXT NOT NULL,
     port_number INTEGER NOT NULL,
     hardware TEXT NOT NULL,

@@ -138,10 +138,7 @@ private:
             return stream_.resume_reading();
         }
         stream_.pause_reading();
-        if (!is_welcome(**request)) {
-            door_.record_stranger(source_);
-            return respond({401}, false);
-        }
+        if (auto welcome = check_welcome(**request); !welcome) return turn_away(welcome.error());
         is_known_ = true;
         if (find_route(**request) == Route::feed) return begin_feed(**request);
         respond(answer(**request), (*request)->keep_alive);
@@ -161,6 +158,7 @@ private:
         const auto page = door_.parts_.desk.feed(held_->question);
         const bool is_time = !page || page->has_news() || now() >= held_->until;
         if (!is_time) return feed_look_.set(now() + feed_look);
+        if (auto still = judge_certificate(); !still) return turn_away(still.error());
         if (!page) return respond(refuse(page.error()), held_->keep_alive);
         respond({200, network::format_feed_page(*page), feed_type}, held_->keep_alive);
     }
@@ -168,11 +166,23 @@ private:
     // No RADIUS server holds back a body of a few hundred bytes.
     void end_unanswered() { stream_.finish(net::Stream::Rest::expected); }
 
-    // Under TLS it was judged by its certificate.
-    bool is_welcome(const HttpRequest& request) const {
-        if (stream_.tls() != nullptr) return true;
+    Status check_welcome(const HttpRequest& request) const {
+        if (stream_.tls() != nullptr) return judge_certificate();
         const Secret& wanted = door_.settings_->lookup_authorization;
-        return !wanted.empty() && equal_in_constant_time(request.authorization.reveal(), wanted.reveal());
+        if (!wanted.empty() && equal_in_constant_time(request.authorization.reveal(), wanted.reveal())) return {};
+        return fail(FaultCode::unauthenticated, "the password is wrong");
+    }
+
+    // Again with each question: a certificate that may read every password can be revoked while its connection lasts.
+    Status judge_certificate() const {
+        return stream_.tls() == nullptr ? Status() : door_.judge(stream_.tls()->peer_fingerprint());
+    }
+
+    void turn_away(const Fault& fault) {
+        const bool is_our_fault = fault.code == FaultCode::unavailable || fault.code == FaultCode::corrupt;
+        if (is_our_fault) return respond(refuse(fault), false);
+        door_.record_stranger(source_);
+        respond({401}, false);
     }
 
     Reply answer(const HttpRequest& request) {

@@ -28,7 +28,7 @@ std::optional<Segment> parse_segment(std::string_view name);
 
 struct Applicant {
     bool is_in_service = false;         // in the inventory, neither retired nor disabled
-    bool has_proved_itself = false;     // fetched over HTTPS with its own proof, or came in by certificate
+    bool has_proved_itself = false;     // fetched over HTTPS with its own proof
     bool requires_certificate = false;  // a password is not enough
     bool has_window = false;            // a staging window is open that takes it
 };

@@ -23,7 +23,9 @@ Standing standing_of_phone() {
 }
 
 DevicePort port_of_phone(NetworkProof proof, Segment segment) {
-    DevicePort out{.device = phone, .switch_address = IpAddress::parse("192.0.2.1").value()};
+    DevicePort out{.device = phone,
+                   .switch_address = IpAddress::parse("198.51.100.1").value(),
+                   .told_address = IpAddress::parse("192.0.2.1").value()};
     out.switch_name = "floor-1";
     out.port = "GigabitEthernet1/0/7";
     out.port_number = 50107;
@@ -147,10 +149,10 @@ TEST(port_change, a_bare_request_names_no_port) {
 TEST(port_change, what_the_switch_did_not_tell_is_not_told_back) {
     auto order = order_for(registry::PortChange::disconnect, Turn::out);
     order.port.port_number = 0;
+    order.port.told_address.reset();
     for (std::string* text : {&order.port.port, &order.port.switch_name, &order.port.hardware}) text->clear();
-    EXPECT_EQ(
-        types_of(make_change_request(order, now)),
-        (std::vector{RadiusAttribute::nas_ip_address, RadiusAttribute::user_name, RadiusAttribute::event_timestamp}));
+    EXPECT_EQ(types_of(make_change_request(order, now)),
+              (std::vector{RadiusAttribute::user_name, RadiusAttribute::event_timestamp}));
 }
 
 TEST(port_change, coa_carries_the_vlan_and_never_puts_out) {

@@ -237,6 +237,29 @@ TEST_F(PortKeeperTest, ARefusalIsToldAndNotRepeated) {
     EXPECT_FALSE(registry_.ports_of(mac).value().empty());
 }
 
+TEST_F(PortKeeperTest, ASwitchThatHasNoRoomIsAskedAgainAFewTimes) {
+    let_in(add_device(1), Segment::production);
+    ASSERT_TRUE(next_request());
+    for (int times = 1; times < PortKeeper::max_times; ++times) {
+        answer(RadiusCode::disconnect_nak, 506);
+        EXPECT_FALSE(next_request(PortKeeper::first_pause / 2));
+        ASSERT_TRUE(next_request(PortKeeper::first_pause)) << times;
+    }
+    EXPECT_EQ(events_.count("port-change-refused"), 0U);
+    answer(RadiusCode::disconnect_nak, 506);
+    EXPECT_EQ(events_.count("port-change-refused"), 1U);
+    EXPECT_FALSE(next_request(PortKeeper::first_pause * 2));
+}
+
+TEST_F(PortKeeperTest, ASwitchThatNobodyAddedIsToldAndAskedOnceItIs) {
+    static_cast<void>(registry_.remove_switch("floor-1"));
+    let_in(add_device(1), Segment::production);
+    EXPECT_FALSE(next_request());
+    EXPECT_EQ(events_.count("port-change-impossible"), 1U);
+    set_change(PortChange::disconnect);
+    EXPECT_TRUE(next_request(PortKeeper::first_pause * 2));
+}
+
 TEST_F(PortKeeperTest, ASessionThatIsGoneIsForgotten) {
     const auto mac = add_device(1);
     let_in(mac, Segment::production);

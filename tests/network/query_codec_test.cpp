@@ -17,7 +17,8 @@ TEST(Query, ReadsWhatFreeRadiusSays) {
     EXPECT_EQ(query->claim.hardware->bare_upper(), "00247F0102AB");
     EXPECT_EQ(query->claim.certificate, "0abc");
     EXPECT_TRUE(query->claim.is_on_legacy_lane);
-    EXPECT_EQ(query->place.switch_address.to_string(), "192.0.2.5");
+    EXPECT_EQ(query->place.switch_address.to_string(), "127.0.0.1");
+    EXPECT_EQ(query->place.told_address->to_string(), "192.0.2.5");
     EXPECT_EQ(query->place.switch_name, "sw");
     EXPECT_EQ(query->place.port, "Gi1/0/7");
     EXPECT_EQ(query->place.port_number, 10107U);

@@ -53,6 +53,16 @@ TEST_F(NetworkRegistry, LoginsAreOnePerDeviceAndOneOwnerEach) {
     EXPECT_FALSE(*registry_.find_network_login_of(mac_number(1)));
 }
 
+TEST_F(NetworkRegistry, NoLoginShutsAnotherDeviceOut) {
+    const MacAddress mine = mac_number(1);
+    const MacAddress other = mac_number(2);
+    for (const auto& mac : {mine, other}) ASSERT_TRUE(registry_.add_device({.mac = mac, .model = "1230"}));
+    for (const auto& identity : {other.colons(), other.bare_lower(), other.bare_upper()})
+        EXPECT_EQ(registry_.store_network_login(login(mine, identity)).error().code, FaultCode::conflict) << identity;
+    EXPECT_EQ(registry_.store_network_login(login(mine, "anonymous")).error().code, FaultCode::malformed);
+    EXPECT_TRUE(registry_.store_network_login(login(mine, mine.colons())));
+}
+
 TEST_F(NetworkRegistry, SecretsAreSealedAtRest) {
     ASSERT_TRUE(registry_.add_device({.mac = mac_number(1), .model = "1230"}));
     ASSERT_TRUE(registry_.store_network_login(login(mac_number(1), "canary-identity")));
