@@ -86,8 +86,8 @@ class Failures(SystemTest):
     def test_a_certificate_that_does_not_count_opens_nothing(self):
         house, mac = self.walk.house, self.other.mac
         expired = self.work.path("expired")
-        run([need_program("faketime"), "2015-01-01 00:00:00", RINGFENCE, "cert", "issue", mac, "--out", expired, "--data",
-             house.data], check=True)
+        run([need_program("faketime"), "2015-01-01 00:00:00", RINGFENCE, "cert", "issue", mac, "--out", expired,
+             "--data", house.data], check=True)
         revoked = house.issue(mac)
         house("cert", "revoke", mac)
         stranger = Installation(self.work, "stranger")

@@ -1,5 +1,5 @@
-"""What happens at a port while a phone is in: it proves itself and is brought into production, it moves, its MAC address
-is seen twice, and our server dies."""
+"""What happens at a port while a phone is in: it proves itself and is brought into production, it moves, its MAC
+address is seen twice, and our server dies."""
 
 import signal
 import unittest
@@ -66,7 +66,8 @@ class OneAfterAnother(Ports):
     def move(self, phone):
         phone.node.move_to(SPARE_PORT)
         phone.node.wait_for_network("production")
-        self.walk.wait_for_outcome("moved", detail=f"from port {PHONE_PORT} of lab-switch to port {SPARE_PORT} of lab-switch")
+        there = f"from port {PHONE_PORT} of lab-switch to port {SPARE_PORT} of lab-switch"
+        self.walk.wait_for_outcome("moved", detail=there)
         self.assertEqual(self.port()[0], SPARE_PORT)
 
     def be_seen_twice(self, phone, login):

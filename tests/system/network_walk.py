@@ -2,7 +2,9 @@
 with what `ringfence dhcp config` wrote, Kamailio in the office, and our phone on the cable. Each step of the way from
 link-up to the dial tone is one method; the story, its failures, its captures and the demo take them in turn."""
 
+import base64
 import hashlib
+import re
 import sys
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ MODEL = "1230"
 PROVISIONING_HOST, RADIUS_HOST, SIP_HOST = "prov.example.test", "radius.example.test", "sip.example.test"
 LOOKUP_PORT, CACHE_PORT = 18120, 18121
 DNS_PORT = 53
+PKCS8_P256_SECRET = slice(36, 68)  # where RFC 5958 and RFC 5915 have it, for a key of this curve
 LEASE_SECONDS = 3600
 JOIN_SECONDS = 40            # a refusal takes a few
 KEA = """{{ "Dhcp4": {{
@@ -130,13 +133,19 @@ class Phone:
     def show(self):
         return self.run("show", "--json").json()
 
-    def private_key(self):
-        """A line from the middle of each private key that the flash holds."""
+    def private_keys(self):
+        """The secret numbers of the elliptic-curve keys that the flash holds."""
         keys = []
         for path in self.state.rglob("*"):
-            lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
-            keys += [lines[number + 2] for number, line in enumerate(lines) if "PRIVATE KEY" in line and "BEGIN" in line]
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            for block in re.findall("-----BEGIN PRIVATE KEY-----(.+?)-----END", text, re.DOTALL):
+                keys.append(base64.b64decode(block)[PKCS8_P256_SECRET])
         return keys
+
+    def handed_out_password(self):
+        """Of the login that came with the certificate."""
+        line = next(line for line in (self.state / "index").read_text().splitlines() if "device-password" in line)
+        return line.split()[-1]
 
 
 def by_file(report):
@@ -179,8 +188,9 @@ class Walk:
 
     def start_cache(self):
         """What answers FreeRADIUS while our server does not."""
-        self.cache = self.lab.server.start([RINGFENCE, "radius", "cache", "--folder", self.work.path("cache"), "--radius",
-                                            self.radius_folder, "--server", f"http://127.0.0.1:{LOOKUP_PORT}"])
+        self.cache = self.lab.server.start(
+            [RINGFENCE, "radius", "cache", "--folder", self.work.path("cache"), "--radius", self.radius_folder,
+             "--server", f"http://127.0.0.1:{LOOKUP_PORT}"])
         self.cache.wait_for_line("ready")
         return self.cache
 
@@ -188,8 +198,8 @@ class Walk:
         """Whether the cache would answer FreeRADIUS about this identity."""
         password = (self.radius_folder / "ringfence.password").read_text()
         login = self.work.write(self.work.path("login").name, f'user = "radius:{password}"\n', mode=0o600)
-        done = self.lab.server(need_program("curl"), "--silent", "--config", login, "--output", "/dev/null", "--write-out",
-                               "%{http_code}", "--data", f"identity={identity}",
+        done = self.lab.server(need_program("curl"), "--silent", "--config", login, "--output", "/dev/null",
+                               "--write-out", "%{http_code}", "--data", f"identity={identity}",
                                f"http://127.0.0.1:{CACHE_PORT}/network/v1/credential")
         return done.out == "200"
 
@@ -218,9 +228,9 @@ class Walk:
         self.house("cert", "host", SIP_HOST, "--out", certificate)
         self.kamailio = Kamailio(self.work, certificate, node=self.lab.office, address=OFFICE)
         self.lab.server.start_bound(
-            [need_program("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
-             "--bind-interfaces", f"--listen-address={SERVER}", "--pid-file=", f"--address=/{SIP_HOST}/{OFFICE}"],
-            DNS_PORT)
+            [need_program("dnsmasq"), "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+             "--user=root", "--bind-interfaces", f"--listen-address={SERVER}", "--pid-file=",
+             f"--address=/{SIP_HOST}/{OFFICE}"], DNS_PORT)
         for name, value in shared_settings(SIP_HOST, self.kamailio.port).items():
             self.house.set(name, value)
 
@@ -256,7 +266,8 @@ class Walk:
         phone.use_certificate()
 
     def make_token(self, mac=PHONE_MAC):
-        return self.work.write(self.work.path("token").name, self.house.json("token", "add", mac)["token"] + "\n", 0o600)
+        token = self.house.json("token", "add", mac)["token"]
+        return self.work.write(self.work.path("token").name, token + "\n", 0o600)
 
     def root_fingerprint(self):
         return hashlib.sha1(self.house.root.read_bytes()).hexdigest()
