@@ -58,7 +58,7 @@ class OneAfterAnother(Ports):
         self.walk.wait_for_outcome("delivered", path=phone.own_file, proof="device-password", wire="https")
         self.walk.wait_for_outcome("port-changed")
         phone.node.wait_for_network("production")
-        self.assertTrue(phone.node.reaches(OFFICE))
+        wait_until(lambda: phone.node.reaches(OFFICE), "the office to be reached")
         self.walk.wait_for_outcome("admitted", detail=f"to production at port {PHONE_PORT} of lab-switch")
         self.assertEqual(self.port(), (PHONE_PORT, "production", "password"))
         self.assertTrue(agent.is_running())
@@ -97,8 +97,9 @@ class WithoutUs(Ports):
         self.assertEqual(other.node.login("MD5", *login), "onboarding")
         inside = self.lab.gate()
         self.assertEqual(len(inside), 2)
-        for identity in (phone.mac, login[0]):
-            wait_until(lambda: self.walk.is_cached(identity), f"the cache to keep {identity}")
+        serial = self.walk.where()["certificates"][0]["serial"]
+        wait_until(lambda: self.walk.is_cached(phone.mac, serial), "the cache to keep the certificate")
+        wait_until(lambda: self.walk.is_cached(login[0]), "the cache to keep the password")
 
         self.walk.server.kill()
         decided = self.lab.agent.output()

@@ -5,7 +5,7 @@ import unittest
 
 from harness import SystemTest, wait_until
 from kamailio import USER
-from network_walk import Walk, by_file
+from network_walk import FEW_TRIES, Walk, by_file
 
 from lab import OFFICE, PHONE_PORT, SERVER, SERVER_PORT, need_lab
 
@@ -42,7 +42,7 @@ class Story(SystemTest):
     def find_the_port_closed(self):
         with self.lab.capture(self.lab.switch, SERVER_PORT) as behind, \
                 self.lab.capture(self.lab.switch, PHONE_PORT) as port:
-            self.assertIsNone(self.phone.take_lease())
+            self.assertIsNone(self.phone.take_lease(FEW_TRIES))
             wait_until(lambda: port.frames(source=self.phone.mac), "the phone to be heard at its port")
         self.assertEqual(behind.frames(source=self.phone.mac), [])
         self.assertEqual(self.lab.phone.network(), "closed")
@@ -58,7 +58,7 @@ class Story(SystemTest):
         lease = self.phone.take_lease()
         self.assertIsNotNone(lease, self.walk.kea.output())
         self.assertEqual(lease["tftp"], SERVER)
-        self.assertTrue(self.lab.phone.reaches(SERVER))
+        wait_until(lambda: self.lab.phone.reaches(SERVER), "the server to be reached")
         self.assertFalse(self.lab.phone.reaches(OFFICE))
 
     def fetch_manifest_and_root_by_tftp(self):
@@ -83,7 +83,7 @@ class Story(SystemTest):
         joined = self.phone.join()
         self.assertEqual((joined.code, joined.state), (0, "open"), joined)
         self.expect_admission("production", "device-certificate")
-        self.assertTrue(self.lab.phone.reaches(OFFICE))
+        wait_until(lambda: self.lab.phone.reaches(OFFICE), "the office to be reached")
 
     def fetch_settings_by_mutual_tls(self):
         files = by_file(self.phone.boot())

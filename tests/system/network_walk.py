@@ -5,15 +5,12 @@ link-up to the dial tone is one method; the story, its failures, its captures an
 import base64
 import hashlib
 import re
-import sys
 from dataclasses import dataclass
 
-from harness import PHONE, RINGFENCE, ROOT, Installation, Server, free_port, need_program, wait_until
+from harness import PHONE, RINGFENCE, Installation, Server, free_port, need_program, wait_until
 from kamailio import OWN_SETTINGS, PASSWORD, Kamailio, shared_settings
 
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
-
-from lab import FIRST_LEASE, LAST_LEASE, OFFICE, PHONE_MAC, SERVER, SWITCH  # noqa: E402
+from lab import FIRST_LEASE, LAST_LEASE, OFFICE, PHONE_MAC, SERVER, SWITCH
 
 MODEL = "1230"
 PROVISIONING_HOST, RADIUS_HOST, SIP_HOST = "prov.example.test", "radius.example.test", "sip.example.test"
@@ -21,7 +18,8 @@ LOOKUP_PORT, CACHE_PORT = 18120, 18121
 DNS_PORT = 53
 PKCS8_P256_SECRET = slice(36, 68)  # where RFC 5958 and RFC 5915 have it, for a key of this curve
 LEASE_SECONDS = 3600
-JOIN_SECONDS = 40            # a refusal takes a few
+LEASE_TRIES, FEW_TRIES = 20, 2
+JOIN_SECONDS = 40  # longer than our phone waits for an answer
 KEA = """{{ "Dhcp4": {{
     "interfaces-config": {{ "interfaces": [ "eth0" ], "dhcp-socket-type": "raw" }},
     "lease-database": {{ "type": "memfile", "persist": false }},
@@ -83,14 +81,14 @@ class Phone:
 
     def lease_command(self):
         asked = self.node(PHONE, "dhcp-request", "--mac", self.mac).out.split()
-        return [need_program("busybox"), "udhcpc", "-i", "eth0", "-f", "-t3", "-T1", "-s", self.walk.dhcp_hook, *asked]
+        return [need_program("busybox"), "udhcpc", "-i", "eth0", "-f", "-T1", "-s", self.walk.dhcp_hook, *asked]
 
     def lease_environment(self):
         return {"RINGFENCE_PHONE_STATE": str(self.state), "RINGFENCE_PHONE_CONFIGURE": "1"}
 
-    def take_lease(self):
-        """What udhcpc handed to the phone's hook, or None."""
-        done = self.node.run(*self.lease_command(), "-q", "-n", env=self.lease_environment())
+    def take_lease(self, tries=LEASE_TRIES):
+        """What udhcpc handed to the phone's hook, or None; it tries once a second."""
+        done = self.node.run(*self.lease_command(), "-q", "-n", f"-t{tries}", env=self.lease_environment())
         lease = self.state / "dhcp" / "lease"
         if done.code != 0 or not lease.exists():
             return None
@@ -194,12 +192,12 @@ class Walk:
         self.cache.wait_for_line("ready")
         return self.cache
 
-    def is_cached(self, identity):
-        """Whether the cache would answer FreeRADIUS about this identity."""
+    def is_cached(self, identity, certificate=""):
+        """Whether the cache would let this identity go on, with this certificate's serial number."""
         password = (self.radius_folder / "ringfence.password").read_text()
         login = self.work.write(self.work.path("login").name, f'user = "radius:{password}"\n', mode=0o600)
         done = self.lab.server(need_program("curl"), "--silent", "--config", login, "--output", "/dev/null",
-                               "--write-out", "%{http_code}", "--data", f"identity={identity}",
+                               "--write-out", "%{http_code}", "--data", f"identity={identity}&certificate={certificate}",
                                f"http://127.0.0.1:{CACHE_PORT}/network/v1/credential")
         return done.out == "200"
 
