@@ -1,7 +1,6 @@
 """What happens at a port while a phone is in: it proves itself and is brought into production, it moves, its MAC
 address is seen twice, and our server dies."""
 
-import signal
 import unittest
 
 from harness import SystemTest, wait_until
@@ -54,7 +53,6 @@ class OneAfterAnother(Ports):
                                   phone.secret_file(self.walk.house.passwords[user]))
         wait_until(lambda: "lease of" in client.output(), "a lease behind the port that the agent opens")
         self.assertEqual(self.port(), (PHONE_PORT, "onboarding", "password"))
-        agent.signal(signal.SIGHUP)  # as a DHCP client's script may when there is an address
         self.walk.wait_for_outcome("delivered", path=phone.own_file, proof="device-password", wire="https")
         self.walk.wait_for_outcome("port-changed")
         phone.node.wait_for_network("production")

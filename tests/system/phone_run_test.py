@@ -54,6 +54,18 @@ class Run(PhoneTest):
         self.assertEqual(child.wait(), 0)
         self.assertEqual(child.events("boot"), ["power-up", "asked for"])
 
+    def test_a_lease_is_reason_enough_to_try_again(self):
+        self.serve_settings()
+        child = self.work.start([PHONE, "run", "--mac", MAC, "--model", "1230", "--state", self.state, "--ports",
+                                 f"http={self.ports['http']}"])
+        wait_until(lambda: "retry: in" in child.output(), f"a boot that leads nowhere\n{child.output()}")
+        server = "http://127.0.0.1".encode().hex()
+        run([PHONE, "dhcp-hook", "bound", "--state", self.state], check=True,
+            env={"interface": "lo", "ip": "127.0.0.1", "subnet": "255.0.0.0", "opt66": server})
+        wait_until(lambda: "boot: DHCP gave a lease" in child.output(), f"another boot\n{child.output()}")
+        wait_until(lambda: "done: 1 fetched" in child.output(), f"its end\n{child.output()}")
+        self.assertEqual(child.output().count("boot: "), 2, child.output())
+
     def notify(self, port, event="check-sync", source="127.0.0.1"):
         """Sends a NOTIFY and returns the first line of the answer, or None."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

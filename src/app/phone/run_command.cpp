@@ -10,6 +10,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "app/phone/boot_runner.h"
 #include "app/phone/commands.h"
 #include "app/phone/enrol_runner.h"
+#include "app/phone/lease_file.h"
 #include "app/phone/notify_socket.h"
 #include "app/phone/output.h"
 #include "app/phone/port_keeper.h"
@@ -50,6 +52,8 @@ constexpr Duration farthest_check = std::chrono::hours(54);
 // A port may have closed unnoticed when the server is not reached. To log in again costs the network an answer, and a
 // network that has none to give would close the port: not every failed boot is worth it.
 constexpr Duration port_question_spacing = std::chrono::minutes(10);
+// A DHCP client has its own time. A boot that reached nobody does not wait for its next try when a lease comes.
+constexpr Duration lease_look_spacing = std::chrono::seconds(1);
 constexpr std::size_t tag_bytes = 8;
 constexpr std::size_t addresses_of_one_server = 16;
 
@@ -135,6 +139,8 @@ public:
                 boot("check-sync");
             else if (retry_at_ && clock_.steady_now() >= *retry_at_)
                 boot("the server was not reached before");
+            else if (retry_at_ && has_new_lease())
+                boot("DHCP gave a lease");
             else if (next_check_ && clock_.wall_now() >= *next_check_)
                 daily_boot();
             else if (renewal_.is_due(now()))
@@ -205,8 +211,21 @@ private:
         port_->question();
     }
 
+    // When the DHCP hook left what is there now.
+    std::optional<std::filesystem::file_time_type> lease_time() const {
+        std::error_code error;
+        const auto time = std::filesystem::last_write_time(lease_path(options_.boot.state), error);
+        return error ? std::nullopt : std::optional(time);
+    }
+
+    bool has_new_lease() const {
+        const auto time = lease_time();
+        return time && time != booted_lease_;
+    }
+
     void boot(std::string_view why) {
         is_notified_ = false;
+        booted_lease_ = lease_time();
         say(options_, "boot", why);
         const auto end = boot_to_rest(options_.boot, &must_stop);
         last_boot_ = clock_.steady_now();
@@ -306,7 +325,7 @@ private:
         // Without a network nothing is due but the port's news.
         if (port_ && !port_news_.has_network) return wait;
         if (due_boot_) return Duration::zero();
-        if (retry_at_) until(*retry_at_);
+        if (retry_at_) until(std::min(*retry_at_, clock_.steady_now() + lease_look_spacing));
         if (is_notified_) until(last_boot_ + notify_spacing);
         until(next_review_);
         if (next_check_) wait = std::min(wait, *next_check_ - clock_.wall_now());
@@ -385,6 +404,7 @@ private:
     bool is_notified_ = false;
     unsigned failures_ = 0;
     SteadyTime last_boot_{};
+    std::optional<std::filesystem::file_time_type> booted_lease_;  // that the last boot found
     SteadyTime next_review_{};
     std::optional<SteadyTime> retry_at_;
     std::optional<phone::UpdateWindow> window_;
