@@ -137,7 +137,9 @@ void RegistryDesk::note_refused(const Query& query) {
 }
 
 void RegistryDesk::record_refused(const Query& query, const std::optional<Standing>& standing, WallTime now) {
-    const auto untold = (standing ? refusals_of_devices_ : refusals_of_nobody_).take(clock_.steady_now());
+    const bool is_alarm = standing && is_other_hardware(query, *standing);
+    auto& budget = is_alarm ? alarms_ : standing ? refusals_of_devices_ : refusals_of_nobody_;
+    const auto untold = budget.take(clock_.steady_now());
     if (!untold) return;
     Event event;
     event.time = now;
@@ -150,7 +152,7 @@ void RegistryDesk::record_refused(const Query& query, const std::optional<Standi
         event.device = standing->device;
         const auto credential = find_credential(*standing, query.claim, now);
         event.detail = credential ? "its password or certificate was wrong" : credential.error().message;
-        if (is_other_hardware(query, *standing)) {
+        if (is_alarm) {
             event.kind = EventKind::alarm;
             event.outcome = "other-hardware";
         }

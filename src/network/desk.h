@@ -77,6 +77,7 @@ private:
     const Clock& clock_;
     NetworkSettings settings_{};
     registry::EventBudget refusals_of_devices_{refusals};
+    registry::EventBudget alarms_{refusals};
     registry::EventBudget refusals_of_nobody_{refusals};
 };
 

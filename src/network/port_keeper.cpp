@@ -258,10 +258,11 @@ const std::string& PortKeeper::name_of(trust::Segment segment) const {
 
 Status PortKeeper::finish(ChangeEnd end) {
     if (end.answer == ChangeAnswer::silent) {
-        finish_silent(end.order);
+        finish_silent(end);
         return {};
     }
     silent_.erase(end.order.port.switch_address);
+    answered_[end.order.port.switch_address] = clock_.steady_now();
     return end.answer == ChangeAnswer::done ? finish_done(end.order) : finish_refused(std::move(end.order), end.cause);
 }
 
@@ -296,12 +297,23 @@ bool PortKeeper::try_later(const ChangeOrder& order) {
     return true;
 }
 
-void PortKeeper::finish_silent(const ChangeOrder& order) {
+bool PortKeeper::has_answered_others(const ChangeEnd& end) const {
+    const auto answered = answered_.find(end.order.port.switch_address);
+    return answered != answered_.end() && answered->second >= end.begun;
+}
+
+void PortKeeper::finish_silent(const ChangeEnd& end) {
+    const ChangeOrder& order = end.order;
     const SteadyTime now = clock_.steady_now();
     const auto effort = efforts_.find({order.port.device, order.port.switch_address, order.port.port});
     if (effort != efforts_.end()) {
         effort->second.stage = Stage::waits;
         --effort->second.times;
+        if (has_answered_others(end)) {
+            effort->second.not_before = now + odd_pause;
+            look_at(order.port.device, effort->second.not_before);
+            return tell(order.port, "port-change-unanswered", describe(order) + "; tried again later");
+        }
     }
     const auto [entry, is_new] = silent_.try_emplace(order.port.switch_address);
     Silence& silence = entry->second;

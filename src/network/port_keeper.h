@@ -43,6 +43,8 @@ public:
     // A switch that did not answer is asked again after this time, doubled each time up to the longest.
     static constexpr Duration first_pause = std::chrono::seconds(30);
     static constexpr Duration longest_pause = std::chrono::minutes(15);
+    // One that answers others leaves this one out; the others do not wait for it.
+    static constexpr Duration odd_pause = std::chrono::minutes(2);
     static constexpr Duration longest_effort = std::chrono::hours(24);       // then a change is given up
     static constexpr Duration silence_told_again = std::chrono::minutes(1);  // per switch
     // That a device which came back with a right that it lost is put out, and that a switch which has no room is asked.
@@ -109,7 +111,8 @@ private:
     Status finish(ChangeEnd end);
     Status finish_done(const ChangeOrder& order);
     Status finish_refused(ChangeOrder order, std::optional<std::uint32_t> cause);
-    void finish_silent(const ChangeOrder& order);
+    void finish_silent(const ChangeEnd& end);
+    bool has_answered_others(const ChangeEnd& end) const;
     bool try_later(const ChangeOrder& order);
     void settle(const ChangeOrder& order);
     Status forget(const ChangeOrder& order);
@@ -130,6 +133,7 @@ private:
     std::map<MacAddress, SteadyTime> to_look_at_;  // and not before when
     std::map<Place, Effort> efforts_;              // where right and port differ
     std::map<IpAddress, Silence> silent_;
+    std::map<IpAddress, SteadyTime> answered_;  // when each switch last did
     std::map<IpAddress, KnownSwitch> switches_;
     SteadyTime next_send_{};
 };

@@ -56,6 +56,7 @@ void SwitchWire::begin(ChangeOrder order) {
     auto packet = make_change_request(order, clock_->wall_now());
     packet.identifier = identifier;
     Exchange exchange{.order = std::move(order)};
+    exchange.begun = clock_->steady_now();
     exchange.peer = net::SocketAddress(Endpoint{exchange.order.port.switch_address, exchange.order.at.port});
     exchange.request = protocol::format_signed_request(std::move(packet), exchange.order.at.secret, radius_hashes());
     exchange.wait = shaken(first_wait);
@@ -115,7 +116,8 @@ void SwitchWire::take(std::string_view bytes, const net::SocketAddress& peer, st
     if (!opened) return;
     const auto answer = find_answer(exchange.order, opened->code);
     if (!answer) return;
-    ends.push_back({std::move(exchange.order), *answer, opened->find_number(protocol::RadiusAttribute::error_cause)});
+    ends.push_back({std::move(exchange.order), *answer, opened->find_number(protocol::RadiusAttribute::error_cause),
+                    exchange.begun});
     in_flight_.erase(asked);
 }
 
@@ -125,7 +127,7 @@ void SwitchWire::send_due(std::vector<ChangeEnd>& ends) {
         Exchange& exchange = entry->second;
         const bool is_over = exchange.due <= now && exchange.sends == max_sends;
         if (exchange.due <= now && !is_over) send(exchange);
-        if (is_over) ends.push_back({std::move(exchange.order)});
+        if (is_over) ends.push_back({.order = std::move(exchange.order), .begun = exchange.begun});
         entry = is_over ? in_flight_.erase(entry) : std::next(entry);
     }
 }

@@ -25,6 +25,7 @@ struct ChangeEnd {
     ChangeOrder order;
     ChangeAnswer answer = ChangeAnswer::silent;
     std::optional<std::uint32_t> cause{};  // of `refused`, if the switch told one
+    SteadyTime begun{};                    // when it was first asked
 };
 
 class SwitchWire {
@@ -54,6 +55,7 @@ private:
         std::string request{};
         int sends = 0;
         Duration wait{};
+        SteadyTime begun{};
         SteadyTime due{};  // again, or given up
     };
 

@@ -35,7 +35,7 @@ struct ServerParts {
     // Called at start and at each reload, on the thread of start() and run().
     std::function<Result<ServerSettings>()> load_settings;
     // The settings that hold from now on; after each reload that succeeded, on that thread too.
-    std::function<void(const ServerSettings&)> on_reloaded;
+    std::function<void(const ServerSettings&)> on_reloaded{};  // none: nobody asks
     std::function<Result<TlsMaterial>(crypto::TlsLane)> load_tls;
     // Called once per loop at start, on its thread.
     std::function<Result<std::unique_ptr<registry::Lookup>>()> open_lookup;

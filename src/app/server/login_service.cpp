@@ -60,6 +60,14 @@ void note_anchors(registry::Registry& registry, const Report& report) {
     }
 }
 
+// A set that somebody types logins into learns no other; one that shows the same at its port would lose the network.
+Result<bool> has_typed_login(registry::Registry& registry, const registry::Device& device) {
+    if (!device.user.empty() && device.login_kind == registry::LoginKind::keypad) return true;
+    const auto at_port = registry.find_network_login_of(device.mac);
+    if (!at_port) return fail(at_port.error());
+    return *at_port && (*at_port)->is_provisioning_login;
+}
+
 }  // namespace
 
 authority::Reply LoginService::answer(const authority::Query& query) {
@@ -78,8 +86,9 @@ authority::Reply LoginService::answer(const authority::Query& query) {
 authority::Reply LoginService::answer_with(registry::Registry& registry, const authority::Query& query) {
     const auto device = find_device(registry, query.certificate_fingerprint);
     if (!device) return later_because(device.error());
-    const bool is_typed = *device && !(*device)->user.empty() && (*device)->login_kind == registry::LoginKind::keypad;
-    if (!*device || is_typed) return sentence(404, "There is no such file.\n");
+    const auto is_typed = *device ? has_typed_login(registry, **device) : Result<bool>(true);
+    if (!is_typed) return later_because(is_typed.error());
+    if (*is_typed) return sentence(404, "There is no such file.\n");
     const MacAddress mac = (*device)->mac;
     if (!take_turn(mac)) return later();
     note_anchors(registry, {mac, query.message, parts_.clock.wall_now()});

@@ -288,7 +288,7 @@ Done write_config(const Arguments& arguments, Context& context) {
     auto cache = read_cache(arguments);
     if (!cache) return tl::unexpected<Stop>(cache.error());
     std::error_code error;
-    const auto folder = std::filesystem::weakly_canonical(arguments.text("--out"), error);
+    const auto folder = std::filesystem::weakly_canonical(std::filesystem::absolute(arguments.text("--out")), error);
     if (error) return fail(FaultCode::unavailable, arguments.text("--out") + ": " + error.message());
     Target target{.folder = folder.string()};
     while (target.folder.size() > 1 && target.folder.back() == '/') target.folder.pop_back();

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 namespace ringfence::app {
 
@@ -39,6 +42,21 @@ Status fill_in_place(const std::string& path, Disk& disk, const std::function<St
     if (status) return disk.remove(mark_in(path));
     static_cast<void>(clear(path, disk));
     return status;
+}
+
+// To whom the former folder belongs: the files are for him, and whoever writes them anew may be root.
+Status hand_over(const std::string& folder, const std::string& former) {
+    struct stat owner {};
+    if (::stat(former.c_str(), &owner) != 0) return fail(FaultCode::unavailable, former + " cannot be looked at");
+    if (owner.st_uid == ::geteuid()) return {};
+    std::error_code error;
+    std::vector<std::string> all{folder};
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error))
+        all.push_back(entry.path().string());
+    for (const auto& each : all)
+        if (error || ::lchown(each.c_str(), owner.st_uid, owner.st_gid) != 0)
+            return fail(FaultCode::unavailable, each + " cannot be given to the owner of " + former);
+    return {};
 }
 
 Status fill_beside(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill) {
@@ -78,6 +96,7 @@ Status replace_whole_folder(const std::string& path, Disk& disk,
     remove_tree(beside);  // what a crash left
     auto status = disk.make_directory(beside, private_directory);
     if (status) status = fill(beside);
+    if (status) status = hand_over(beside, path);
     if (status && ::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0)
         status =
             fail(FaultCode::unavailable, path + " could not be exchanged for the new one; it may be a mount point");

@@ -21,7 +21,7 @@ Result<net::Descriptor> hold_place(const std::string& path);
 Status write_whole_folder(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill);
 
 // The same for a folder that is there already, which is exchanged for the new one in one step: what stood there is
-// gone. `fill` may still read it.
+// gone. `fill` may still read it. The new one belongs to the owner of the old.
 Status replace_whole_folder(const std::string& path, Disk& disk, const std::function<Status(const std::string&)>& fill);
 
 }  // namespace ringfence::app
