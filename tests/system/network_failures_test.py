@@ -47,11 +47,11 @@ class Failures(SystemTest):
             self.assertEqual((joined.code, joined.state, joined.display), (1, "closed", DISPLAY), joined)
         return joined
 
-    def admit(self, phone):
+    def admit(self, phone, network="production"):
         phone.node.stop_supplicant()
         self.lab.reset_port(phone.node.port)
         joined = phone.join()
-        self.assertEqual((joined.code, joined.state, phone.node.network()), (0, "open", "production"), joined)
+        self.assertEqual((joined.code, joined.state, phone.node.network()), (0, "open", network), joined)
 
     def test_what_is_typed_wrong_opens_nothing(self):
         identity, password = self.login
@@ -68,7 +68,7 @@ class Failures(SystemTest):
             self.other.use_password(identity, password)
             self.refuse(self.other)
             self.walk.wait_for_outcome("other-hardware", kind="alarm")
-        self.admit(self.phone)
+        self.admit(self.phone, "onboarding")
 
     def test_a_disabled_device_is_out_at_once_whatever_it_holds(self):
         self.admit(self.phone)
