@@ -6,7 +6,7 @@ import unittest
 
 from harness import Installation, SystemTest, free_port, need_program, run, wait_until
 from namespaces import has_own_network, main_in_own_network
-from radius import SWITCH_SECRET, RadiusServer, Supplicant
+from radius import RadiusServer, Supplicant
 
 DAS_SECRET = "canary-das-secret-7731"
 SWITCH_ADDRESS = "192.0.2.5"  # NAS-IP-Address of every login (radius.py)
@@ -107,13 +107,11 @@ class PortChangeTest(SystemTest):
         if SWITCH_ADDRESS not in run(["ip", "address", "show", "dev", "lo"]).out:
             run(["ip", "address", "add", f"{SWITCH_ADDRESS}/32", "dev", "lo"], check=True)
         cls.house = Installation(cls.work)
-        cls.house("radius", "switch", "add", "asks", "--address", "127.0.0.1/32", "--secret-file", "-",
-                  input=SWITCH_SECRET)
         cls.add_switch()
         cls.server = cls.house.serve(doors=("radius", "https"))
         cls.radius = RadiusServer(cls.work, cls.house, "--server",
                                   f"http://127.0.0.1:{cls.server.ports['radius']}", "--cache",
-                                  f"http://127.0.0.1:{free_port()}").start()
+                                  f"http://127.0.0.1:{free_port()}", source=SWITCH_ADDRESS, secret=DAS_SECRET).start()
 
     @classmethod
     def add_switch(cls):
@@ -273,7 +271,7 @@ class Hostapd(PortChangeTest):
         lines = ["interface=switch0", f"ctrl_interface={cls.switch_control}", "driver=wired", "ieee8021x=1",
                  "use_pae_group_addr=0", f"own_ip_addr={SWITCH_ADDRESS}", "nas_identifier=sw-attic",
                  "auth_server_addr=127.0.0.1", f"auth_server_port={cls.radius.port}",
-                 f"auth_server_shared_secret={SWITCH_SECRET}", f"radius_das_port={cls.das_port}",
+                 f"auth_server_shared_secret={DAS_SECRET}", f"radius_client_addr={SWITCH_ADDRESS}", f"radius_das_port={cls.das_port}",
                  f"radius_das_client={SWITCH_ADDRESS} {DAS_SECRET}", "radius_das_require_event_timestamp=1",
                  "radius_das_require_message_authenticator=1"]
         cls.hostapd = cls.work.start(

@@ -70,8 +70,9 @@ class Supplicant:
 class RadiusServer:
     """FreeRADIUS on loopback, its port its own."""
 
-    def __init__(self, work, house, *options, folder=None):
+    def __init__(self, work, house, *options, folder=None, source="127.0.0.1", secret=SWITCH_SECRET):
         self.work, self.house = work, house
+        self.source, self.secret = source, secret  # of the switch that asks
         self.folder = folder or work.path("radius")
         self.logs = work.path("radius-logs")
         self.logs.mkdir()
@@ -98,7 +99,7 @@ class RadiusServer:
         configuration = self.work.path("supplicant.conf")
         configuration.write_text(block)
         begun = time.monotonic()
-        done = run([need_program("eapol_test"), "-c", configuration, "-a", "127.0.0.1", "-p", self.port, "-s",
-                    SWITCH_SECRET, "-n", "-M", hardware, "-t", wait, "-N", f"87:s:{port_id}", "-N", f"32:s:{SWITCH}",
+        done = run([need_program("eapol_test"), "-c", configuration, "-a", "127.0.0.1", f"-A{self.source}", "-p",
+                    self.port, "-s", self.secret, "-n", "-M", hardware, "-t", wait, "-N", f"87:s:{port_id}", "-N", f"32:s:{SWITCH}",
                     "-N", "4:x:c0000205"])
         return Login(done.code, done.out, time.monotonic() - begun)

@@ -85,6 +85,7 @@ class Outage(CacheTest):
         phones = [self.add_phone() for _ in range(PHONES)]
         certified = self.new_mac()
         shown = self.house.json("device", "add", certified, "--model", "1230", "--network-login", "own")
+        self.prove(certified)
         by_certificate = self.tls(shown["network_identity"], self.house.issue(certified))
         by_password = Supplicant.md5(shown["network_identity"], shown["network_password"])
         self.assert_accepted(self.radius.login(by_certificate, certified), "production")
