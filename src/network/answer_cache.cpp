@@ -1,6 +1,10 @@
 #include "network/answer_cache.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -17,8 +21,30 @@ constexpr std::string_view file_name = "/answers.sealed";
 constexpr std::string_view seal_context = "ringfence radius cache";
 constexpr std::string_view first_line = "answers 1";
 
+// Whoever else could read or write there could read the passwords, or have us keep them under a key of his.
+Status check_private(const std::string& path, const net::Descriptor& opened) {
+    struct stat facts {};
+    if (!opened.valid() || ::fstat(opened.get(), &facts) != 0)
+        return fail(FaultCode::unavailable, path + " cannot be opened");
+    if (facts.st_uid != ::geteuid()) return fail(FaultCode::forbidden, path + " belongs to another user");
+    if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return fail(FaultCode::forbidden, path + " is open to others than its owner: chmod go= " + path);
+    return {};
+}
+
+// Two on one file would each bring back what the other forgot.
+Result<net::Descriptor> hold_folder(const std::string& path) {
+    net::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (auto closed = check_private(path, folder); !closed) return fail(std::move(closed.error()));
+    if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0)
+        return fail(FaultCode::conflict, "another 'radius cache' keeps its answers in " + path);
+    return folder;
+}
+
 Result<crypto::SealingKey> open_key(Disk& disk, const std::string& path, Random& random) {
     if (disk.exists(path)) {
+        const net::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (auto closed = check_private(path, file); !closed) return fail(std::move(closed.error()));
         auto bytes = disk.read(path, crypto::SealingKey::size + 1);
         if (!bytes) return fail(std::move(bytes.error()));
         auto key = crypto::SealingKey::load(Secret(std::move(*bytes)));
@@ -68,9 +94,12 @@ Result<std::unique_ptr<AnswerCache>> AnswerCache::open(Disk& disk, const std::st
     RINGFENCE_ASSERT(limits.max_age > Duration::zero() && limits.let_in_within > Duration::zero());
     auto made = disk.make_directory(folder, private_directory);
     if (!made) return fail(std::move(made.error()));
+    auto held = hold_folder(folder);
+    if (!held) return fail(std::move(held.error()));
     auto key = open_key(disk, folder + std::string(key_name), random);
     if (!key) return fail(std::move(key.error()));
-    std::unique_ptr<AnswerCache> cache(new AnswerCache(disk, folder + std::string(file_name), std::move(*key), limits));
+    std::unique_ptr<AnswerCache> cache(
+        new AnswerCache(disk, {std::move(*held), folder + std::string(file_name)}, std::move(*key), limits));
     auto loaded = cache->load();
     if (!loaded) log::warning("nothing is known until the server is heard: " + loaded.error().message);
     return cache;

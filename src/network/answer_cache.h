@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "crypto/seal.h"
+#include "net/descriptor.h"
 #include "network/feed.h"
 
 namespace ringfence::network {
@@ -39,8 +40,10 @@ public:
     static constexpr Duration save_times_within = std::chrono::minutes(10);
 
     // From DIR/answers.sealed under DIR/answers.key; both and the folder are made where they are missing, for their
-    // owner only. A file that does not open is passed over with a sentence in the log: then it knows nothing. `disk`
-    // outlives the cache. Faults: unavailable, malformed (the key).
+    // owner only, and the folder is held as long as the cache lives. A file that does not open is passed over with a
+    // sentence in the log: then it knows nothing. `disk` outlives the cache. Faults: unavailable, malformed (the key),
+    // conflict (another cache holds the folder), forbidden (the folder or the key is another user's, or others may read
+    // or write it).
     static Result<std::unique_ptr<AnswerCache>> open(Disk& disk, const std::string& folder, CacheLimits limits,
                                                      Random& random);
 
@@ -68,8 +71,17 @@ public:
 private:
     using Devices = std::map<MacAddress, FedDevice>;
 
-    AnswerCache(Disk& disk, std::string path, crypto::SealingKey key, CacheLimits limits)
-        : disk_(disk), path_(std::move(path)), key_(std::move(key)), limits_(limits) {}
+    struct Place {
+        net::Descriptor folder;  // locked
+        std::string path;        // of the file in it
+    };
+
+    AnswerCache(Disk& disk, Place place, crypto::SealingKey key, CacheLimits limits)
+        : disk_(disk),
+          folder_(std::move(place.folder)),
+          path_(std::move(place.path)),
+          key_(std::move(key)),
+          limits_(limits) {}
 
     Status load();
     Status parse(std::string_view text);
@@ -85,6 +97,7 @@ private:
     void be_due(WallTime at);
 
     Disk& disk_;
+    net::Descriptor folder_;
     std::string path_;
     crypto::SealingKey key_;
     CacheLimits limits_;

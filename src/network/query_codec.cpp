@@ -13,7 +13,6 @@ namespace {
 
 // RFC 2865 section 5.
 constexpr std::size_t max_attribute = 253;
-constexpr std::size_t dotted_mac = 14;  // "0011.2233.4455"
 
 struct Fields {
     std::string identity, hardware, certificate, wants, lane, nas, from, nas_name, port_id, port;
@@ -53,9 +52,13 @@ Result<Fields> read_form(std::string_view form) {
     return out;
 }
 
-std::optional<MacAddress> read_hardware(const std::string& text) {
-    const bool is_dotted = text.size() == dotted_mac && text[4] == '.' && text[9] == '.';
-    const auto mac = MacAddress::parse(is_dotted ? replace_all(text, ".", "") : text);
+// Switches group the digits as their makers like, with whatever sign between them (RFC 3580 section 3.20 only asks).
+std::optional<MacAddress> read_hardware(std::string_view text) {
+    constexpr std::string_view separators = "-:. ";
+    std::string digits;
+    for (const char c : text)
+        if (separators.find(c) == std::string_view::npos) digits += c;
+    const auto mac = MacAddress::parse(digits);
     if (!mac) return std::nullopt;
     return *mac;
 }

@@ -15,7 +15,8 @@ namespace ringfence::network {
 
 inline constexpr std::size_t max_query = 8192;  // ten attributes of at most 253 bytes, each byte as %NN, fit
 
-// Names: identity, hardware (any usual form of a MAC; any other counts as not told), certificate (serial, hex), wants
+// Names: identity, hardware (the twelve hex digits of a MAC, grouped in any way by '-', ':', '.' and blanks; anything
+// else counts as not told), certificate (serial, hex), wants
 // ("certificate"), lane ("legacy"), nas (what the switch calls itself), from (where its packet came from), nas_name,
 // port_id, port. Names that are not known are passed over. Faults: too_large; malformed for what is no form, a name
 // that is there twice, or no identity.

@@ -29,7 +29,7 @@ struct CacheParts {
     std::function<void()> on_ready;  // it listens; what is kept is answered from then on
 };
 
-// Until a signal. Faults: unavailable (the port or the folder), malformed (the key).
+// Until a signal. Faults: unavailable (the port), and those of network::AnswerCache::open.
 Status run_cache(CacheSettings settings, const CacheParts& parts);
 
 }  // namespace ringfence::server

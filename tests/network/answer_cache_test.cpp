@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "base/log.h"
@@ -43,7 +44,10 @@ protected:
         reopen();
     }
 
-    void reopen() { cache_ = AnswerCache::open(disk_, folder_, limits_, random_).value(); }
+    void reopen() {
+        cache_.reset();
+        cache_ = AnswerCache::open(disk_, folder_, limits_, random_).value();
+    }
     std::string path() const { return folder_ + "/answers.sealed"; }
 
     bool knows(std::uint64_t number, WallTime now = first_of_may) const {
@@ -55,9 +59,16 @@ protected:
         std::ifstream file(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     }
-    // What another process finds in the file alone.
+    // Opened from what is in the files alone: a copy, since nobody else may open the folder meanwhile.
+    Result<std::unique_ptr<AnswerCache>> open_copy() {
+        const std::string copy = root_ / "copy";
+        std::filesystem::remove_all(copy);
+        std::filesystem::copy(folder_, copy);
+        std::filesystem::permissions(copy, std::filesystem::perms::owner_all);
+        return AnswerCache::open(disk_, copy, limits_, random_);
+    }
     bool file_knows(std::uint64_t number, WallTime now = first_of_may) {
-        const auto other = AnswerCache::open(disk_, folder_, limits_, random_).value();
+        const auto other = open_copy().value();
         const auto found = other->find_standing("phone-" + std::to_string(number), now);
         return found && found->has_value();
     }
@@ -158,7 +169,7 @@ TEST_F(AnswerCacheTest, every_right_that_is_taken_away_is_off_the_disk_at_once) 
         const int before = disk_.changes();
         ASSERT_TRUE(cache_->take(page({less}), first_of_may));
         EXPECT_GT(disk_.changes(), before) << change.name;
-        const auto other = AnswerCache::open(disk_, folder_, limits_, random_).value();
+        const auto other = open_copy().value();
         EXPECT_EQ(other->find_standing(less.standing.identity, first_of_may).value(), less.standing) << change.name;
     }
 }
@@ -275,7 +286,19 @@ TEST_F(AnswerCacheTest, a_file_that_was_cut_or_changed_or_is_of_another_key_says
     std::ofstream(folder_ + "/answers.key", std::ios::binary | std::ios::trunc) << random_.bytes(32);
     EXPECT_FALSE(file_knows(1));
     std::ofstream(folder_ + "/answers.key", std::ios::binary | std::ios::trunc) << "short";
-    EXPECT_EQ(AnswerCache::open(disk_, folder_, limits_, random_).error().code, FaultCode::malformed);
+    EXPECT_EQ(open_copy().error().code, FaultCode::malformed);
+}
+
+TEST_F(AnswerCacheTest, one_cache_holds_the_folder_and_nobody_else_may_look_in) {
+    EXPECT_EQ(AnswerCache::open(disk_, folder_, limits_, random_).error().code, FaultCode::conflict);
+    cache_.reset();
+    std::filesystem::permissions(folder_ + "/answers.key", std::filesystem::perms(0640));
+    EXPECT_EQ(AnswerCache::open(disk_, folder_, limits_, random_).error().code, FaultCode::forbidden);
+    std::filesystem::permissions(folder_ + "/answers.key", std::filesystem::perms(0600));
+    std::filesystem::permissions(folder_, std::filesystem::perms(0755));
+    EXPECT_EQ(AnswerCache::open(disk_, folder_, limits_, random_).error().code, FaultCode::forbidden);
+    std::filesystem::permissions(folder_, std::filesystem::perms(0700));
+    EXPECT_TRUE(AnswerCache::open(disk_, folder_, limits_, random_));
 }
 
 // Whatever change of the disk fails: memory is right, and the disk never gives back what was taken.

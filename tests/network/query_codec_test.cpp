@@ -35,12 +35,13 @@ TEST(Query, MayLackAllButTheIdentity) {
 }
 
 TEST(Query, ReadsAMacAsAllSwitchesWriteIt) {
-    for (const char* form : {"00-24-7F-01-02-AB", "00:24:7f:01:02:ab", "0024.7f01.02ab", "00247F0102AB"}) {
+    for (const char* form : {"00-24-7F-01-02-AB", "00:24:7f:01:02:ab", "0024.7f01.02ab", "00247F0102AB",
+                             "0024-7f01-02ab", "00247f-0102ab", "00%2024%207f%2001%2002%20ab", "0024:7f01:02ab%20"}) {
         const auto query = parse_query(std::string("identity=x&hardware=") + form);
         ASSERT_TRUE(query && query->claim.hardware) << form;
         EXPECT_EQ(query->claim.hardware->bare_upper(), "00247F0102AB");
     }
-    for (const char* form : {"0024.7f01.02a", "00247f.0102ab", "port-7", "0024.7f01.02ab.."})
+    for (const char* form : {"0024.7f01.02a", "00247f.0102abc", "port-7", "00247f0102ag", "00_24_7f_01_02_ab", "-"})
         EXPECT_FALSE(parse_query(std::string("identity=x&hardware=") + form)->claim.hardware) << form;
 }
 
