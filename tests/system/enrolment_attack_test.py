@@ -5,7 +5,7 @@ import re
 import unittest
 
 from authority import AuthorityTest, Identity, Token, openssl
-from harness import PATIENCE, RINGFENCE, need_program, run
+from harness import PATIENCE, RINGFENCE, by_clock, need_program, run
 from namespaces import main_in_own_network
 from scep_wire import (BAD_ALGORITHM, BAD_CERTIFICATE_ID, BAD_MESSAGE_CHECK, BAD_REQUEST, PENDING, POLL, REFUSED,
                        RENEWAL, REQUEST, SUCCESS, ScepWire)
@@ -95,7 +95,7 @@ class Tokens(Attack):
     @unittest.skipIf(PATIENCE > 1, "faketime and sanitizers hang each other")
     def test_a_token_that_is_over_is_worth_nothing(self):
         device = self.add_device()
-        made = run([need_program("faketime"), "-f", "-2h", RINGFENCE, "token", "add", device.mac, "--hours", "1",
+        made = run([*by_clock("-2h"), RINGFENCE, "token", "add", device.mac, "--hours", "1",
                     "--data", self.house.data, "--json"], check=True)
         token = Token(made.json()["token"])
         self.assertEqual(self.state_of_token(token), "over")

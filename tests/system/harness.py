@@ -78,6 +78,20 @@ def need_program(name):
     return path
 
 
+def fake_clock(time):
+    """The environment of a program by another clock, told as faketime(1) takes it with -f: "@1970-01-01 00:01:00",
+    "+600d". Without faketime itself, which passes on no signal, and whose left-overs in /dev/shm keep the next one of
+    the same process number from starting. How long something takes is not faked."""
+    need_program("faketime")
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    return {"LD_PRELOAD": str(library), "FAKETIME": time, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
+
+
+def by_clock(time):
+    """The words before a command that is to run so."""
+    return ["env", *(f"{name}={value}" for name, value in fake_clock(time).items())]
+
+
 class Done:
     """How a command ended. Output is text, with bytes that are not UTF-8 escaped; `out_bytes` is what it wrote."""
 

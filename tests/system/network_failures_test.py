@@ -4,7 +4,7 @@ switch and FreeRADIUS: it is told so, its port stays closed, and a login that is
 import contextlib
 import unittest
 
-from harness import PATIENCE, RINGFENCE, Installation, SystemTest, need_program, run, wait_until
+from harness import PATIENCE, RINGFENCE, Installation, SystemTest, by_clock, run, wait_until
 from network_walk import RADIUS_HOST, Walk
 
 from lab import SERVER, SERVER_PORT, need_lab
@@ -85,7 +85,7 @@ class Failures(SystemTest):
 
     def issue_expired(self, mac):
         folder = self.work.path("expired")
-        run([need_program("faketime"), "2015-01-01 00:00:00", RINGFENCE, "cert", "issue", mac, "--out", folder,
+        run([*by_clock("@2015-01-01 00:00:00"), RINGFENCE, "cert", "issue", mac, "--out", folder,
              "--data", self.walk.house.data], check=True)
         return folder
 

@@ -9,7 +9,7 @@ import struct
 import threading
 import unittest
 
-from harness import PATIENCE, PHONE, Installation, SystemTest, need_program, run, wait_until
+from harness import PATIENCE, PHONE, Installation, SystemTest, by_clock, need_program, run, wait_until
 from namespaces import need_network
 
 MAC, MODEL = "00:24:7F:01:02:AB", "1230"
@@ -76,10 +76,9 @@ class Clock(SystemTest):
                                      ports={"tftp": 69, "http": 80, "https": 443, "https-legacy": LEGACY_PORT},
                                      preexec=network.add(SERVER).enter)
         toybox = [need_program("toybox"), "sntp", "-S"]
-        fake = [need_program("faketime"), "-f"]
         cls.start_time_server(network.add(RIGHT), toybox)
-        cls.start_time_server(network.add(AHEAD), [*fake, "+3650d", *toybox])  # its count has begun anew, in 2036
-        cls.start_time_server(network.add(BEHIND), [*fake, "-100d", *toybox])
+        cls.start_time_server(network.add(AHEAD), [*by_clock("+3650d"), *toybox])  # its count has begun anew, in 2036
+        cls.start_time_server(network.add(BEHIND), [*by_clock("-100d"), *toybox])
         cls.liar = Liar(network.add(LIAR))
         cls.addClassCleanup(cls.liar.socket.close)
 
@@ -96,7 +95,7 @@ class Clock(SystemTest):
 
     def at(self, time, *command):
         """This command of the phone, run there and then."""
-        fake = ["env", "TZ=UTC", need_program("faketime"), "-f", f"@{time}"] if time else []
+        fake = by_clock(f"@{time}") if time else []
         return self.phone.command(*fake, PHONE, *command)
 
     def boot(self, time, *options, url=f"https://{SERVER}", code=0):

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from foreign import Pki, revocation_list, start_nginx, tls_server
-from harness import PATIENCE, PHONE, WAIT, free_port, need_program, run, wait_until
+from harness import PATIENCE, PHONE, WAIT, by_clock, fake_clock, free_port, need_program, run, wait_until
 from namespaces import need_network
 from phone_boot import MAC, PhoneTest, fingerprint
 
@@ -85,12 +85,6 @@ def has_ended(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
-
-
-def clock_of(time):
-    """The environment of a child with another clock. Without faketime's wrapper, which would die alone."""
-    library = run([need_program("faketime"), "-f", time, "sh", "-c", "echo $LD_PRELOAD"], check=True).out.strip()
-    return {"LD_PRELOAD": library, "FAKETIME": time, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
 
 
 class PortTest(PhoneTest):
@@ -262,7 +256,7 @@ class Join(PortTest):
     def test_a_device_certificate_that_has_expired(self):
         self.switch()
         self.install(self.root, self.pki.issue("old", self.root, "client", key="rsa", begins=-30, ends=-10),
-                     before=[need_program("faketime"), "-f", "-20d"])
+                     before=by_clock("-20d"))
         self.configure(mode="tls", id1="00247F0102AB")
         self.assert_refused(self.join(code=1), "0x1031", "has expired at")
 
@@ -368,8 +362,8 @@ class Join(PortTest):
         self.install(self.root, self.pki.issue("early", self.root, "client", key="rsa"))
         self.configure(mode="tls", id1="00247F0102AB", server_name=SERVER_NAME)
         self.prove_time()
-        early = [need_program("faketime"), "-f", LONG_AGO]
-        _, control = self.start_supplicant(env=clock_of(LONG_AGO))
+        early = by_clock(LONG_AGO)
+        _, control = self.start_supplicant(env=fake_clock(LONG_AGO))
         said = self.join("--supplicant", control, code=1)
         self.assertIn("not yet valid", said["reason"])
         switch.reset()
@@ -511,7 +505,7 @@ class Run(PortTest):
     def test_a_phone_in_1970_judges_the_radius_server_once_it_knows_the_time(self):
         self.install(self.root)
         self.configure(mode="peap", id1="outer", id2="inner", password=PASSWORD, server_name=SERVER_NAME)
-        env = clock_of(LONG_AGO)
+        env = fake_clock(LONG_AGO)
         self.serve("1230SIP.cfg", "")
         expired = self.pki.issue("expired", self.root, san=f"DNS:{SERVER_NAME}", begins=-30, ends=-10)
         for server, is_good in ((self.server, True), (expired, False)):

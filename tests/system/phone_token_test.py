@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import unittest
 
-from harness import PHONE, RINGFENCE, Installation, SystemTest, need_program, run, wait_until
+from harness import PHONE, RINGFENCE, Installation, SystemTest, by_clock, need_program, run, wait_until
 
 MODEL = "1230"
 EXIT_FAILED, EXIT_MISUSED, EXIT_PENDING = 1, 2, 3
@@ -173,7 +173,7 @@ class Token(SystemTest):
         withdrawn = self.token()
         self.house("token", "withdraw", withdrawn.read_text()[:8])
         expired = self.work.write("expired", run(
-            [need_program("faketime"), "-f", "-2h", *self.house_command("token", "add", self.mac, "--hours", "1", "--json")],
+            [*by_clock("-2h"), *self.house_command("token", "add", self.mac, "--hours", "1", "--json")],
             check=True).json()["token"])
         for token in (withdrawn, expired):
             report = self.by_cmp(token, code=EXIT_FAILED)
@@ -231,7 +231,7 @@ class Token(SystemTest):
         early.stop()
         self.assertNotIn("renewed", events(early))
         before = self.serials()
-        late = self.work.start([need_program("faketime"), "-f", LATER, *command])
+        late = self.work.start([*by_clock(LATER), *command])
         wait_until(lambda: "renewed" in events(late), "the renewal")
         late.stop()
         self.assertEqual(events(late).count("renewed"), 1)

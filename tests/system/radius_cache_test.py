@@ -3,7 +3,7 @@
 import stat
 import unittest
 
-from harness import RINGFENCE, free_port, need_program, run, wait_until
+from harness import RINGFENCE, fake_clock, need_program, run, wait_until
 from namespaces import main_in_own_network
 from radius import Supplicant
 from radius_test import STRANGER, RadiusTest
@@ -11,13 +11,6 @@ from radius_test import STRANGER, RadiusTest
 PHONES = 6
 ROUNDS = 5
 HOUR = 60  # minutes
-
-
-def fake_clock(later):
-    """The environment of a program by another clock, without faketime's own process in between, which passes on no
-    signal."""
-    library = run([need_program("faketime"), "-f", later, "printenv", "LD_PRELOAD"], check=True).out.strip()
-    return {"LD_PRELOAD": library, "FAKETIME": later, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 class CacheTest(RadiusTest):

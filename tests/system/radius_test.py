@@ -5,7 +5,7 @@ import re
 import stat
 import unittest
 
-from harness import RINGFENCE, Installation, SystemTest, free_port, need_program, run, wait_until
+from harness import RINGFENCE, Installation, SystemTest, by_clock, free_port, need_program, run, wait_until
 from namespaces import main_in_own_network
 from radius import PATIENT, SWITCH, SWITCH_SECRET, RadiusServer, Supplicant
 
@@ -221,7 +221,7 @@ class Certificate(RadiusTest):
     def test_an_expired_one_is_refused(self):
         mac, identity, _ = self.add_device()
         folder = self.work.path("expired")
-        run([need_program("faketime"), "2015-01-01 00:00:00", RINGFENCE, "cert", "issue", mac, "--out", folder,
+        run([*by_clock("@2015-01-01 00:00:00"), RINGFENCE, "cert", "issue", mac, "--out", folder,
              "--data", self.house.data], check=True)
         self.assertFalse(self.radius.login(self.tls(identity, folder), mac).accepted)
 
@@ -452,7 +452,7 @@ class Files(RadiusTest):
         self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()}, first)
         self.assertEqual([each.name for each in folder.parent.iterdir() if each.name.startswith(folder.name)],
                          [folder.name])
-        run([need_program("faketime"), "+600 days", RINGFENCE, "radius", "config", "--out", folder, "--server", self.url(),
+        run([*by_clock("+600d"), RINGFENCE, "radius", "config", "--out", folder, "--server", self.url(),
              "--data", self.house.data], check=True)
         self.assertNotEqual((folder / "eap.pem").read_bytes(), first["eap.pem"])
         self.assertNotEqual((folder / "eap.key").read_bytes(), first["eap.key"])
