@@ -26,6 +26,13 @@ IpAddress IpAddress::from_v4(std::array<std::uint8_t, 4> octets) {
     return out;
 }
 
+IpAddress IpAddress::from_v4_bytes(std::string_view bytes) {
+    std::array<std::uint8_t, 4> octets{};
+    RINGFENCE_ASSERT(bytes.size() >= octets.size());
+    for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
+    return from_v4(octets);
+}
+
 IpAddress IpAddress::from_v6(std::array<std::uint8_t, 16> octets) {
     static constexpr std::array<std::uint8_t, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
     if (std::equal(mapped.begin(), mapped.end(), octets.begin()))

@@ -17,6 +17,7 @@ public:
     IpAddress() = default;                                  // 0.0.0.0
     static Result<IpAddress> parse(std::string_view text);  // no zone, no brackets
     static IpAddress from_v4(std::array<std::uint8_t, 4> octets);
+    static IpAddress from_v4_bytes(std::string_view bytes);  // the first four, network order
     static IpAddress from_v6(std::array<std::uint8_t, 16> octets);
 
     bool is_v4() const { return is_v4_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/byte_order.h"
 #include "base/text.h"
 
 namespace ringfence::phone {
@@ -92,12 +93,6 @@ bool is_known(std::string_view name) {
     return holds(address_names, name) || holds(next_server_names, name) || find_variable(name);
 }
 
-std::string big_endian(std::uint32_t number) {
-    std::string out;
-    for (const int shift : {24, 16, 8, 0}) out += static_cast<char>(number >> shift & 0xFF);
-    return out;
-}
-
 std::optional<std::string> read_addresses(std::string_view text, std::size_t limit) {
     std::string out;
     std::size_t count = 0;
@@ -113,7 +108,7 @@ std::optional<std::string> read_addresses(std::string_view text, std::size_t lim
 std::optional<std::string> read_seconds(std::string_view text) {
     const auto number = parse_number(text);
     if (!number || *number > 0xFFFFFFFF) return std::nullopt;
-    return big_endian(static_cast<std::uint32_t>(*number));
+    return big_endian(*number, sizeof(std::uint32_t));
 }
 
 bool is_octal_digit(char c) { return c >= '0' && c <= '7'; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/byte_order.h"
 #include "base/host_name.h"
 #include "base/text.h"
 #include "protocol/server_text.h"
@@ -21,17 +22,11 @@ constexpr std::array<std::uint8_t, 9> usual_parameters = {
 constexpr std::array<std::uint8_t, 9> old_site_options = {128, 131, 144, 157, 188, 191, 205, 219, 223};
 constexpr std::array<std::uint8_t, 12> new_site_options = {224, 227, 230, 232, 235, 238, 241, 244, 247, 249, 251, 254};
 
-IpAddress address_at(std::string_view bytes) {
-    std::array<std::uint8_t, 4> octets{};
-    for (std::size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<std::uint8_t>(bytes[i]);
-    return IpAddress::from_v4(octets);
-}
-
 IpAddress broadcast_of(const IpAddress& address, const IpAddress& mask) {
     std::string bytes = address.bytes();
     const std::string mask_bytes = mask.bytes();
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(bytes[i] | ~mask_bytes[i]);
-    return address_at(bytes);
+    return IpAddress::from_v4_bytes(bytes);
 }
 
 // "VLAN-A:100+200."
@@ -117,7 +112,8 @@ private:
             drop(option, "it does not hold IPv4 addresses");
             return out;
         }
-        for (std::string_view rest = *bytes; !rest.empty(); rest.remove_prefix(4)) out.push_back(address_at(rest));
+        for (std::string_view rest = *bytes; !rest.empty(); rest.remove_prefix(4))
+            out.push_back(IpAddress::from_v4_bytes(rest));
         return out;
     }
 
@@ -133,9 +129,7 @@ private:
             drop(option, "it does not hold a number of seconds");
             return std::nullopt;
         }
-        std::uint32_t number = 0;
-        for (const char byte : *bytes) number = number << 8 | static_cast<std::uint8_t>(byte);
-        return std::chrono::seconds(number);
+        return std::chrono::seconds(read_big_endian(*bytes));
     }
 
     void read_domain() {

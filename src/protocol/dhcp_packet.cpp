@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 
+#include "base/byte_order.h"
 #include "base/text.h"
 
 namespace ringfence::protocol {
@@ -29,21 +30,10 @@ tl::unexpected<Fault> malformed(std::string_view what) {
 std::uint8_t byte_at(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
 
 std::uint32_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
-    std::uint32_t number = 0;
-    for (std::size_t i = 0; i < size; ++i) number = number << 8 | byte_at(bytes, at + i);
-    return number;
+    return static_cast<std::uint32_t>(read_big_endian(bytes.substr(at, size)));
 }
 
-std::string big_endian(std::uint32_t number, std::size_t size) {
-    std::string out;
-    for (std::size_t i = size; i > 0; --i) out += static_cast<char>(number >> (8 * (i - 1)) & 0xFF);
-    return out;
-}
-
-IpAddress address_at(std::string_view bytes, std::size_t at) {
-    return IpAddress::from_v4(
-        {byte_at(bytes, at), byte_at(bytes, at + 1), byte_at(bytes, at + 2), byte_at(bytes, at + 3)});
-}
+IpAddress address_at(std::string_view bytes, std::size_t at) { return IpAddress::from_v4_bytes(bytes.substr(at)); }
 
 // RFC 3396 section 7: the parts of an option follow each other, in the options field, then `file`, then `sname`.
 Status read_options(std::string_view field, DhcpOptions& options) {

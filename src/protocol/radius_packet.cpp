@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/byte_order.h"
 #include "base/text.h"
 
 namespace ringfence::protocol {
@@ -10,17 +11,12 @@ namespace ringfence::protocol {
 namespace {
 
 constexpr std::size_t length_at = 2;
+constexpr std::size_t length_size = 2;
 constexpr std::size_t authenticator_at = 4;
 constexpr std::size_t field_header_size = 2;
 constexpr std::size_t message_authenticator_size = 16;
 
 unsigned byte_at(std::string_view bytes, std::size_t at) { return static_cast<unsigned char>(bytes[at]); }
-
-std::string big_endian(std::uint32_t number) {
-    std::string out;
-    for (const int shift : {24, 16, 8, 0}) out.push_back(static_cast<char>(number >> shift));
-    return out;
-}
 
 // `bytes` without their authenticator, which is replaced. No longer than before, so that an offset stays right.
 std::string with_authenticator(std::string_view bytes, std::string_view authenticator) {
@@ -72,7 +68,7 @@ void RadiusPacket::add(RadiusAttribute type, std::string_view value) {
     attributes.push_back({type, std::string(value.substr(0, max_radius_value))});
 }
 
-void RadiusPacket::add(RadiusAttribute type, std::uint32_t number) { add(type, big_endian(number)); }
+void RadiusPacket::add(RadiusAttribute type, std::uint32_t number) { add(type, big_endian(number, sizeof number)); }
 
 void RadiusPacket::add_nas_address(const IpAddress& address) {
     add(address.is_v4() ? RadiusAttribute::nas_ip_address : RadiusAttribute::nas_ipv6_address, address.bytes());
@@ -88,9 +84,7 @@ std::optional<std::string_view> RadiusPacket::find(RadiusAttribute type) const {
 std::optional<std::uint32_t> RadiusPacket::find_number(RadiusAttribute type) const {
     const auto value = find(type);
     if (!value || value->size() != sizeof(std::uint32_t)) return std::nullopt;
-    std::uint32_t out = 0;
-    for (std::size_t i = 0; i < value->size(); ++i) out = out << 8 | byte_at(*value, i);
-    return out;
+    return static_cast<std::uint32_t>(read_big_endian(*value));
 }
 
 std::string RadiusPacket::join(RadiusAttribute type) const {
@@ -102,7 +96,7 @@ std::string RadiusPacket::join(RadiusAttribute type) const {
 
 Result<RadiusPacket> parse_radius(std::string_view datagram) {
     if (datagram.size() < radius_header_size) return fail(FaultCode::malformed, "A RADIUS packet ends in its header.");
-    const std::size_t length = byte_at(datagram, length_at) << 8 | byte_at(datagram, length_at + 1);
+    const std::size_t length = read_big_endian(datagram.substr(length_at, length_size));
     if (length > max_radius_packet) return fail(FaultCode::too_large, "A RADIUS packet is too long.");
     if (length < radius_header_size || length > datagram.size())
         return fail(FaultCode::malformed, "A RADIUS packet is not as long as it says.");
@@ -135,8 +129,7 @@ std::string format_radius(const RadiusPacket& packet) {
         out += field.value;
     }
     RINGFENCE_ASSERT(out.size() <= max_radius_packet);
-    out[length_at] = static_cast<char>(out.size() >> 8);
-    out[length_at + 1] = static_cast<char>(out.size());
+    out.replace(length_at, length_size, big_endian(out.size(), length_size));
     return out;
 }
 

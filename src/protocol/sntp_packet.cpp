@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/byte_order.h"
 #include "base/text.h"
 
 namespace ringfence::protocol {
@@ -26,15 +27,12 @@ constexpr std::uint64_t milliseconds = 1000;
 
 template <typename Number>
 Number number_at(std::string_view bytes, std::size_t at) {
-    Number number = 0;
-    for (const char byte : bytes.substr(at, sizeof(Number)))
-        number = static_cast<Number>(number << 8) | static_cast<unsigned char>(byte);
-    return number;
+    return static_cast<Number>(read_big_endian(bytes.substr(at, sizeof(Number))));
 }
 
 template <typename Number>
 void put_number(std::string& bytes, std::size_t at, Number number) {
-    for (std::size_t i = sizeof(Number); i-- > 0; number >>= 8) bytes[at + i] = static_cast<char>(number & 0xFF);
+    bytes.replace(at, sizeof(Number), big_endian(number, sizeof(Number)));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/byte_order.h"
 #include "base/text.h"
 
 namespace ringfence::protocol {
@@ -30,14 +31,10 @@ tl::unexpected<Fault> malformed(std::string_view what) {
 }
 
 std::uint16_t number_at(std::string_view bytes, std::size_t at) {
-    return static_cast<std::uint16_t>((static_cast<unsigned char>(bytes[at]) << 8) |
-                                      static_cast<unsigned char>(bytes[at + 1]));
+    return static_cast<std::uint16_t>(read_big_endian(bytes.substr(at, sizeof(std::uint16_t))));
 }
 
-void append_number(std::string& out, std::uint16_t number) {
-    out += static_cast<char>(number >> 8);
-    out += static_cast<char>(number & 0xFF);
-}
+void append_number(std::string& out, std::uint16_t number) { out += big_endian(number, sizeof number); }
 
 // Text up to the next NUL, which is dropped too.
 std::optional<std::string> take_text(std::string_view& bytes) {

@@ -1,26 +1,24 @@
 #include "protocol/udp_frame.h"
 
+#include "base/byte_order.h"
+
 namespace ringfence::protocol {
 
 namespace {
 
 constexpr std::size_t ip_header = 20, udp_header = 8;
 constexpr std::uint8_t udp = 17, hops = 64;
+constexpr std::size_t number_size = 2;
 constexpr std::uint16_t fragment_bits = 0x3FFF;  // "more fragments" and the offset
 
 std::uint16_t number_at(std::string_view bytes, std::size_t at) {
-    return static_cast<std::uint16_t>(static_cast<std::uint8_t>(bytes[at]) << 8 |
-                                      static_cast<std::uint8_t>(bytes[at + 1]));
+    return static_cast<std::uint16_t>(read_big_endian(bytes.substr(at, number_size)));
 }
 
-void append_number(std::string& out, std::size_t number) {
-    out += static_cast<char>(number >> 8 & 0xFF);
-    out += static_cast<char>(number & 0xFF);
-}
+void append_number(std::string& out, std::size_t number) { out += big_endian(number, number_size); }
 
 void put_number(std::string& out, std::size_t at, std::uint16_t number) {
-    out[at] = static_cast<char>(number >> 8);
-    out[at + 1] = static_cast<char>(number & 0xFF);
+    out.replace(at, number_size, big_endian(number, number_size));
 }
 
 // RFC 1071. An odd byte at the end counts as if a zero followed.
@@ -30,11 +28,6 @@ std::uint16_t checksum_of(std::string_view bytes) {
     if (bytes.size() % 2 != 0) sum += static_cast<std::uint32_t>(static_cast<std::uint8_t>(bytes.back())) << 8;
     while (sum > 0xFFFF) sum = (sum & 0xFFFF) + (sum >> 16);
     return static_cast<std::uint16_t>(~sum);
-}
-
-IpAddress address_at(std::string_view bytes, std::size_t at) {
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[at + i]); };
-    return IpAddress::from_v4({byte(0), byte(1), byte(2), byte(3)});
 }
 
 std::string format_udp(const UdpFrame& frame) {
@@ -63,8 +56,8 @@ std::optional<UdpFrame> parse_udp_frame(std::string_view packet) {
     const auto datagram = packet.substr(header, total - header);
     const std::size_t length = number_at(datagram, 4);
     if (length < udp_header || length > datagram.size()) return std::nullopt;
-    return UdpFrame{{address_at(packet, 12), number_at(datagram, 0)},
-                    {address_at(packet, 16), number_at(datagram, 2)},
+    return UdpFrame{{IpAddress::from_v4_bytes(packet.substr(12)), number_at(datagram, 0)},
+                    {IpAddress::from_v4_bytes(packet.substr(16)), number_at(datagram, 2)},
                     std::string(datagram.substr(udp_header, length - udp_header))};
 }
 
