@@ -22,6 +22,7 @@ constexpr auto by_identity = join_sql(select_login, " WHERE identity = ?");
 constexpr auto by_device = join_sql(select_login, " WHERE mac = ?");
 
 constexpr char select_switch[] = "SELECT name, network, secret, change, port FROM switches";
+constexpr auto switch_by_name = join_sql(select_switch, " WHERE name = ?");
 constexpr auto switches_by_name = join_sql(select_switch, " ORDER BY name");
 
 constexpr char select_port[] =
@@ -41,10 +42,22 @@ Result<NetworkLogin> read_login(const Registry::Parts& parts, const Statement& r
     return out;
 }
 
-Result<Switch> read_switch(const Registry::Parts& parts, const Statement& row) {
+// Which switch stands for which addresses.
+struct Place {
+    std::string name;
+    Network network;
+};
+
+Result<Place> read_place(const Statement& row) {
     auto network = Network::parse(row.text(1));
     if (!network) return fail(FaultCode::corrupt, "A switch has no readable network.");
-    Switch out{.name = std::string(row.text(0)), .network = *network};
+    return Place{std::string(row.text(0)), *network};
+}
+
+Result<Switch> read_switch(const Registry::Parts& parts, const Statement& row) {
+    auto place = read_place(row);
+    if (!place) return fail(std::move(place.error()));
+    Switch out{.name = std::move(place->name), .network = place->network};
     auto secret = parts.open_sealed(row.blob(2), {"switch", out.name});
     if (!secret) return fail(std::move(secret.error()).within("the switch " + out.name));
     out.secret = std::move(*secret);
@@ -108,8 +121,7 @@ bool is_known(const std::vector<DevicePort>& known, const DevicePort& port, Wall
     return !known.empty() && says_the_same(known.front(), port) && is_recent(known.front(), now, port_note_interval);
 }
 
-// `known` is newest first.
-// For one that was written down.
+// Of a port that was just written down; `known` is what was there before, newest first.
 NotedPort judge_move(const std::vector<DevicePort>& known, const DevicePort& port, WallTime now) {
     if (known.empty() || is_same_place(known.front(), port)) return {.is_new = true};
     const auto back =
@@ -220,14 +232,18 @@ Status Registry::list_switches(const std::function<bool(const Switch&)>& each) {
 }
 
 Result<std::optional<Switch>> Registry::find_switch(const IpAddress& address) {
-    std::optional<Switch> best;
-    auto listed = list_switches([&](const Switch& known) {
-        const bool is_closer = !best || known.network.prefix_length() > best->network.prefix_length();
-        if (known.network.contains(address) && is_closer) best = known;
-        return true;
-    });
+    // Only the one that is found has its secret opened.
+    std::optional<Place> best;
+    auto listed = list_rows(
+        parts_->database->statement("SELECT name, network FROM switches"), read_place, [&](const Place& known) {
+            const bool is_closer = !best || known.network.prefix_length() > best->network.prefix_length();
+            if (known.network.contains(address) && is_closer) best = known;
+            return true;
+        });
     if (!listed) return fail(std::move(listed.error()));
-    return best;
+    if (!best) return std::optional<Switch>();
+    return find_row(parts_->database->statement(switch_by_name.data(), best->name),
+                    [this](const Statement& row) { return read_switch(*parts_, row); });
 }
 
 // ---- RADIUS servers on this machine
