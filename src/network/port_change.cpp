@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "network/query_codec.h"
+
 namespace ringfence::network {
 
 namespace {
@@ -15,11 +17,6 @@ using registry::DevicePort;
 // RFC 3580 section 3.31: VLAN, over IEEE 802; the tag in front of each is 0.
 constexpr std::uint32_t tunnel_type_vlan = 13;
 constexpr std::uint32_t tunnel_medium_802 = 6;
-
-std::optional<MacAddress> hardware_of(const DevicePort& port) {
-    const auto mac = MacAddress::parse(port.hardware);
-    return mac ? std::optional(*mac) : std::nullopt;
-}
 
 std::optional<trust::Segment> find_right_by_password(const Standing& standing, const Claim& claim, WallTime now) {
     const auto credential = find_credential(standing, claim, now);
@@ -38,7 +35,7 @@ std::optional<trust::Segment> find_right_by_certificate(const Standing& standing
 }
 
 std::optional<trust::Segment> find_right(const Standing& standing, const DevicePort& port, WallTime now) {
-    const Claim claim{.identity = port.identity, .hardware = hardware_of(port)};
+    const Claim claim{.identity = port.identity, .hardware = read_hardware(port.hardware)};
     return port.proof == trust::NetworkProof::password ? find_right_by_password(standing, claim, now)
                                                        : find_right_by_certificate(standing, claim, now);
 }

@@ -52,17 +52,6 @@ Result<Fields> read_form(std::string_view form) {
     return out;
 }
 
-// Switches group the digits as their makers like, with whatever sign between them (RFC 3580 section 3.20 only asks).
-std::optional<MacAddress> read_hardware(std::string_view text) {
-    constexpr std::string_view separators = "-:. ";
-    std::string digits;
-    for (const char c : text)
-        if (separators.find(c) == std::string_view::npos) digits += c;
-    const auto mac = MacAddress::parse(digits);
-    if (!mac) return std::nullopt;
-    return *mac;
-}
-
 // As the registry has serials: without the zeros that some put before them.
 std::string read_serial(const std::string& text) {
     std::string out = to_lower(text);
@@ -119,6 +108,17 @@ void append_admission(std::string& out, const std::string& list, const TimedAdmi
 }
 
 }  // namespace
+
+// Switches group the digits as their makers like, with whatever sign between them (RFC 3580 section 3.20 only asks).
+std::optional<MacAddress> read_hardware(std::string_view text) {
+    constexpr std::string_view separators = "-:. ";
+    std::string digits;
+    for (const char c : text)
+        if (separators.find(c) == std::string_view::npos) digits += c;
+    const auto mac = MacAddress::parse(digits);
+    if (!mac) return std::nullopt;
+    return *mac;
+}
 
 Result<Query> parse_query(std::string_view form) {
     if (form.size() > max_query) return fail(FaultCode::too_large, "the form is too long");

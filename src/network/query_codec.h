@@ -15,6 +15,9 @@ namespace ringfence::network {
 
 inline constexpr std::size_t max_query = 8192;  // ten attributes of at most 253 bytes, each byte as %NN, fit
 
+// A Calling-Station-Id as a MAC, in any usual form; empty: it is none.
+std::optional<MacAddress> read_hardware(std::string_view text);
+
 // Names: identity, hardware (the twelve hex digits of a MAC, grouped in any way by '-', ':', '.' and blanks; anything
 // else counts as not told), certificate (serial, hex), wants
 // ("certificate"), lane ("legacy"), nas (what the switch calls itself), from (where its packet came from), nas_name,

@@ -12,7 +12,6 @@
 // 7.2.1), so alone it opens nothing but the onboarding network, and that only while somebody watches a window.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include <tl/expected.hpp>
@@ -24,7 +23,6 @@ std::string_view to_string(NetworkProof proof);  // "password", "certificate"
 
 enum class Segment { onboarding, production };
 std::string_view to_string(Segment segment);  // "onboarding", "production"
-std::optional<Segment> parse_segment(std::string_view name);
 
 struct Applicant {
     bool is_in_service = false;         // in the inventory, neither retired nor disabled
@@ -34,7 +32,6 @@ struct Applicant {
 };
 
 enum class AdmissionRefusal { out_of_service, no_window };
-std::string_view to_string(AdmissionRefusal refusal);  // "out-of-service", "no-window"
 
 tl::expected<Segment, AdmissionRefusal> admit(const Applicant& applicant, NetworkProof proof);
 
