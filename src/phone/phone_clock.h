@@ -3,10 +3,8 @@
 //
 // The floor is the age of this program or the last proved time, whichever is later. By it the phone's own clock is
 //
-//   unset      below the floor. The time is unknown: what ended before the floor is refused, and what begins after it
-//   is
-//              not. A server that is good but for that may tell the time by its Date; then all is judged again, in
-//              full.
+//   unset      below the floor. The time is unknown: what ended before the floor is refused, what begins after it is
+//              not. A server that is good but for that may tell the time by its Date; then all is judged in full.
 //   doubted    further ahead of the floor than a phone is left unused. It holds unless a time server contradicts it.
 //   believed   between the two. Nobody's word moves it.
 //
@@ -16,8 +14,7 @@
 //   - it is not heard below the floor: whoever forges it, or is served by a clock that went back, makes good again what
 //     ended since the floor, and nothing that ended before it. A revoked certificate stays revoked at any time;
 //   - it is an offer: whoever is not good at it is judged once more as if no time server had been asked, so that a
-//   false
-//     one locks nobody out and an honest one is not missed (the boot session does so);
+//     false one locks nobody out and an honest one is not missed (the boot session does so);
 //   - it raises no floor. Only prove() does, and never above what the phone judged by.
 //
 // A clock that is neither believed nor corrected does not let the phone judge the dates of whoever lets it into the

@@ -125,7 +125,7 @@ Result<phone::PortSettings> enter(const std::vector<Entry>& entries, phone::Port
     return port;
 }
 
-// A new login follows, also of a `run` that goes on.
+// A new login follows, also of a `run`, at its next boot or SIGHUP.
 Status store_port(phone::Flash& flash, Disk& disk, const std::string& folder, const phone::PortSettings& port) {
     if (port == flash.state().port) return {};
     const auto material = port_material(flash);

@@ -48,8 +48,7 @@ void add_boot(CLI::App& app, BootOptions& options) {
     app.add_option("--url-file", options.url_file, "File whose first line is the URL, for one that holds a password");
     app.add_option("--dhcp-lease", options.dhcp_leases,
                    "File with what a DHCP client handed its script, as env prints it; of several the longest lease "
-                   "wins. Without "
-                   "one, what dhcp-hook left in the flash")
+                   "wins. Without one, what dhcp-hook left in the flash")
         ->allow_extra_args(false);
     app.add_option("--device-id", options.device_id, "Device ID: the phone's own user name, sent over HTTPS only");
     app.add_option("--password-file", options.password_file,

@@ -1,9 +1,7 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +14,7 @@
 #include <utility>
 
 #include "app/phone/answerer.h"
+#include "app/phone/bell.h"
 #include "app/phone/boot_runner.h"
 #include "app/phone/commands.h"
 #include "app/phone/enrol_runner.h"
@@ -60,7 +59,7 @@ constexpr std::size_t addresses_of_one_server = 16;
 // Written by signal handlers.
 std::atomic<bool> must_stop{false};
 std::atomic<bool> must_check{false};
-int wake_descriptors[2] = {-1, -1};
+std::optional<Bell> wake;  // set before any handler is
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int number) {
@@ -68,13 +67,13 @@ void on_signal(int number) {
         must_check = true;
     else
         must_stop = true;
-    const char byte = 0;
-    static_cast<void>(!::write(wake_descriptors[1], &byte, 1));
+    wake->ring();
 }
 
 Status watch_signals() {
-    if (::pipe2(wake_descriptors, O_CLOEXEC | O_NONBLOCK) != 0)
-        return fail(FaultCode::unavailable, "no pipe for signals can be made");
+    auto bell = Bell::make();
+    if (!bell) return fail(std::move(bell.error()));
+    wake.emplace(std::move(*bell));
     struct sigaction action {};
     action.sa_handler = on_signal;
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaction(number, &action, nullptr);
@@ -334,12 +333,10 @@ private:
     }
 
     void sleep() const {
-        std::array<pollfd, 2> waiting = {pollfd{wake_descriptors[0], POLLIN, 0},
+        std::array<pollfd, 2> waiting = {pollfd{wake->hearer(), POLLIN, 0},
                                          pollfd{socket_ ? socket_->descriptor() : -1, POLLIN, 0}};
         ::poll(waiting.data(), waiting.size(), static_cast<int>(wait().count()) + 1);
-        std::array<char, 64> bytes{};
-        while (::read(wake_descriptors[0], bytes.data(), bytes.size()) > 0) {
-        }
+        wake->quiet();
     }
 
     void answer_notifies() {
@@ -446,8 +443,7 @@ Checked<std::unique_ptr<PortKeeper>> start_port(const RunOptions& options, const
     auto plan = plan_port(held->flash, disk, options.boot.state, behaviour, clock);
     if (!plan) return failed(std::move(plan.error()));
     auto keeper = PortKeeper::start(
-        {options.port.interface, options.port.supplicant, options.boot.state, true, wake_descriptors[1]},
-        std::move(*plan));
+        {options.port.interface, options.port.supplicant, options.boot.state, true, wake->ringer()}, std::move(*plan));
     if (!keeper) return failed(std::move(keeper.error()));
     return std::move(*keeper);
 }

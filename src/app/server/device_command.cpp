@@ -57,13 +57,6 @@ Result<LoginRequest> read_login_request(const Arguments& arguments, Disk& disk) 
     return request;
 }
 
-Result<Device> get_device(registry::Registry& registry, const MacAddress& mac) {
-    auto device = registry.find_device(mac);
-    if (!device) return fail(std::move(device).error());
-    if (!*device) return fail(FaultCode::not_found, "no device " + mac.colons() + " is in the inventory");
-    return std::move(**device);
-}
-
 // What a device is added with.
 struct Wanted {
     LoginRequest login{};

@@ -26,6 +26,13 @@ Result<DeviceSurroundings> survey(registry::Registry& registry, WallTime now) {
     return out;
 }
 
+Result<registry::Device> get_device(registry::Registry& registry, const MacAddress& mac) {
+    auto device = registry.find_device(mac);
+    if (!device) return fail(std::move(device).error());
+    if (!*device) return fail(FaultCode::not_found, "no device " + mac.colons() + " is in the inventory");
+    return std::move(**device);
+}
+
 DeviceReport report_on(const registry::Device& device, const DeviceSurroundings& surroundings,
                        const family::Family& family) {
     DeviceReport out;

@@ -13,6 +13,8 @@
 
 namespace ringfence::app {
 
+Result<registry::Device> get_device(registry::Registry& registry, const MacAddress& mac);  // not_found
+
 // What stands outside the devices' own records, read once for all of them.
 struct DeviceSurroundings {
     std::map<MacAddress, unsigned> good_certificates;  // neither revoked nor over

@@ -5,6 +5,7 @@
 
 #include "app/server/commands.h"
 #include "app/server/context.h"
+#include "app/server/device_report.h"
 #include "app/server/network_login.h"
 #include "app/server/secret_input.h"
 #include "base/text.h"
@@ -17,13 +18,6 @@ namespace {
 using registry::Device;
 using registry::LoginKind;
 using registry::NetworkLogin;
-
-Result<Device> get_device(registry::Registry& registry, const MacAddress& mac) {
-    auto device = registry.find_device(mac);
-    if (!device) return fail(std::move(device).error());
-    if (!*device) return fail(FaultCode::not_found, "no device " + mac.colons() + " is in the inventory");
-    return std::move(**device);
-}
 
 json::object to_json(const NetworkLogin& login) {
     return {{"mac", login.device.colons()},

@@ -23,6 +23,11 @@ std::string format_row(const std::vector<std::string>& cells, const std::vector<
 
 }  // namespace
 
+void say_ready() {
+    std::fputs("ready\n", stdout);
+    std::fflush(stdout);
+}
+
 void Output::answer(const json::object& object, std::string_view text) {
     if (as_json_) return raw(json::serialize(object) + "\n");
     raw(text);

@@ -15,6 +15,9 @@ namespace ringfence::app {
 
 namespace json = boost::json;
 
+// "ready" on standard output, at once: whoever started a server may go on.
+void say_ready();
+
 class Output {
 public:
     explicit Output(bool as_json) : as_json_(as_json) {}

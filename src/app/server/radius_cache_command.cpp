@@ -1,8 +1,6 @@
 // radius cache: the process beside a RADIUS server that answers while our server does not.
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "base/text.h"
@@ -107,11 +105,6 @@ Result<FeedServer> prepare_server(Context& context, const std::string& folder, c
     if (!tls) return fail(std::move(tls.error()));
     out.tls = std::move(*tls);
     return out;
-}
-
-void say_ready() {
-    std::fputs("ready\n", stdout);
-    std::fflush(stdout);
 }
 
 Done run_radius_cache(const Arguments& arguments, Context& context) {

@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "app/server/commands.h"
 #include "app/server/context.h"
 #include "app/server/enrolment_parts.h"
@@ -46,11 +44,6 @@ Result<server::ServerSettings> load_with_doors(Context& context, const std::vect
 
 network::PortPolicy ports_by(const server::ServerSettings& settings) {
     return {settings.radius.terms, settings.radius.has_legacy_eap ? settings.legacy : std::nullopt};
-}
-
-void say_ready() {
-    std::fputs("ready\n", stdout);
-    std::fflush(stdout);
 }
 
 Done check_doors(Context& context, const std::vector<std::string>& doors) {
