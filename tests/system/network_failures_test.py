@@ -4,25 +4,19 @@ switch and FreeRADIUS: it is told so, its port stays closed, and a login that is
 import contextlib
 import unittest
 
-from harness import PATIENCE, RINGFENCE, Installation, SystemTest, by_clock, run, wait_until
-from network_walk import RADIUS_HOST, Walk
+from harness import PATIENCE, RINGFENCE, Installation, by_clock, run, wait_until
+from network_walk import RADIUS_HOST, WalkTest
 
-from lab import SERVER, SERVER_PORT, need_lab
+from lab import SERVER, SERVER_PORT
 
 DISPLAY = "EAP Authenticate-Fail"
 SECOND_ADDRESS = "10.99.0.12"
 
 
-class Failures(SystemTest):
+class Failures(WalkTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.lab = need_lab(cls.work)
-        cls.walk = Walk(cls.work, cls.lab)
-        cls.walk.start_server()
-        cls.walk.start_radius()
-        cls.walk.start_kea()
-        cls.phone = cls.walk.phone
         cls.login = cls.walk.onboard(cls.phone)
         cls.walk.enrol(cls.phone)
         cls.phone.join()

@@ -3,24 +3,15 @@ address is seen twice, and our server dies."""
 
 import unittest
 
-from harness import SystemTest, wait_until
-from network_walk import Walk
+from harness import wait_until
+from network_walk import WalkTest
 
-from lab import OFFICE, PHONE_PORT, SECOND_PHONE_PORT, SPARE_PORT, need_lab
+from lab import OFFICE, PHONE_PORT, SECOND_PHONE_PORT, SPARE_PORT
 
 REAUTHENTICATIONS = 5
 
 
-class Ports(SystemTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.lab = need_lab(cls.work)
-        cls.walk = Walk(cls.work, cls.lab)
-        cls.walk.start_server()
-        cls.walk.start_radius()
-        cls.walk.start_kea()
-
+class Ports(WalkTest):
     def log_in_again(self, node):
         """The switch asks a phone that is in to prove itself anew, as it does from time to time."""
         before = self.logins()

@@ -3,24 +3,18 @@ behind it FreeRADIUS, Kea, our server and Kamailio."""
 
 import unittest
 
-from harness import SystemTest, wait_until
+from harness import wait_until
 from kamailio import USER
-from network_walk import FEW_TRIES, Walk, by_file
+from network_walk import FEW_TRIES, WalkTest, by_file
 
-from lab import OFFICE, PHONE_PORT, SERVER, SERVER_PORT, need_lab
+from lab import OFFICE, PHONE_PORT, SERVER, SERVER_PORT
 
 
-class Story(SystemTest):
+class Story(WalkTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.lab = need_lab(cls.work)
-        cls.walk = Walk(cls.work, cls.lab)
-        cls.walk.start_server()
-        cls.walk.start_radius()
-        cls.walk.start_kea()
         cls.walk.start_office()
-        cls.phone = cls.walk.phone
 
     def test_from_link_up_to_the_dial_tone(self):
         identity, password = self.walk.add_device()

@@ -7,10 +7,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from harness import PHONE, RINGFENCE, Installation, Server, free_port, need_program, wait_until
+from harness import PHONE, RINGFENCE, Installation, Server, SystemTest, free_port, need_program, wait_until
 from kamailio import OWN_SETTINGS, PASSWORD, Kamailio, shared_settings
 
-from lab import FIRST_LEASE, LAST_LEASE, OFFICE, PHONE_MAC, SERVER, SWITCH
+from lab import FIRST_LEASE, LAST_LEASE, OFFICE, PHONE_MAC, SERVER, SWITCH, need_lab
 
 MODEL = "1230"
 PROVISIONING_HOST, RADIUS_HOST, SIP_HOST = "prov.example.test", "radius.example.test", "sip.example.test"
@@ -277,3 +277,17 @@ class Walk:
         return self.house.wait_for_event(
             lambda event: event.get("outcome") == outcome and (event.get("mac") or "").lower() == mac.lower() and
             all(event.get(name) == value for name, value in facts.items()), f"{outcome} of {mac}")
+
+
+class WalkTest(SystemTest):
+    """A lab with server, FreeRADIUS and Kea, and a phone at a closed port."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.lab = need_lab(cls.work)
+        cls.walk = Walk(cls.work, cls.lab)
+        cls.walk.start_server()
+        cls.walk.start_radius()
+        cls.walk.start_kea()
+        cls.phone = cls.walk.phone

@@ -5,11 +5,11 @@ elsewhere is found by the same search."""
 import contextlib
 import unittest
 
-from harness import SystemTest, need_program, wait_until
+from harness import need_program, wait_until
 from kamailio import PASSWORD, USER
-from network_walk import PROVISIONING_HOST, RADIUS_HOST, SIP_HOST, Walk
+from network_walk import PROVISIONING_HOST, RADIUS_HOST, SIP_HOST, WalkTest
 
-from lab import OFFICE_PORT, PHONE_PORT, SERVER, SERVER_PORT, need_lab
+from lab import OFFICE_PORT, PHONE_PORT, SERVER, SERVER_PORT
 
 CABLE, SERVERS_WIRE, OFFICE_WIRE = "the phone's cable", "the server's cable", "the office's cable"
 WITHIN = "the server's loopback"
@@ -17,17 +17,11 @@ SITE_FILE, SITE_TEXT = "site.cfg", "BANNER for people of this site only\n"
 LEAFLET, PUBLIC_CANARY = "leaflet.txt", "canary-that-somebody-put-where-all-may-read"
 
 
-class Wire(SystemTest):
+class Wire(WalkTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.lab = need_lab(cls.work)
-        cls.walk = Walk(cls.work, cls.lab)
-        cls.walk.start_server()
-        cls.walk.start_radius()
-        cls.walk.start_kea()
         cls.walk.start_office()
-        cls.phone = cls.walk.phone
         cls.eap_identity, cls.eap_password = cls.walk.add_device()
         cls.walk.add_account()
         cls.site_user, cls.site_password = cls.walk.house.add_site("attic", "10.99.0.0/24", login=True)
